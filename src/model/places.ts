@@ -1,0 +1,123 @@
+// Places and runs of them. A place is (entry, revision, chunk): where bytes belong. Runs are [first, count] pairs, sorted,
+// disjoint and not adjacent. ChunkSet is a bit per chunk, for the few files that are under way.
+
+/** Where bytes belong. */
+export interface Place {
+  readonly entry: number
+  readonly revision: number
+  readonly chunk: number
+}
+
+/** Chunks `first` to `first + count - 1`. */
+export type Run = readonly [first: number, count: number]
+
+/** Chunks of one (entry, revision). */
+export interface PlaceRun {
+  readonly entry: number
+  readonly revision: number
+  readonly first: number
+  readonly count: number
+}
+
+/** How many chunks a file of `size` bytes has. An empty file has one, empty, chunk: it is a place too. */
+export function chunkCount(size: number, chunkBytes: number): number {
+  return Math.max(1, Math.ceil(size / chunkBytes))
+}
+
+/** Bytes of one chunk of a file. */
+export function chunkLength(size: number, chunkBytes: number, chunk: number): number {
+  return Math.max(0, Math.min(chunkBytes, size - chunk * chunkBytes))
+}
+
+/** A set of chunk indexes of one file: one bit each. */
+export class ChunkSet {
+  readonly size: number
+  #words: Uint32Array
+  #count = 0
+
+  /** @param size how many chunks there are; indexes run from 0 to size - 1 */
+  constructor(size: number) {
+    this.size = size
+    this.#words = new Uint32Array(Math.ceil(size / 32))
+  }
+
+  static of(size: number, runs: readonly Run[]): ChunkSet {
+    const set = new ChunkSet(size)
+    for (const [first, count] of runs) set.addRun(first, count)
+    return set
+  }
+
+  /** How many chunks are in it. */
+  get count(): number {
+    return this.#count
+  }
+
+  get isFull(): boolean {
+    return this.#count === this.size
+  }
+
+  has(chunk: number): boolean {
+    return (this.#words[chunk >>> 5]! & (1 << (chunk & 31))) !== 0
+  }
+
+  /** Adds a chunk; false if it was there. */
+  add(chunk: number): boolean {
+    if (this.has(chunk)) return false
+    this.#words[chunk >>> 5]! |= 1 << (chunk & 31)
+    this.#count++
+    return true
+  }
+
+  /** Removes a chunk; false if it was not there. */
+  remove(chunk: number): boolean {
+    if (!this.has(chunk)) return false
+    this.#words[chunk >>> 5]! &= ~(1 << (chunk & 31))
+    this.#count--
+    return true
+  }
+
+  addRun(first: number, count: number): void {
+    for (let chunk = first; chunk < first + count; chunk++) this.add(chunk)
+  }
+
+  removeRun(first: number, count: number): void {
+    for (let chunk = first; chunk < first + count; chunk++) this.remove(chunk)
+  }
+
+  /** The first chunk at or after `from` that is not in the set, or `size`. */
+  nextMissing(from: number): number {
+    for (let chunk = from; chunk < this.size; chunk++) {
+      if ((chunk & 31) === 0 && this.#words[chunk >>> 5] === 0xffffffff) chunk += 31
+      else if (!this.has(chunk)) return chunk
+    }
+    return this.size
+  }
+
+  /** Its chunks as runs. */
+  runs(): Run[] {
+    const runs: [number, number][] = []
+    for (let chunk = 0; chunk < this.size; chunk++) {
+      if ((chunk & 31) === 0 && this.#words[chunk >>> 5] === 0) {
+        chunk += 31
+        continue
+      }
+      if (!this.has(chunk)) continue
+      const last = runs[runs.length - 1]
+      if (last !== undefined && last[0] + last[1] === chunk) last[1]++
+      else runs.push([chunk, 1])
+    }
+    return runs
+  }
+}
+
+/** Groups places into runs of neighbours of one (entry, revision). The input may come in any order and is not changed. */
+export function placeRuns(places: readonly Place[]): PlaceRun[] {
+  const sorted = places.toSorted((a, b) => a.entry - b.entry || a.revision - b.revision || a.chunk - b.chunk)
+  const runs: { entry: number; revision: number; first: number; count: number }[] = []
+  for (const { entry, revision, chunk } of sorted) {
+    const last = runs[runs.length - 1]
+    if (last?.entry === entry && last.revision === revision && last.first + last.count === chunk) last.count++
+    else runs.push({ entry, revision, first: chunk, count: 1 })
+  }
+  return runs
+}
