@@ -33,8 +33,9 @@ export interface LongThing {
 export const exists = (file: string): boolean => existsSync(join(top, file))
 export const textOf = (file: string): string => readFileSync(join(top, file), 'utf8')
 
-/** What git knows of the project, plus what is new and not ignored: colleagues' and contributors' files before the commit. */
+/** What git knows of the project, plus what is new and not ignored: a file counts before its commit. */
 export function projectFiles(): string[] {
+  if (!exists('.git')) return filesBelow('.').filter((file) => !/(^|\/)(node_modules|dist|coverage)\//.test(file))
   const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate']
   const listed = execFileSync('git', args, { cwd: top, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   return listed
