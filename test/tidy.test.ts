@@ -217,6 +217,15 @@ describe('house style', () => {
     expect(found).toEqual([])
     expect(textOf('package-lock.json')).not.toMatch(/"resolved": "http/)
   })
+
+  it('the lockfile has every platform', () => {
+    // npm leaves out what its registry has no copy of, and then refuses its own lockfile: npm/cli#9846.
+    const { packages } = JSON.parse(textOf('package-lock.json')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    const optional = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+    expect(optional.filter((name) => !(`node_modules/${name}` in packages))).toEqual([])
+  })
 })
 
 /** Parsed once, when first asked for: a file half written fails the tests that read it, not all. */
