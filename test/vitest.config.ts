@@ -1,6 +1,7 @@
 // One project per folder of test/, so that a script names the folders it runs. Everything shared is said once below;
 // each project extends it and adds its place and its patience.
 
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const seconds = 1000
@@ -9,7 +10,7 @@ const seconds = 1000
 const oneAtATime = { fileParallelism: false, testTimeout: 120 * seconds, hookTimeout: 60 * seconds }
 
 export default defineConfig({
-  root: new URL('..', import.meta.url).pathname,
+  root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     testTimeout: 20 * seconds,
     reporters: ['default'],
