@@ -150,6 +150,7 @@ export interface SessionListing {
   readonly since: string
   /** Whether a live process of this machine works on it. */
   readonly held: boolean
+  readonly epoch: number
   /** What is sent: absolute paths, for showing. A receiver: []. */
   readonly sources: readonly string[]
   /** The folder received into, absolute, for showing. A sender: null. */
@@ -173,7 +174,6 @@ export interface SessionListing {
 
 /** A session as `status` shows it. */
 export interface SessionStatus extends SessionListing {
-  readonly epoch: number
   /** Directory of its journal. */
   readonly stateDirectory: string
   readonly onConflict: ConflictPolicy | null

@@ -1,0 +1,219 @@
+// What the core keeps per entry: bits and small integers in columns, some thirty bytes each, so that a million entries
+// cost a few dozen megabytes. Names, times and modes stay in the manifest file.
+
+import { assert } from '../errors.ts'
+import type { ManifestState, ManifestTotals } from '../model/manifest.ts'
+import { noManifest } from '../model/manifest.ts'
+import type { Outcome } from '../model/session.ts'
+import { entryKinds, type PageShape } from './inputs.ts'
+
+/** Where an entry stands. A sender uses all but `part`; a receiver all but `wanted` and `sent`. */
+export const standing = {
+  /** Listed; the receiver has not said (sender) or looked (receiver) yet. */
+  unknown: 0,
+  /** Receiver: nothing is here. Sender: all of it is wanted. */
+  missing: 1,
+  /** Some chunks are here, or under way. */
+  part: 2,
+  /** Receiver: an intent is being carried out. Sender: all is sent, the outcome is awaited. */
+  finishing: 3,
+  /** No bytes needed; done when the session ends. */
+  later: 4,
+  done: 5,
+} as const
+
+const outcomeNames: readonly Outcome[] = [
+  'delivered',
+  'unchanged',
+  'kept',
+  'replaced',
+  'renamed',
+  'skipped',
+  'omitted',
+  'vanished',
+  'conflict',
+  'failed',
+]
+
+/** Outcomes after which the content offered is in place. */
+export function isInPlace(outcome: Outcome): boolean {
+  return outcome === 'delivered' || outcome === 'unchanged' || outcome === 'replaced' || outcome === 'renamed'
+}
+
+/** The columns, and the sums over them that progress is made of. */
+export class EntryTable {
+  #manifest: ManifestState = noManifest
+  #pageFirsts: number[] = []
+  #pageDigests: string[] = []
+  #kinds = new Uint8Array(0)
+  #standings = new Uint8Array(0)
+  #outcomes = new Uint8Array(0)
+  #revisions = new Uint16Array(0)
+  #sizes = new Float64Array(0)
+  #durable = new Float64Array(0)
+  #digests = new BigUint64Array(0)
+  #files = 0
+  #filesDone = 0
+  #filesOmitted = 0
+  #bytesDurable = 0
+  #bytesPublished = 0
+  #bytesOmitted = 0
+  #counts = new Float64Array(outcomeNames.length)
+  #unfinished = 0
+
+  /** How much of the manifest is here. */
+  get manifest(): ManifestState {
+    return this.#manifest
+  }
+
+  /** Entries that still need an outcome before the session can end: all but `later` and `done`. */
+  get unfinished(): number {
+    return this.#unfinished
+  }
+
+  get files(): number {
+    return this.#files
+  }
+  /** Files whose content is in place. */
+  get filesDone(): number {
+    return this.#filesDone
+  }
+  get filesOmitted(): number {
+    return this.#filesOmitted
+  }
+  /** Bytes known to be durable at the receiver: files in place and chunks of parts. */
+  get bytesDurable(): number {
+    return this.#bytesDurable
+  }
+  /** Bytes of files in place. */
+  get bytesPublished(): number {
+    return this.#bytesPublished
+  }
+  /** Bytes listed that will not come: the files have another outcome. */
+  get bytesOmitted(): number {
+    return this.#bytesOmitted
+  }
+
+  /** Running digest after the first `pages` pages, or undefined if there are fewer. */
+  digestAt(pages: number): string | undefined {
+    return pages === 0 ? noManifest.digest : this.#pageDigests[pages - 1]
+  }
+
+  /** First entry of a page, and behind the last page the number of entries. */
+  firstOf(page: number): number {
+    return this.#pageFirsts[page] ?? this.#manifest.entries
+  }
+
+  addPage(shape: PageShape): void {
+    const { manifest } = this
+    assert(shape.page === manifest.pages && shape.first === manifest.entries, 'pages come in order')
+    assert(!manifest.complete, 'nothing follows the last page')
+    const entries = shape.first + shape.kinds.length
+    this.#grow(entries)
+    this.#kinds.set(shape.kinds, shape.first)
+    this.#sizes.set(shape.sizes, shape.first)
+    let bytes = manifest.bytes
+    for (let i = 0; i < shape.kinds.length; i++) {
+      if (shape.kinds[i] !== entryKinds.file) continue
+      this.#files++
+      bytes += shape.sizes[i]!
+    }
+    this.#unfinished += shape.kinds.length
+    this.#pageFirsts.push(shape.first)
+    this.#pageDigests.push(shape.digest)
+    this.#manifest = { pages: manifest.pages + 1, entries, bytes, digest: shape.digest, complete: shape.last !== undefined }
+  }
+
+  isFile(entry: number): boolean {
+    return entry < this.#manifest.entries && this.#kinds[entry] === entryKinds.file
+  }
+  size(entry: number): number {
+    return this.#sizes[entry]!
+  }
+  revision(entry: number): number {
+    return this.#revisions[entry]!
+  }
+  standing(entry: number): number {
+    return this.#standings[entry]!
+  }
+  outcome(entry: number): Outcome | undefined {
+    return this.#standings[entry] === standing.done ? outcomeNames[this.#outcomes[entry]!] : undefined
+  }
+  /** File digest of a done entry; 0n where this session verified none. */
+  digest(entry: number): bigint {
+    return this.#digests[entry]!
+  }
+
+  stand(entry: number, where: number): void {
+    const before = this.#standings[entry]!
+    if (isOpen(before) !== isOpen(where)) this.#unfinished += isOpen(where) ? 1 : -1
+    this.#standings[entry] = where
+  }
+
+  revise(entry: number, revision: number, size: number): void {
+    this.#revisions[entry] = revision
+    this.#sizes[entry] = size
+  }
+
+  /** Says how many bytes of an entry are durable; replaces what was said before. */
+  credit(entry: number, bytes: number): void {
+    this.#bytesDurable += bytes - this.#durable[entry]!
+    this.#durable[entry] = bytes
+  }
+  /** Durable bytes of one entry. */
+  credited(entry: number): number {
+    return this.#durable[entry]!
+  }
+
+  /** Gives an entry its outcome; the second time changes nothing. */
+  finish(entry: number, outcome: Outcome, bytes: number, digest: bigint): void {
+    if (this.#standings[entry] === standing.done) return
+    this.stand(entry, standing.done)
+    const index = outcomeNames.indexOf(outcome)
+    this.#outcomes[entry] = index
+    this.#digests[entry] = digest
+    this.#counts[index]!++
+    this.credit(entry, bytes)
+    if (this.#kinds[entry] !== entryKinds.file) return
+    this.#bytesPublished += bytes
+    if (isInPlace(outcome) || bytes > 0) this.#filesDone++
+    else {
+      this.#filesOmitted++
+      this.#bytesOmitted += this.#sizes[entry]!
+    }
+  }
+
+  /** Outcomes so far, those that occurred. */
+  outcomeCounts(): { outcome: Outcome; count: number }[] {
+    return outcomeNames
+      .map((outcome, index) => ({ outcome, count: this.#counts[index]! }))
+      .filter(({ count }) => count > 0)
+  }
+
+  /** What a complete manifest must hold, or undefined while it is not complete. */
+  get totals(): ManifestTotals | undefined {
+    const { complete, entries, bytes } = this.#manifest
+    return complete ? { entries, bytes } : undefined
+  }
+
+  #grow(entries: number): void {
+    if (entries <= this.#kinds.length) return
+    const room = Math.max(1024, entries, 2 * this.#kinds.length)
+    this.#kinds = grown(this.#kinds, new Uint8Array(room))
+    this.#standings = grown(this.#standings, new Uint8Array(room))
+    this.#outcomes = grown(this.#outcomes, new Uint8Array(room))
+    this.#revisions = grown(this.#revisions, new Uint16Array(room))
+    this.#sizes = grown(this.#sizes, new Float64Array(room))
+    this.#durable = grown(this.#durable, new Float64Array(room))
+    const digests = new BigUint64Array(room)
+    digests.set(this.#digests)
+    this.#digests = digests
+  }
+}
+
+const isOpen = (where: number): boolean => where !== standing.later && where !== standing.done
+
+function grown<Column extends Uint8Array | Uint16Array | Float64Array>(from: Column, to: Column): Column {
+  to.set(from)
+  return to
+}

@@ -1,0 +1,62 @@
+// The window W: bytes of distinct places sent, in any epoch, and not yet acknowledged. Sending a place again is free, so a
+// damaged chunk can be repaired while the window is full; hence bytes sent again after any failure stay within W (R2).
+
+import { assert } from '../errors.ts'
+import { placeOverheadBytes } from '../model/limits.ts'
+import type { Run } from '../model/places.ts'
+
+export class Window {
+  #limitBytes: number
+  #usedBytes = 0
+  #out = new Map<number, Map<number, number>>()
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** Agreed anew at each epoch. What is out stays out, even above a smaller limit. */
+  set limitBytes(bytes: number) {
+    this.#limitBytes = bytes
+  }
+
+  holds(entry: number, chunk: number): boolean {
+    return this.#out.get(entry)?.has(chunk) === true
+  }
+
+  /** Whether a new place of `bytes` may be sent now. */
+  admits(bytes: number): boolean {
+    return this.#usedBytes + bytes + placeOverheadBytes <= this.#limitBytes
+  }
+
+  /** Notes that a place is sent. */
+  add(entry: number, chunk: number, bytes: number): void {
+    if (this.holds(entry, chunk)) return
+    const cost = bytes + placeOverheadBytes
+    const chunks = this.#out.get(entry)
+    if (chunks === undefined) this.#out.set(entry, new Map([[chunk, cost]]))
+    else chunks.set(chunk, cost)
+    this.#usedBytes += cost
+  }
+
+  /** Notes that places are acknowledged. */
+  settle(entry: number, [first, count]: Run): void {
+    const chunks = this.#out.get(entry)
+    if (chunks === undefined) return
+    for (const [chunk, cost] of chunks) {
+      if (chunk < first || chunk >= first + count) continue
+      chunks.delete(chunk)
+      this.#usedBytes -= cost
+    }
+    if (chunks.size === 0) this.#out.delete(entry)
+    assert(this.#usedBytes >= 0, 'the window never falls below nothing')
+  }
+
+  /** Notes that an entry has its outcome, or began a new revision. */
+  settleEntry(entry: number): void {
+    this.settle(entry, [0, Infinity])
+  }
+}

@@ -1,0 +1,118 @@
+// The loop that feeds inputs to one session's core and carries out its effects, for as long as this process works on the
+// session. It owns the journal, the connections and the buffers of that session; who dials, listens, retries and tells
+// users about it is above (life/).
+
+import type { Connection } from '../model/connection.ts'
+import type { Directory } from '../model/disk.ts'
+import type { EntryOutcome, Hello } from '../model/messages.ts'
+import type { HeaderRecord, JournalRecord } from '../model/records.ts'
+import type { Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
+import type { SessionEnd } from '../core/effects.ts'
+import type { World } from './context.ts'
+
+/** What a runner is given. The session's lock is already held. */
+export interface RunnerOptions {
+  readonly world: World
+  readonly session: SessionId
+  /** STATE/<id> or DIR/.carryon/<id>, pinned. */
+  readonly directory: Directory
+  /** Where receipts go: STATE/receipts, or undefined where there is no state directory. */
+  readonly receipts: Directory | undefined
+  /** Names this process in hellos: 16 hex digits. */
+  readonly instance: string
+  /** Sender only. */
+  readonly walk?: WalkOptions
+  /** Receiver only. */
+  readonly receive?: ReceiveLimits
+  readonly observer: (event: RunnerEvent) => void
+}
+
+export interface WalkOptions {
+  readonly exclude: readonly string[]
+  readonly links: 'keep' | 'keep-all' | 'follow' | 'skip'
+}
+
+export interface ReceiveLimits {
+  readonly root: Directory
+  readonly maxBytes: number
+  readonly maxFiles: number
+}
+
+/** What a runner tells as it happens. */
+export type RunnerEvent =
+  | {
+      readonly kind: 'state'
+      readonly state: SessionState
+      readonly reason: StateReason | null
+      readonly who: Who | null
+      readonly neededBytes: number | null
+      readonly freeBytes: number | null
+    }
+  | { readonly kind: 'checkpoint'; readonly serial: number; readonly grade: 'minor' | 'major'; readonly syncMs: number }
+  | { readonly kind: 'outcome'; readonly path: string; readonly outcome: EntryOutcome; readonly bytes: number }
+  | { readonly kind: 'warning'; readonly code: string; readonly sentence: string; readonly path: string | null }
+  /** Chunks known only from hints, read back and written again after a crash. Receiver only, before anything else. */
+  | { readonly kind: 'adopted'; readonly bytesHinted: number; readonly bytesAdopted: number; readonly durationMs: number }
+  /** The connection in use is gone: the dialer dials again, the listener waits. */
+  | { readonly kind: 'disconnected'; readonly reason: string; readonly permanent: boolean }
+
+/** Where a session stands, read at any time. Bytes are payload. */
+export interface RunnerView {
+  readonly role: Role
+  readonly state: SessionState
+  readonly reason: StateReason | null
+  readonly who: Who | null
+  readonly epoch: number
+  readonly isConnected: boolean
+  readonly peer: string | null
+  /** Whether first contact was made: both sides hold the session key. */
+  readonly isBound: boolean
+  /** null until the manifest has ended. */
+  readonly filesTotal: number | null
+  readonly bytesTotal: number | null
+  /** Entries listed so far. */
+  readonly entriesSoFar: number
+  readonly bytesSoFar: number
+  readonly filesDone: number
+  readonly filesOmitted: number
+  /** Durable on the receiver's disk, as far as this side knows. */
+  readonly bytesDurable: number
+  readonly bytesDurableAtStart: number
+  readonly bytesPublished: number
+  /** Distinct and repeated payload bytes that crossed in this run. */
+  readonly bytesSentThisRun: number
+  readonly bytesResent: number
+  readonly bytesOnWire: number
+  readonly checkpoints: number
+  readonly reconnects: number
+  readonly phase: 'scanning' | 'transferring' | 'verifying' | 'publishing'
+  /** Outcomes so far, by name. */
+  readonly outcomes: Readonly<Record<string, number>>
+}
+
+/** One session, worked on by this process. */
+export interface Runner {
+  readonly session: SessionId
+  readonly header: HeaderRecord
+  readonly view: RunnerView
+  /** Dialer: a transport is up. The runner starts it and greets. */
+  connected(connection: Connection): void
+  /** Listener: a proven hello came in over a connection that was started by the listener; its further frames go to `runner.handlersOf(connection)`. */
+  accepted(connection: Connection, hello: Hello, records: readonly JournalRecord[]): ConnectionSink
+  /** Sync point or hints, goodbye to the peer, within 2 s; then `ended` is `paused`. */
+  pause(by: 'user' | 'signal'): void
+  discard(): void
+  /** Lazily journals something about the session itself (joined, parked). */
+  note(records: readonly JournalRecord[]): void
+  /** Resolves when nothing will follow; the journal and all files are closed. Never rejects: bugs end as `failed`. */
+  readonly ended: Promise<SessionEnd>
+  /** Leaves now without goodbye, journal closed: for retry-over and the like. */
+  stop(): Promise<void>
+}
+
+/** Where the frames of an accepted connection go. */
+export interface ConnectionSink {
+  text(text: string): void
+  data(frame: Uint8Array): void
+  ended(reason: string): void
+}
