@@ -77,6 +77,10 @@ export const sourceChangesMax = 3 // Per run: a file that changes more often has
 export const sampleChunks = 8 // Random acknowledged chunks compared on resume, beside the first and the last.
 export const hashesPerMessageMax = 32_768 // 16 hex digits each: half of controlMaxBytes.
 export const runsPerMessageMax = 8_192 // Of `want` and `acknowledge`.
+export const outcomesPerMessageMax = 1_024 // Of `acknowledge`: each may name a target of 255 bytes and a reason.
+export const authorisedPerMessageMax = 8_192 // Files of a major `sync`.
+export const sentenceMaxChars = 1_000 // For people: of `refuse`, `exception`, `abort`, and the reason of an outcome.
+export const codeMaxChars = 64 // Of error codes, capabilities and unknown kinds.
 
 export const helloDeadlineMs = 10_000 // From accept to hello.
 export const expireAfterMs: number = 7 * 24 * 3_600_000 // A session's, from its last progress.

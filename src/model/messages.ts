@@ -6,6 +6,7 @@ import type { PlaceRun, Run } from './places.ts'
 import type { Outcome, Receipt, Role, SessionId, SessionState, Shape, ShapeWishes, StateReason } from './session.ts'
 
 export const protocolName = 'carryon.v1'
+export const protocolVersion = 1
 
 /** What a side would like, in bytes; clamped by whoever answers. */
 export interface Wishes {

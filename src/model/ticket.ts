@@ -1,0 +1,148 @@
+// A ticket: what a person or script carries from one side to the other, as text that survives mail and chat. It says where to
+// dial, under which id, and holds the secret that proves both sides to each other; keys are derived elsewhere. A checksum
+// finds every single typo offline. Layout: docs/protocol.md, section Tickets.
+
+import { TransferError, assert } from '../errors.ts'
+import { base64Stray, decodeBase64, encodeBase64 } from './base64.ts'
+import type { Role, SessionId } from './session.ts'
+
+export interface Ticket {
+  /** A one-session ticket's id is its session's. */
+  readonly id: SessionId
+  /** 32 random bytes. */
+  readonly secret: Uint8Array
+  /** Where to dial, best first: `host:port`, an IPv6 address in brackets. 1 to 16. */
+  readonly addresses: readonly string[]
+  /** The role of the side that will dial. */
+  readonly role: Role
+  /** Ms since 1970. Travels in whole seconds, rounded up. */
+  readonly expiresAt: number
+  /** How many sessions it opens; only 1 is built. */
+  readonly uses: 1
+  /** How the secret is proved: TLS 1.3 with a pre-shared key, or not at all (`ws://` on loopback). */
+  readonly tls: 'psk' | 'plain'
+}
+
+export const ticketPrefix = 'carryon1:'
+export const ticketAddressesMax = 16
+
+const format = 1
+const flags = { dialerReceives: 1, plain: 2 } // All others are 0.
+const idBytes = 16
+const secretBytes = 32
+const expiryBytes = 5 // Seconds since 1970, until the year 36812.
+const checksumBytes = 4
+const fixedBytes = 2 + idBytes + secretBytes + expiryBytes + 1
+const addressForm = /^(?:\[[0-9a-fA-F:.]{2,64}\]|[0-9A-Za-z_-][0-9A-Za-z._-]{0,246}):([1-9][0-9]{0,4})$/
+
+/** Whether text is an address a ticket can hold: `host:port`, an IPv6 address in brackets, a port that exists. */
+export function isTicketAddress(text: string): boolean {
+  const port = addressForm.exec(text)?.[1]
+  return port !== undefined && Number(port) <= 65_535
+}
+
+/** The text of a ticket: one line without white space. */
+export function encodeTicket(ticket: Ticket): string {
+  const { id, secret, addresses, role, expiresAt, tls } = ticket
+  const seconds = Math.ceil(expiresAt / 1000)
+  assert(/^[0-9a-f]{32}$/.test(id) && secret.length === secretBytes, 'a ticket has no whole id and secret')
+  assert(addresses.length >= 1 && addresses.length <= ticketAddressesMax, 'a ticket has too few or too many addresses')
+  assert(addresses.every(isTicketAddress), 'a ticket has an address nobody can dial')
+  assert(seconds >= 0 && seconds < 2 ** (8 * expiryBytes), 'a ticket expires outside of what it can say')
+  const bytes: number[] = [
+    format,
+    (role === 'receiver' ? flags.dialerReceives : 0) | (tls === 'plain' ? flags.plain : 0),
+  ]
+  for (let i = 0; i < id.length; i += 2) bytes.push(Number.parseInt(id.slice(i, i + 2), 16))
+  bytes.push(...secret)
+  for (let i = 0; i < expiryBytes; i++) bytes.push(Math.floor(seconds / 2 ** (8 * i)) % 256)
+  bytes.push(addresses.length)
+  for (const address of addresses) bytes.push(address.length, ...Array.from(address, (letter) => letter.charCodeAt(0)))
+  const checksum = crc32(Uint8Array.from(bytes))
+  for (let i = 0; i < checksumBytes; i++) bytes.push((checksum >>> (8 * i)) & 255)
+  return ticketPrefix + encodeBase64(Uint8Array.from(bytes), 'url')
+}
+
+/**
+ * The ticket a text holds; white space around it does not matter. Whether it has expired is not looked at.
+ * @throws TransferError `ticket-damaged`, with what is wrong with the text and nothing of what it holds
+ */
+export function decodeTicket(text: string): Ticket {
+  const bytes = checkedBytes(bodyOf(text.trim()))
+  if (bytes[0] !== format) throw damaged(`it has format ${bytes[0]}, and this carryon reads format ${format}`)
+  if ((bytes[1]! & ~(flags.dialerReceives | flags.plain)) !== 0)
+    throw damaged('it asks for what only a newer carryon can do')
+  return {
+    id: Array.from(bytes.subarray(2, 2 + idBytes), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+    secret: bytes.slice(2 + idBytes, 2 + idBytes + secretBytes),
+    addresses: addressesOf(bytes),
+    role: (bytes[1]! & flags.dialerReceives) === 0 ? 'sender' : 'receiver',
+    expiresAt: expiryOf(bytes) * 1000,
+    uses: 1,
+    tls: (bytes[1]! & flags.plain) === 0 ? 'psk' : 'plain',
+  }
+}
+
+/** What follows the prefix. */
+function bodyOf(text: string): string {
+  if (text === '') throw damaged('it is empty')
+  if (text.startsWith(ticketPrefix)) return text.slice(ticketPrefix.length)
+  const version = /^carryon(\d{1,4}):/.exec(text)?.[1]
+  if (version !== undefined) throw damaged(`it is of version ${version}, and this carryon reads version 1`)
+  throw damaged(`it does not begin with "${ticketPrefix}"`)
+}
+
+/** The bytes without their checksum, which agreed. */
+function checkedBytes(body: string): Uint8Array {
+  const stray = base64Stray(body, 'url')
+  if (stray >= 0) {
+    const space = /\s/.test(body[stray]!)
+    const what = space ? 'a space or line break' : 'a character that no ticket has'
+    throw damaged(`there is ${what} at position ${ticketPrefix.length + stray + 1}`)
+  }
+  const bytes = decodeBase64(body, 'url')
+  if (bytes === undefined) throw damaged('its end is missing, or its last letter is wrong')
+  if (bytes.length < fixedBytes + checksumBytes) throw damaged('most of it is missing')
+  const content = bytes.subarray(0, bytes.length - checksumBytes)
+  const sum = new DataView(bytes.buffer, content.length).getUint32(0, true)
+  if (sum !== crc32(content)) throw damaged('a letter of it is wrong, or its end is missing')
+  return content
+}
+
+function expiryOf(bytes: Uint8Array): number {
+  let seconds = 0
+  for (let i = 0; i < expiryBytes; i++) seconds += bytes[2 + idBytes + secretBytes + i]! * 2 ** (8 * i)
+  return seconds
+}
+
+/** The checksum agreed, so whatever is wrong from here on was written so. */
+function addressesOf(bytes: Uint8Array): string[] {
+  const count = bytes[fixedBytes - 1]!
+  if (count < 1 || count > ticketAddressesMax) throw damaged(`it has ${count} addresses`)
+  const addresses: string[] = []
+  let at = fixedBytes
+  for (let i = 0; i < count; i++) {
+    const start = at + 1
+    at = start + (bytes[at] ?? 0)
+    if (at > bytes.length) throw damaged('an address in it is cut')
+    const address = String.fromCharCode(...bytes.subarray(start, at))
+    if (!isTicketAddress(address)) throw damaged('an address in it is none')
+    addresses.push(address)
+  }
+  if (at !== bytes.length) throw damaged('there is something behind its last address')
+  return addresses
+}
+
+function damaged(why: string): TransferError<'ticket-damaged'> {
+  return new TransferError('ticket-damaged', { why })
+}
+
+/** CRC-32 as in zip and PNG (reflected, polynomial 0xEDB88320). Bit by bit: a ticket is short. */
+export function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  return ~crc >>> 0
+}
