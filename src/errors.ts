@@ -59,6 +59,7 @@ export interface ErrorDetails {
   'permission-denied': { readonly path: string; readonly operation: string }
   'not-found': { readonly path: string }
   'not-a-directory': { readonly path: string }
+  'not-a-file': { readonly path: string }
   'already-exists': { readonly path: string }
   'links-unsupported': { readonly path: string }
   'state-unsafe': { readonly path: string; readonly why: string }
@@ -389,6 +390,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   'not-a-directory': {
     say: (d) => `${d.path} is a link or no folder; links are never followed here.`,
     hint: 'Put a real folder there, or choose another place.',
+    retryable: 'never',
+    exit: 1,
+    close: 4001,
+  },
+  'not-a-file': {
+    say: (d) => `${d.path} is no plain file: links, devices and pipes are never opened here.`,
+    hint: 'Put a plain file there, or leave it out.',
     retryable: 'never',
     exit: 1,
     close: 4001,

@@ -1,0 +1,73 @@
+// The one place that knows errno: every fault of the operating system becomes a TransferError here, with its cause, and
+// nobody above looks at `code` strings of the system again.
+
+import { TransferError } from '../errors.ts'
+
+/** What was under way when the system said no. */
+export interface Attempt {
+  /** What was tried, as a verb for messages: `write`, `open`. */
+  readonly operation: string
+  /** For messages only. */
+  readonly path: string
+  /** Bytes that had to find room; 0 where that is not the question. */
+  readonly neededBytes?: number
+  /** Asked only when the disk is full. */
+  readonly freeBytes?: () => number
+}
+
+/** The system's name of a fault (`ENOENT`), or '' for anything else that was thrown. */
+export function faultName(error: unknown): string {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+/** Turns what a system call threw into a TransferError. What is no fault of the system comes back as it is. */
+export function translateFault(error: unknown, attempt: Attempt): Error {
+  const { operation, path } = attempt
+  const because = { cause: error }
+  switch (faultName(error)) {
+    case '':
+      return error instanceof Error ? error : new Error(String(error))
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new TransferError('disk-full', { path, neededBytes: attempt.neededBytes ?? 0, freeBytes: free(attempt) }, because)
+    case 'EMFILE':
+    case 'ENFILE':
+      return new TransferError('too-many-open-files', { path }, because)
+    case 'EACCES':
+    case 'EPERM':
+      return new TransferError('permission-denied', { path, operation }, because)
+    case 'ENOENT':
+      return new TransferError('not-found', { path }, because)
+    case 'EEXIST':
+    case 'ENOTEMPTY':
+      return new TransferError('already-exists', { path }, because)
+    case 'ENOTDIR':
+      return new TransferError('not-a-directory', { path }, because)
+    case 'EISDIR': // A rename or a write onto a directory.
+    case 'ELOOP': // O_NOFOLLOW met a link.
+    case 'ENXIO': // A socket, or a fifo nobody reads.
+    case 'ENODEV':
+      return new TransferError('not-a-file', { path }, because)
+    default:
+      return new TransferError('disk-failed', { path, operation, cause: (error as Error).message }, because)
+  }
+}
+
+/** Faults by which a file system says that it has no hard links for us (R6). */
+export function meansNoLinks(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(faultName(error))
+}
+
+/** Faults by which a file system says that directories cannot be synced there: durability degraded, not failed (R7). */
+export function meansNoDirectorySync(error: unknown): boolean {
+  return ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR', 'EPERM'].includes(faultName(error))
+}
+
+function free(attempt: Attempt): number {
+  try {
+    return attempt.freeBytes?.() ?? 0
+  } catch {
+    return 0 // Only a figure in a message: the full disk is the news.
+  }
+}

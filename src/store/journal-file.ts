@@ -1,0 +1,144 @@
+// Reading a journal: the longest valid prefix, and whether what lies behind it is a torn tail or lost history (R9, R10).
+// Nothing here writes.
+
+import { isTransferError, TransferError } from '../errors.ts'
+import type { Directory, DiskFile } from '../model/disk.ts'
+import type { Hash64 } from '../model/hash.ts'
+import { recordMaxBytes } from '../model/limits.ts'
+import type { JournalRecord } from '../model/records.ts'
+import {
+  decodeRecord,
+  fileHeaderBytes,
+  journalFormat,
+  readFileHeader,
+  readFrame,
+  recordHeaderBytes,
+  recordLength,
+  recordMinBytes,
+  type RecordFrame,
+} from './record-codec.ts'
+
+export const journalName = 'journal'
+
+/** What a journal says, and how it ends. */
+export interface JournalContent {
+  readonly records: JournalRecord[]
+  /** `torn`: bytes that were never acknowledged lie behind the last record. `damaged`: acknowledged records are lost. */
+  readonly tail: 'clean' | 'torn' | 'damaged'
+  /** Bytes of the valid prefix: where damage begins, if there is any. */
+  readonly validBytes: number
+  /** Sequence and epoch of the last valid record; 0 if there is none. */
+  readonly sequence: number
+  readonly epoch: number
+}
+
+/**
+ * Reads a journal and changes nothing, so it may be used on one that another process writes: a record half written looks
+ * like a torn tail.
+ * @throws TransferError `not-found`; `journal-version` if a newer carryon wrote it
+ */
+export async function readJournal(directory: Directory, tools: { readonly hash: Hash64 }): Promise<JournalContent> {
+  const file = await directory.openFile(journalName, 'read')
+  try {
+    return await readContent(new JournalScan(file, tools.hash), `${directory.label}/${journalName}`)
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * 1. The file header was synced before the journal got its name: if it is wrong, the journal is damaged.
+ * 2. From there, take records while each is whole, has the next sequence and names the checksum of the one before.
+ * 3. Where that ends, look through the rest for whole records, at every multiple of 8.
+ * 4. The highest `committed` of all records found tells what was acknowledged. If that is more than the prefix holds,
+ *    history is lost. Otherwise what lies behind was never promised to anybody: a torn tail, or zeros written ahead.
+ */
+async function readContent(scan: JournalScan, path: string): Promise<JournalContent> {
+  const records: JournalRecord[] = []
+  const header = readFileHeader(await scan.at(0, fileHeaderBytes), scan.hash)
+  if (header === undefined) return { records, tail: 'damaged', validBytes: 0, sequence: 0, epoch: 0 }
+  if (header.format !== journalFormat) throw new TransferError('journal-version', { path, format: header.format })
+
+  let position = fileHeaderBytes
+  let last = { checksum: header.checksum, sequence: 0, epoch: 0 }
+  let committed = 1 // A journal is born with a synced record.
+  for (;;) {
+    const frame = await scan.frameAt(position)
+    if (frame === undefined || frame.previous !== last.checksum) break
+    if (last.sequence !== 0 && frame.sequence !== last.sequence + 1) break
+    const taken = takeRecord(frame, records, path)
+    if (!taken) return { records, tail: 'damaged', validBytes: position, sequence: last.sequence, epoch: last.epoch }
+    position += frame.length
+    committed = Math.max(committed, frame.committed)
+    last = frame
+  }
+  const rest = await restOf(scan, position)
+  const isLost = Math.max(committed, rest.committed) > last.sequence
+  const tail = isLost ? 'damaged' : rest.isZero ? 'clean' : 'torn'
+  return { records, tail, validBytes: position, sequence: last.sequence, epoch: last.epoch }
+}
+
+/** False if the bytes are as they were written and still make no sense. */
+function takeRecord(frame: RecordFrame, records: JournalRecord[], path: string): boolean {
+  try {
+    const record = decodeRecord(frame, path)
+    if (record !== undefined) records.push(record)
+    return true
+  } catch (error) {
+    if (isTransferError(error)) throw error
+    return false
+  }
+}
+
+async function restOf(scan: JournalScan, from: number): Promise<{ isZero: boolean; committed: number }> {
+  let isZero = true
+  let committed = 0
+  for (let position = from; ; position += 8) {
+    const eight = await scan.at(position, 8)
+    if (eight.length === 0) return { isZero, committed }
+    if (eight.every((byte) => byte === 0)) continue
+    isZero = false
+    const frame = await scan.frameAt(position)
+    if (frame === undefined) continue
+    committed = Math.max(committed, frame.committed)
+    position += frame.length - 8
+  }
+}
+
+/** A window that moves over the file; it never holds more than one record and a bit. */
+class JournalScan {
+  readonly hash: Hash64
+  readonly #file: DiskFile
+  #start = 0
+  #window = new Uint8Array(0)
+
+  constructor(file: DiskFile, hash: Hash64) {
+    this.#file = file
+    this.hash = hash
+  }
+
+  /** The bytes at `position`, fewer than asked at the end of the file. */
+  async at(position: number, length: number): Promise<Uint8Array> {
+    const from = position - this.#start
+    if (from < 0 || from + length > this.#window.length) await this.#load(position, length)
+    const offset = position - this.#start
+    return this.#window.subarray(offset, offset + length)
+  }
+
+  /** The whole and undamaged record that begins at `position`, if one does. */
+  async frameAt(position: number): Promise<RecordFrame | undefined> {
+    const length = recordLength(await this.at(position, recordHeaderBytes))
+    if (length === undefined || length < recordMinBytes) return undefined
+    return readFrame(await this.at(position, length), this.hash)
+  }
+
+  /** Windows are fresh memory: payloads of records read before may still point into the old one. */
+  async #load(position: number, length: number): Promise<void> {
+    const window = new Uint8Array(Math.max(length, windowBytes))
+    const count = await this.#file.read(window, position)
+    this.#window = window.subarray(0, count)
+    this.#start = position
+  }
+}
+
+const windowBytes = Math.min(recordMaxBytes, 256 * 1024)

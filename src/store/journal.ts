@@ -1,0 +1,321 @@
+// The journal of a session, open for writing. Opening rewrites it, which is repair and compaction in one; from then on it
+// only grows. Format, recovery rule and the order of writes: docs/journal.md.
+
+import { assert, hasCode, TransferError } from '../errors.ts'
+import type { Directory, DiskFile } from '../model/disk.ts'
+import type { Hash64 } from '../model/hash.ts'
+import type { JournalRecord, RecordKind } from '../model/records.ts'
+import { journalName, readJournal, type JournalContent } from './journal-file.ts'
+import { encodeFileHeader, encodeRecord, fileHeaderBytes, readFileHeader, splitRecord } from './record-codec.ts'
+
+export { readJournal, type JournalContent } from './journal-file.ts'
+
+/** What the journal is handed. */
+export interface JournalTools {
+  /** Checks every record. */
+  readonly hash: Hash64
+  /** The same state in fewer records. Pure; its result must fold into the same checkpoint. */
+  readonly compact: (records: readonly JournalRecord[]) => JournalRecord[]
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal
+  /** What it holds now, compacted. */
+  readonly records: JournalRecord[]
+}
+
+const freshName = 'journal.new'
+
+/** Zeros written ahead of the last record, so that a full disk still takes the next ones (R23) and a sync moves no metadata. */
+const reserveBytes = 64 * 1024
+/** Of these, what only records of the list below may use. */
+const lastReserveBytes = 16 * 1024
+/** Small records that say why nothing else happens, or end the session. */
+const lastWords: ReadonlySet<RecordKind> = new Set(['parked', 'paused', 'ended', 'opened', 'joined', 'acknowledged'])
+
+/**
+ * Makes the journal of a new session, or replaces the one that is there. On return it is on the disk, but for the name of
+ * `directory` itself.
+ * @param records at least one
+ */
+export async function createJournal(
+  directory: Directory,
+  records: readonly JournalRecord[],
+  tools: JournalTools,
+): Promise<Journal> {
+  return writeFresh(directory, records, { sequence: 0, epoch: 0 }, tools)
+}
+
+/**
+ * Opens for writing: reads the longest valid prefix, cuts a torn tail, compacts, and puts the result in the old one's place.
+ * @throws TransferError `journal-damaged` if acknowledged records are lost: a copy is kept and nothing is changed;
+ *   `journal-version` if a newer carryon wrote it; `not-found`; faults of the disk, which leave the old journal
+ */
+export async function openJournal(directory: Directory, tools: JournalTools): Promise<OpenedJournal> {
+  const content = await readJournal(directory, tools)
+  if (content.tail === 'damaged') throw await damaged(directory, content)
+  return rewrite(directory, content, tools)
+}
+
+/**
+ * Opens a damaged journal with the records before the damage; a copy of the damaged one is kept. Everything it says must
+ * be verified against the part files, and what it no longer says is sent again.
+ * @throws TransferError as `openJournal`; `journal-damaged` if not even the first record is left
+ */
+export async function rebuildJournal(directory: Directory, tools: JournalTools): Promise<OpenedJournal> {
+  const content = await readJournal(directory, tools)
+  if (content.tail === 'damaged') {
+    const error = await damaged(directory, content)
+    if (content.records.length === 0) throw error
+  }
+  return rewrite(directory, content, tools)
+}
+
+async function rewrite(directory: Directory, content: JournalContent, tools: JournalTools): Promise<OpenedJournal> {
+  const records = tools.compact(content.records)
+  return { journal: await writeFresh(directory, records, content, tools), records }
+}
+
+/**
+ * 1. Remove what an earlier attempt left as `journal.new`.            A crash leaves: the old journal.
+ * 2. Write and sync `journal.new`: header, records, zeros ahead.      The old journal, and a file nobody reads.
+ * 3. Rename it to `journal`.                                          The old journal or the new one: they say the same.
+ * 4. Sync the directory.                                              The new journal.
+ *
+ * Sequences go on from the old journal, so no record of an older file can pass for a newer one. Each rewritten record has
+ * the last one's sequence as `committed`: if any of them is lost, the others tell.
+ */
+async function writeFresh(
+  directory: Directory,
+  given: readonly JournalRecord[],
+  before: { readonly sequence: number; readonly epoch: number },
+  { hash }: JournalTools,
+): Promise<Journal> {
+  const records = given.flatMap(splitRecord)
+  assert(records.length > 0, 'a journal has at least one record')
+  await directory.unlink(freshName)
+  const file = await directory.openFile(freshName, 'create')
+  try {
+    const header = encodeFileHeader(hash)
+    const chain = new Chain(hash, readFileHeader(header, hash)!.checksum, before)
+    const committed = before.sequence + records.length
+    const bytes = joined([header, ...records.map((record) => chain.append(record, committed))])
+    await file.write(bytes, 0)
+    await file.write(new Uint8Array(reserveBytes), bytes.length)
+    await file.sync()
+    await directory.rename(freshName, directory, journalName)
+    await directory.sync()
+    return new Journal(file, chain, bytes.length, bytes.length + reserveBytes)
+  } catch (error) {
+    await file.close()
+    if (hasCode(error, 'disk-full')) await directory.unlink(freshName) // Gives back what little room it took.
+    throw error
+  }
+}
+
+/** Keeps a copy under the next free name, unless the last copy is this very file. */
+async function damaged(directory: Directory, content: JournalContent): Promise<TransferError> {
+  const path = `${directory.label}/${journalName}`
+  const copy = await keepCopy(directory)
+  return new TransferError('journal-damaged', { path, copy: `${directory.label}/${copy}`, offset: content.validBytes })
+}
+
+async function keepCopy(directory: Directory): Promise<string> {
+  const journal = await directory.stat(journalName)
+  for (let n = 1; ; n++) {
+    const name = `journal.broken-${n}`
+    const there = await directory.stat(name)
+    if (there !== undefined && there.inode === journal?.inode) return name
+    if (there !== undefined) continue
+    try {
+      await directory.link(journalName, directory, name)
+    } catch (error) {
+      if (!hasCode(error, 'links-unsupported')) throw error
+      await copyFile(directory, journalName, name)
+    }
+    await directory.sync()
+    return name
+  }
+}
+
+async function copyFile(directory: Directory, from: string, to: string): Promise<void> {
+  await using source = disposable(await directory.openFile(from, 'read'))
+  await using target = disposable(await directory.openFile(to, 'create'))
+  const buffer = new Uint8Array(1024 * 1024)
+  for (let position = 0; ; ) {
+    const count = await source.file.read(buffer, position)
+    if (count === 0) break
+    await target.file.write(buffer.subarray(0, count), position)
+    position += count
+  }
+  await target.file.sync()
+}
+
+function disposable(file: DiskFile): { file: DiskFile } & AsyncDisposable {
+  return { file, [Symbol.asyncDispose]: () => file.close() }
+}
+
+/** Where the next record is chained on. */
+class Chain {
+  readonly #hash: Hash64
+  #checksum: bigint
+  sequence: number
+  epoch: number
+
+  constructor(hash: Hash64, checksum: bigint, before: { readonly sequence: number; readonly epoch: number }) {
+    this.#hash = hash
+    this.#checksum = checksum
+    this.sequence = before.sequence
+    this.epoch = before.epoch
+  }
+
+  append(record: JournalRecord, committed: number): Uint8Array {
+    if (record.kind === 'opened') this.epoch = record.epoch
+    const { epoch } = this
+    const place = { epoch, sequence: this.sequence + 1, committed, previous: this.#checksum }
+    const { bytes, checksum } = encodeRecord(record, place, this.#hash)
+    this.sequence++
+    this.#checksum = checksum
+    return bytes
+  }
+
+  /** A copy to go on with, so that what could not be written is not part of the chain. */
+  fork(): Chain {
+    return new Chain(this.#hash, this.#checksum, this)
+  }
+}
+
+interface Batch {
+  readonly records: JournalRecord[]
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Made by `createJournal` and `openJournal`. One per session directory, held under its lock. */
+export class Journal {
+  readonly #file: DiskFile
+  #chain: Chain
+  #position: number
+  /** Up to here the file holds zeros that are already on the disk. */
+  #reservedTo: number
+  /** Sequence of the last record that a sync is known to have reached. */
+  #committed: number
+  #noted: JournalRecord[] = []
+  #waiting: Batch[] = []
+  #writing: Promise<void> | undefined
+  #fault: unknown
+
+  constructor(file: DiskFile, chain: Chain, position: number, reservedTo: number) {
+    this.#file = file
+    this.#chain = chain
+    this.#position = position
+    this.#reservedTo = reservedTo
+    this.#committed = chain.sequence
+    assert(position >= fileHeaderBytes, 'a journal begins with its header')
+  }
+
+  /** Sequence of the last record written. */
+  get sequence(): number {
+    return this.#chain.sequence
+  }
+
+  /** Stamped on every record; grows with each `opened` record. */
+  get epoch(): number {
+    return this.#chain.epoch
+  }
+
+  /**
+   * Appends, and resolves when the records are on the disk. Callers that wait at the same time share one sync; their
+   * records are written in the order of the calls.
+   * @throws TransferError `disk-full` if there was no room: nothing was appended and the journal is as before. Any other
+   *   fault is final: every later call fails with it, and only opening the journal again finds out what is on the disk (R16)
+   */
+  commit(records: readonly JournalRecord[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ records: [...this.#noted.splice(0), ...records.flatMap(splitRecord)], resolve, reject })
+      this.#writing ??= this.#writeAll()
+    })
+  }
+
+  /** Appends lazily: the records ride on the next commit, or on `close`. Nothing may depend on them. */
+  note(records: readonly JournalRecord[]): void {
+    this.#noted.push(...records.flatMap(splitRecord))
+  }
+
+  /** Waits for what is under way, writes what was noted, unsynced, and closes. */
+  async close(): Promise<void> {
+    await this.#writing
+    try {
+      if (this.#noted.length > 0 && this.#fault === undefined) await this.#append(this.#noted.splice(0))
+    } finally {
+      await this.#file.close()
+    }
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batches = this.#waiting.splice(0)
+      try {
+        if (this.#fault !== undefined) throw this.#fault
+        await this.#append(batches.flatMap(({ records }) => records))
+        await this.#sync()
+        for (const { resolve } of batches) resolve()
+      } catch (error) {
+        for (const { reject } of batches) reject(error)
+      }
+    }
+    this.#writing = undefined
+  }
+
+  /** Only a disk without room is no reason to stop: the file ends where it ended, whatever was half written behind that. */
+  async #append(records: readonly JournalRecord[]): Promise<void> {
+    const chain = this.#chain.fork()
+    const bytes = joined(records.map((record) => chain.append(record, this.#committed)))
+    const isLastWord = records.every(({ kind }) => lastWords.has(kind))
+    try {
+      await this.#write(bytes, isLastWord ? 0 : lastReserveBytes)
+    } catch (error) {
+      if (!hasCode(error, 'disk-full')) this.#fault = error
+      throw error
+    }
+    this.#chain = chain
+    this.#position += bytes.length
+  }
+
+  /** Writes into the reserve, and before it runs low, the records and the next reserve in one. */
+  async #write(bytes: Uint8Array, mustStayBytes: number): Promise<void> {
+    const end = this.#position + bytes.length
+    if (end + lastReserveBytes <= this.#reservedTo) return this.#file.write(bytes, this.#position)
+    const longer = new Uint8Array(bytes.length + reserveBytes)
+    longer.set(bytes)
+    try {
+      await this.#file.write(longer, this.#position)
+      this.#reservedTo = end + reserveBytes
+    } catch (error) {
+      const fits = end + mustStayBytes <= this.#reservedTo
+      if (!hasCode(error, 'disk-full') || !fits) throw error
+      await this.#file.write(bytes, this.#position)
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const { sequence } = this.#chain
+    try {
+      await this.#file.datasync()
+    } catch (error) {
+      this.#fault = error
+      throw error
+    }
+    this.#committed = sequence
+  }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let position = 0
+  for (const piece of pieces) {
+    whole.set(piece, position)
+    position += piece.length
+  }
+  return whole
+}

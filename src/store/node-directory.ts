@@ -1,0 +1,237 @@
+// A pinned directory of the real file system. Node has no openat(), but on Linux `/proc/self/fd/<fd>/<name>` is one: the
+// descriptor stays with the directory it was opened on, whatever becomes of its path, and a name is a single component, so
+// no link is ever walked through (R65, M8). Where there is no /proc, the real path is used and checked against the pinned
+// inode before each call; an attacker who swaps a directory between the check and the call wins that race (residual,
+// docs/attacks.md).
+
+import * as fs from 'node:fs'
+import { promisify } from 'node:util'
+import { assert, TransferError } from '../errors.ts'
+import type { Directory, DiskFile, OpenMode, Stat } from '../model/disk.ts'
+import { decodeName, encodeName, nameFault, type Name } from '../model/names.ts'
+import { faultName, meansNoDirectorySync, meansNoLinks, translateFault } from './faults.ts'
+import { NodeFile } from './node-file.ts'
+import { statOf, toSystemTime } from './node-stat.ts'
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+
+/** O_NONBLOCK, so that a fifo put in a file's place cannot hold us; it means nothing to files (R67). */
+const openFlags: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+  update: O_RDWR | O_NOFOLLOW | O_NONBLOCK,
+  create: O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CREAT | O_EXCL,
+}
+
+const readNames = promisify(
+  (path: Buffer, done: (error: Error | null, names: Buffer[]) => void) => fs.readdir(path, 'buffer', done), // prettier-ignore
+)
+const fsync = promisify(fs.fsync)
+
+export class NodeDirectory implements Directory {
+  readonly label: string
+  readonly #base: Buffer
+  #fd: number
+  /** Set where there is no /proc: the inode that the path must still lead to. */
+  readonly #mustBe: bigint | undefined
+
+  private constructor(fd: number, label: string, realPath: Buffer) {
+    this.#fd = fd
+    this.label = label
+    this.#base = hasProc ? Buffer.from(`/proc/self/fd/${fd}`) : realPath
+    this.#mustBe = hasProc ? undefined : fs.fstatSync(fd, { bigint: true }).ino
+  }
+
+  /** Opens and pins by path, following links in it: only for directories that a person named. */
+  static async openRoot(path: string): Promise<NodeDirectory> {
+    try {
+      const real = fs.realpathSync.native(path, 'buffer')
+      return new NodeDirectory(fs.openSync(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), path, real)
+    } catch (error) {
+      throw translateFault(error, { operation: 'open', path })
+    }
+  }
+
+  async openFile(name: Name, mode: OpenMode): Promise<DiskFile> {
+    const fd = this.#attempt('open', name, (path) => fs.openSync(path, openFlags[mode], 0o600))
+    if (mode === 'create' || fs.fstatSync(fd).isFile()) return new NodeFile(fd, this.#labelOf(name))
+    fs.closeSync(fd)
+    throw new TransferError('not-a-file', { path: this.#labelOf(name) })
+  }
+
+  async openDirectory(name: Name): Promise<Directory> {
+    try {
+      const path = this.#at(name)
+      return new NodeDirectory(fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), this.#labelOf(name), path)
+    } catch (error) {
+      const path = this.#labelOf(name)
+      if (faultName(error) === 'ELOOP') throw new TransferError('not-a-directory', { path }, { cause: error })
+      throw translateFault(error, { operation: 'open', path })
+    }
+  }
+
+  async makeDirectory(name: Name, mode: number): Promise<boolean> {
+    return this.#unless('EEXIST', 'make', name, (path) => fs.mkdirSync(path, mode))
+  }
+
+  async list(): Promise<Name[]> {
+    try {
+      this.#check()
+      const names = await readNames(this.#base)
+      return names.sort(Buffer.compare).map(decodeName)
+    } catch (error) {
+      throw translateFault(error, { operation: 'list', path: this.label })
+    }
+  }
+
+  async stat(name: Name): Promise<Stat | undefined> {
+    const stats = this.#attempt('stat', name, (path) => {
+      return fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    })
+    return stats === undefined ? undefined : statOf(stats)
+  }
+
+  async statSelf(): Promise<Stat> {
+    return this.#attemptSelf('stat', () => statOf(fs.fstatSync(this.#fd, { bigint: true })))
+  }
+
+  async readLink(name: Name): Promise<Name> {
+    return this.#attempt('read', name, (path) => decodeName(fs.readlinkSync(path, 'buffer')))
+  }
+
+  async makeLink(name: Name, target: Name): Promise<void> {
+    this.#attempt('make', name, (path) => fs.symlinkSync(Buffer.from(encodeName(target)), path))
+  }
+
+  async link(name: Name, to: Directory, toName: Name): Promise<boolean> {
+    try {
+      fs.linkSync(this.#at(name), sameKind(to).#at(toName))
+      return true
+    } catch (error) {
+      if (faultName(error) === 'EEXIST') return false
+      const path = sameKind(to).#labelOf(toName)
+      if (meansNoLinks(error)) throw new TransferError('links-unsupported', { path }, { cause: error })
+      throw this.#translate(error, 'link', path)
+    }
+  }
+
+  async rename(name: Name, to: Directory, toName: Name): Promise<void> {
+    this.#attempt('rename', name, (path) => fs.renameSync(path, sameKind(to).#at(toName)))
+  }
+
+  async unlink(name: Name): Promise<boolean> {
+    return this.#unless('ENOENT', 'remove', name, (path) => fs.unlinkSync(path))
+  }
+
+  async removeDirectory(name: Name): Promise<boolean> {
+    try {
+      fs.rmdirSync(this.#at(name))
+      return true
+    } catch (error) {
+      if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(faultName(error))) return false
+      throw this.#translate(error, 'remove', this.#labelOf(name))
+    }
+  }
+
+  async setLinkTimes(name: Name, mtimeUs: number): Promise<void> {
+    const time = toSystemTime(mtimeUs)
+    this.#attempt('set the times of', name, (path) => fs.lutimesSync(path, time, time))
+  }
+
+  async setMode(mode: number): Promise<void> {
+    this.#attemptSelf('chmod', () => fs.fchmodSync(this.#fd, mode))
+  }
+
+  async setTimes(mtimeUs: number): Promise<void> {
+    const time = toSystemTime(mtimeUs)
+    this.#attemptSelf('set the times of', () => fs.futimesSync(this.#fd, time, time))
+  }
+
+  async sync(): Promise<boolean> {
+    try {
+      await fsync(this.#fd)
+      return true
+    } catch (error) {
+      if (meansNoDirectorySync(error)) return false
+      throw this.#translate(error, 'sync', this.label)
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    return this.#attemptSelf('stat', () => this.#free())
+  }
+
+  socketPath(name: Name): string {
+    return this.#at(name).toString()
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd
+    if (fd === -1) return
+    this.#fd = -1
+    fs.closeSync(fd)
+  }
+
+  /** The path of a name below the pin, as bytes. */
+  #at(name: Name): Buffer {
+    const fault = nameFault(name)
+    assert(fault === undefined, `a name below ${this.label} can't be used: ${fault}`)
+    this.#check()
+    return Buffer.concat([this.#base, Buffer.from('/'), encodeName(name)])
+  }
+
+  #check(): void {
+    assert(this.#fd !== -1, `${this.label} is used after it was closed`)
+    if (this.#mustBe === undefined) return
+    const path = this.label
+    const stats = fs.lstatSync(this.#base, { bigint: true, throwIfNoEntry: false })
+    if (stats?.ino !== this.#mustBe) throw new TransferError('not-a-directory', { path })
+  }
+
+  #free(): number {
+    const { bavail, bsize } = fs.statfsSync(this.#base)
+    return bavail * bsize
+  }
+
+  #labelOf(name: Name): string {
+    return `${this.label}/${name}`
+  }
+
+  #attempt<T>(operation: string, name: Name, act: (path: Buffer) => T): T {
+    try {
+      return act(this.#at(name))
+    } catch (error) {
+      throw this.#translate(error, operation, this.#labelOf(name))
+    }
+  }
+
+  #attemptSelf<T>(operation: string, act: () => T): T {
+    try {
+      this.#check()
+      return act()
+    } catch (error) {
+      throw this.#translate(error, operation, this.label)
+    }
+  }
+
+  /** Acts; false where it failed for the one reason that is an answer. */
+  #unless(answer: string, operation: string, name: Name, act: (path: Buffer) => void): boolean {
+    try {
+      act(this.#at(name))
+      return true
+    } catch (error) {
+      if (faultName(error) === answer) return false
+      throw this.#translate(error, operation, this.#labelOf(name))
+    }
+  }
+
+  #translate(error: unknown, operation: string, path: string): Error {
+    return translateFault(error, { operation, path, freeBytes: () => this.#free() })
+  }
+}
+
+const hasProc = fs.existsSync('/proc/self/fd')
+
+function sameKind(directory: Directory): NodeDirectory {
+  assert(directory instanceof NodeDirectory, 'a link or rename stays on one disk')
+  return directory
+}

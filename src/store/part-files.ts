@@ -1,0 +1,260 @@
+// The unfinished files of a session, in its pinned `parts/` directory: one per entry, named by its index, O_EXCL and 0600.
+// Holds few descriptors, whatever the number of entries, and never lets one go that has unsynced bytes.
+
+import { assert, hasCode } from '../errors.ts'
+import type { Directory, DiskFile, Stat } from '../model/disk.ts'
+import type { Name } from '../model/names.ts'
+
+const openMax = 12 // Of the 32 descriptors a session may have (R24).
+const syncsInFlight = 4 // More only queue up in front of the same disk.
+
+/** Metadata of a file that is complete. */
+export interface FinishedPart {
+  /** Nine permission bits. */
+  readonly mode: number
+  readonly mtimeUs: number
+  readonly size: number
+}
+
+interface OpenPart {
+  readonly file: DiskFile
+  /** Calls under way. */
+  users: number
+  /** Written since the last sync began. */
+  isDirty: boolean
+  /** Taken out of use: closed by its last user. */
+  isDropped: boolean
+}
+
+export class PartFiles {
+  readonly directory: Directory
+  /** In order of last use, oldest first. */
+  readonly #open = new Map<number, OpenPart>()
+  readonly #opening = new Map<number, Promise<OpenPart>>()
+  /** Entries whose part was closed early and could not be synced then: told at the next chance. */
+  readonly #lost = new Map<number, unknown>()
+  #namesMade = 0
+  #namesSynced = 0
+
+  /** Takes over `directory`, which stays private to this session. */
+  constructor(directory: Directory) {
+    this.directory = directory
+  }
+
+  /** Writes all of `bytes`; makes the part if there is none. Ranges of calls that overlap in time must not overlap. */
+  async write(entry: number, position: number, bytes: Uint8Array): Promise<void> {
+    await this.#use(entry, true, async (part) => {
+      part.isDirty = true
+      try {
+        await part.file.write(bytes, position)
+      } finally {
+        part.isDirty = true // A sync that began meanwhile vouches only for what had ended before it.
+      }
+    })
+  }
+
+  /** Reads into `target`; fewer bytes than asked only at the part's end. @throws TransferError `not-found` */
+  async read(entry: number, position: number, target: Uint8Array): Promise<number> {
+    return this.#use(entry, false, (part) => part.file.read(target, position))
+  }
+
+  /** Sets a part's length: cuts it, or lets it grow by a hole. Makes the part if there is none. */
+  async truncate(entry: number, size: number): Promise<void> {
+    await this.#use(entry, true, async (part) => {
+      part.isDirty = true
+      await part.file.truncate(size)
+    })
+  }
+
+  /** Of a part; undefined if there is none. */
+  async stat(entry: number): Promise<Stat | undefined> {
+    return this.directory.stat(nameOf(entry))
+  }
+
+  /**
+   * Puts on the disk what was written to these parts before the call.
+   * @throws TransferError `disk-failed` if one of them could not be synced: what was written to that one since its last
+   *   sync may be gone, and its descriptor is closed, for a second sync would succeed and mean nothing (R16)
+   */
+  async datasync(entries: Iterable<number>): Promise<void> {
+    const queue = [...new Set(entries)]
+    const faults: unknown[] = []
+    const worker = async (): Promise<void> => {
+      for (let entry = queue.pop(); entry !== undefined; entry = queue.pop()) {
+        try {
+          await this.#datasyncOne(entry)
+        } catch (error) {
+          faults.push(error)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: syncsInFlight }, worker))
+    if (faults.length > 0) throw faults[0]
+  }
+
+  /** Puts the names of parts made before the call on the disk; false where the file system can't (R7). */
+  async syncNames(): Promise<boolean> {
+    const made = this.#namesMade
+    if (this.#namesSynced >= made) return true
+    const isDurable = await this.directory.sync()
+    this.#namesSynced = Math.max(this.#namesSynced, made)
+    return isDurable
+  }
+
+  /**
+   * Makes a complete part ready for its final name: size, mode and times, all on the descriptor (R56), then on the disk,
+   * then closed. No other call for this entry may be under way.
+   * @returns the inode, decimal: how recovery knows the file again
+   */
+  async finish(entry: number, { mode, mtimeUs, size }: FinishedPart): Promise<{ inode: string }> {
+    this.#throwLost(entry)
+    const part = await this.#hold(entry, true)
+    assert(part.users === 1, `part ${entry} is finished while it is used`)
+    try {
+      const { file } = part
+      const stat = await file.stat()
+      if (stat.size !== size) await file.truncate(size)
+      await file.setMode(mode)
+      await file.setTimes(mtimeUs)
+      await file.sync()
+      part.isDirty = false
+      return { inode: stat.inode.toString() }
+    } finally {
+      this.#drop(entry, part)
+      await this.#release(part)
+    }
+  }
+
+  /** Removes a part; false if there was none. Calls for it that are under way end undisturbed, and their bytes are lost. */
+  async remove(entry: number): Promise<boolean> {
+    this.#lost.delete(entry)
+    const part = this.#open.get(entry)
+    if (part !== undefined) {
+      this.#drop(entry, part)
+      if (part.users === 0) await part.file.close()
+    }
+    return this.directory.unlink(nameOf(entry))
+  }
+
+  /** The entries that have a part, in numeric order. What is no part of ours is left out. */
+  async list(): Promise<number[]> {
+    const names = await this.directory.list()
+    return names
+      .filter((name) => /^(0|[1-9][0-9]*)$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b)
+  }
+
+  /** Closes all descriptors and the directory. Syncs nothing. */
+  async close(): Promise<void> {
+    for (const [entry, part] of this.#open) {
+      this.#drop(entry, part)
+      if (part.users === 0) await part.file.close()
+    }
+    await this.directory.close()
+  }
+
+  async #datasyncOne(entry: number): Promise<void> {
+    this.#throwLost(entry)
+    const part = this.#open.get(entry)
+    if (part === undefined || !part.isDirty) return // Synced when it was closed, or by another call.
+    part.users++
+    part.isDirty = false
+    try {
+      await part.file.datasync()
+    } catch (error) {
+      this.#drop(entry, part)
+      throw error
+    } finally {
+      await this.#release(part)
+    }
+  }
+
+  #throwLost(entry: number): void {
+    if (!this.#lost.has(entry)) return
+    const error = this.#lost.get(entry)
+    this.#lost.delete(entry)
+    throw error
+  }
+
+  async #use<T>(entry: number, make: boolean, act: (part: OpenPart) => Promise<T>): Promise<T> {
+    const part = await this.#hold(entry, make)
+    try {
+      return await act(part)
+    } finally {
+      await this.#release(part)
+    }
+  }
+
+  /** The open part, counted as used, so that it stays open. */
+  async #hold(entry: number, make: boolean): Promise<OpenPart> {
+    let part = this.#open.get(entry)
+    while (part === undefined) {
+      const opening = this.#opening.get(entry) ?? this.#startOpening(entry, make)
+      await opening
+      part = this.#open.get(entry)
+    }
+    part.users++
+    this.#open.delete(entry)
+    this.#open.set(entry, part)
+    return part
+  }
+
+  #startOpening(entry: number, make: boolean): Promise<OpenPart> {
+    const opening = this.#openPart(entry, make).finally(() => this.#opening.delete(entry))
+    this.#opening.set(entry, opening)
+    return opening
+  }
+
+  async #openPart(entry: number, make: boolean): Promise<OpenPart> {
+    while (this.#open.size + this.#opening.size > openMax && (await this.#closeOldest())) continue
+    const file = await this.#openFile(entry, make)
+    const part = { file, users: 0, isDirty: false, isDropped: false }
+    this.#open.set(entry, part)
+    return part
+  }
+
+  async #openFile(entry: number, make: boolean): Promise<DiskFile> {
+    try {
+      return await this.directory.openFile(nameOf(entry), 'update')
+    } catch (error) {
+      if (hasCode(error, 'too-many-open-files') && (await this.#closeOldest())) return this.#openFile(entry, make)
+      if (!make || !hasCode(error, 'not-found')) throw error
+    }
+    const file = await this.directory.openFile(nameOf(entry), 'create')
+    this.#namesMade++
+    return file
+  }
+
+  /** Closes the part that was idle longest, synced, for its descriptor would have told of lost writes; false if none is idle. */
+  async #closeOldest(): Promise<boolean> {
+    const idle = [...this.#open].find(([, part]) => part.users === 0)
+    if (idle === undefined) return false
+    const [entry, part] = idle
+    part.users++
+    try {
+      if (part.isDirty) await part.file.datasync()
+      part.isDirty = false
+    } catch (error) {
+      this.#lost.set(entry, error)
+    }
+    if (part.users === 1) this.#drop(entry, part)
+    await this.#release(part)
+    return true
+  }
+
+  /** From now on calls for this entry open it anew. */
+  #drop(entry: number, part: OpenPart): void {
+    part.isDropped = true
+    if (this.#open.get(entry) === part) this.#open.delete(entry)
+  }
+
+  async #release(part: OpenPart): Promise<void> {
+    part.users--
+    if (part.users === 0 && part.isDropped) await part.file.close()
+  }
+}
+
+function nameOf(entry: number): Name {
+  return String(entry)
+}

@@ -1,0 +1,263 @@
+// What each kind of record holds: one table that checks a value, gives its fields their canonical order and drops what it
+// does not know. Used before a record is written and after one is read. Fields and limits: docs/journal.md.
+
+import { InternalError } from '../errors.ts'
+import { entriesMax, linkTargetMaxBytes, pathMaxBytes, revisionMax } from '../model/limits.ts'
+import type { DurableRun, IntentFile, JournalRecord, RecordKind, SourceRoot } from '../model/records.ts'
+import type { Fingerprint, ManifestTotals } from '../model/manifest.ts'
+import type { EntryOutcome } from '../model/messages.ts'
+import type { Run } from '../model/places.ts'
+import type { Receipt, Shape, ShapeWishes } from '../model/session.ts'
+
+/** Takes a value apart and puts it together anew, or throws `Misfit`. */
+export type Shaper<T> = (value: unknown) => T
+
+/** A value that is not of its shape. */
+export class Misfit extends Error {}
+
+type Fields<T> = { readonly [K in keyof Required<T>]: Shaper<T[K]> }
+
+const whole: Shaper<number> = (value) => {
+  if (!Number.isSafeInteger(value)) throw new Misfit(`${show(value)} is no safe integer`)
+  return value as number
+}
+
+const upTo =
+  (max: number): Shaper<number> =>
+  (value) => {
+    const number = whole(value)
+    if (number < 0 || number > max) throw new Misfit(`${number} is not within 0 to ${max}`)
+    return number
+  }
+
+const count: Shaper<number> = upTo(Number.MAX_SAFE_INTEGER)
+const u32: Shaper<number> = upTo(2 ** 32 - 1)
+const entry: Shaper<number> = upTo(entriesMax)
+const revision: Shaper<number> = upTo(revisionMax)
+const permissions: Shaper<number> = upTo(0o777)
+
+const text =
+  (max: number): Shaper<string> =>
+  (value) => {
+    if (typeof value !== 'string') throw new Misfit(`${show(value)} is no text`)
+    if (value.length > max) throw new Misfit(`a text has ${value.length} characters, at most ${max} are allowed`)
+    return value
+  }
+
+const pattern =
+  (form: RegExp): Shaper<string> =>
+  (value) => {
+    if (typeof value !== 'string' || !form.test(value)) throw new Misfit(`${show(value)} is not of the form ${form.source}`)
+    return value
+  }
+
+const id = pattern(/^[0-9a-f]{32}$/)
+const idOrNone = pattern(/^([0-9a-f]{32})?$/)
+const keyOrNone = pattern(/^([0-9a-f]{64})?$/)
+const digest = pattern(/^[0-9a-f]{16}$/)
+const decimal = pattern(/^-?[0-9]{1,20}$/)
+
+const truth: Shaper<boolean> = (value) => {
+  if (typeof value !== 'boolean') throw new Misfit(`${show(value)} is neither true nor false`)
+  return value
+}
+
+/** A word of a union: newer releases may know more of them, but never in a record of this format. */
+function oneOf<const T extends string>(...words: readonly T[]): Shaper<T> {
+  return (value) => {
+    if (!words.includes(value as T)) throw new Misfit(`${show(value)} is none of ${words.join(', ')}`)
+    return value as T
+  }
+}
+
+const orNull =
+  <T>(shaper: Shaper<T>): Shaper<T | null> =>
+  (value) =>
+    value === null ? null : shaper(value)
+
+const optional =
+  <T>(shaper: Shaper<T>): Shaper<T | undefined> =>
+  (value) =>
+    value === undefined ? undefined : shaper(value)
+
+const list =
+  <T>(shaper: Shaper<T>): Shaper<T[]> =>
+  (value) => {
+    if (!Array.isArray(value)) throw new Misfit(`${show(value)} is no list`)
+    return value.map(shaper)
+  }
+
+const dictionary: Shaper<Record<string, string>> = (value) => {
+  const pairs = Object.entries(object(value)).map(([name, item]): [string, string] => [name, text(pathMaxBytes)(item)])
+  return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function fields<T>(shapers: Fields<T>): Shaper<T> {
+  const names = Object.keys(shapers) as (keyof T & string)[]
+  return (value) => {
+    const given = object(value)
+    const shaped: Partial<T> = {}
+    for (const name of names) {
+      const item = shapers[name](Object.hasOwn(given, name) ? given[name] : undefined)
+      if (item !== undefined) shaped[name] = item
+    }
+    return shaped as T
+  }
+}
+
+const run: Shaper<Run> = (value) => {
+  if (!Array.isArray(value) || value.length !== 2) throw new Misfit(`${show(value)} is no pair`)
+  return [u32(value[0]), u32(value[1])]
+}
+
+/** Hashes as base64 of little-endian u64s: a third of the room of hexadecimal digits. */
+const hashes: Shaper<BigUint64Array> = (value) => {
+  if (value instanceof BigUint64Array) return value
+  const bytes = Buffer.from(text(Number.MAX_SAFE_INTEGER)(value), 'base64')
+  if (bytes.length % 8 !== 0 || bytes.toString('base64') !== value) throw new Misfit('a list of hashes is cut')
+  return BigUint64Array.from({ length: bytes.length / 8 }, (_, i) => bytes.readBigUInt64LE(i * 8))
+}
+
+const totals = fields<ManifestTotals>({ entries: count, bytes: count })
+const fingerprint = fields<Fingerprint>({ size: count, mtimeNs: decimal, ctimeNs: decimal, inode: decimal })
+const policy = oneOf('fail', 'keep', 'replace', 'update', 'rename')
+const shape = fields<Shape>({ onConflict: policy, checksum: truth })
+const shapeWishes = fields<ShapeWishes>({ onConflict: orNull(policy), checksum: truth })
+const sourceRoot = fields<SourceRoot>({ path: text(pathMaxBytes), as: text(pathMaxBytes) })
+const durableRun = fields<DurableRun>({ entry, revision, first: u32, hashes, holes: u32 })
+const method = oneOf('link', 'replace')
+const placed = oneOf('delivered', 'replaced', 'renamed', 'conflict')
+const intentFile = fields<IntentFile>({
+  entry,
+  revision,
+  digest,
+  size: count,
+  mtimeUs: whole,
+  inode: decimal,
+  target: text(pathMaxBytes),
+  method,
+  outcome: placed,
+})
+const outcome = oneOf(
+  ...(['delivered', 'unchanged', 'kept', 'replaced', 'renamed'] as const),
+  ...(['skipped', 'omitted', 'vanished', 'conflict', 'failed'] as const),
+)
+const entryOutcome = fields<EntryOutcome>({
+  entry,
+  outcome,
+  bytes: count,
+  digest: optional(digest) as Shaper<string>,
+  target: optional(text(linkTargetMaxBytes)) as Shaper<string>,
+  reason: optional(text(pathMaxBytes)) as Shaper<string>,
+})
+const receipt = fields<Receipt>({
+  version: (value) => (upTo(1)(value) === 1 ? 1 : misfit('receipts have version 1')),
+  session: id,
+  manifest: digest,
+  digest: pattern(/^xxh64c:[0-9a-f]{16}$/),
+  entries: count,
+  files: count,
+  bytes: count,
+  outcomes: list(fields<Receipt['outcomes'][number]>({ outcome, count })),
+  durability: oneOf('checkpoint'),
+  finishedAt: text(40),
+})
+const stateReason = oneOf(
+  ...(['no-peer-yet', 'receipt-unconfirmed', 'network', 'peer-silent', 'peer-busy', 'port-in-use', 'crash'] as const),
+  ...(['retry-over', 'disk-full', 'disk-failed', 'quota', 'source-gone', 'no-progress', 'user', 'signal'] as const),
+  ...(['peer-user', 'peer-signal', 'peer-expired', 'peer-released', 'ttl'] as const),
+)
+
+type Payload<K extends RecordKind> = Omit<Extract<JournalRecord, { kind: K }>, 'kind'>
+
+/** Each kind's fields, in the order in which they are written. */
+const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
+  header: fields<Payload<'header'>>({
+    session: id,
+    role: oneOf('sender', 'receiver'),
+    createdAt: whole,
+    side: oneOf('dialer', 'listener'),
+    ticketKey: keyOrNone,
+    ticketExpiresAt: whole,
+    nonce: idOrNone,
+    addresses: list(text(300)),
+    root: idOrNone,
+    sources: list(sourceRoot),
+    directory: text(pathMaxBytes),
+    identity: text(64 * 1024),
+    frozen: dictionary,
+    wishes: shapeWishes,
+  }),
+  bound: fields<Payload<'bound'>>({ nonce: id, sessionKey: keyOrNone, chunkBytes: u32, shape, root: idOrNone }),
+  joined: fields<Payload<'joined'>>({}),
+  opened: fields<Payload<'opened'>>({ epoch: u32, windowBytes: count }),
+  page: fields<Payload<'page'>>({
+    page: u32,
+    first: entry,
+    count: entry,
+    offset: count,
+    length: count,
+    digest,
+    bytesSoFar: count,
+    last: optional(totals) as Shaper<ManifestTotals>,
+    fingerprints: list(orNull(fingerprint)),
+    existed: list(entry),
+  }),
+  durable: fields<Payload<'durable'>>({ serial: count, runs: list(durableRun) }),
+  revised: fields<Payload<'revised'>>({
+    entry,
+    revision,
+    size: count,
+    mtimeUs: whole,
+    mode: permissions,
+    keep: list(run),
+    fingerprint: orNull(fingerprint),
+  }),
+  bad: fields<Payload<'bad'>>({ entry, revision, chunks: list(run) }),
+  intent: fields<Payload<'intent'>>({ files: list(intentFile) }),
+  outcome: fields<Payload<'outcome'>>({ serial: count, outcomes: list(entryOutcome) }),
+  acknowledged: fields<Payload<'acknowledged'>>({ serial: count, bytesDurable: count }),
+  parked: fields<Payload<'parked'>>({ reason: orNull(stateReason) }),
+  paused: fields<Payload<'paused'>>({ by: orNull(oneOf('user', 'signal', 'peer-user', 'peer-signal')) }),
+  receipt: fields<Payload<'receipt'>>({ receipt }),
+  ended: fields<Payload<'ended'>>({
+    how: oneOf('released', 'discarded', 'expired'),
+    by: oneOf('self', 'peer'),
+    at: whole,
+  }),
+}
+
+/** A record's payload as canonical JSON. @throws InternalError for a record that is not of its kind: a bug of ours. */
+export function recordText(record: JournalRecord): string {
+  try {
+    return JSON.stringify(payloads[record.kind](record), (_, value: unknown) =>
+      value instanceof BigUint64Array ? base64Of(value) : value,
+    )
+  } catch (error) {
+    throw new InternalError(`a record of kind ${record.kind} can't be written`, { cause: error })
+  }
+}
+
+/** A record from its payload. @throws Misfit, or a SyntaxError of JSON. */
+export function recordFrom(kind: RecordKind, payload: string): JournalRecord {
+  return { kind, ...payloads[kind](JSON.parse(payload)) } as JournalRecord
+}
+
+function base64Of(values: BigUint64Array): string {
+  const bytes = Buffer.alloc(values.length * 8)
+  values.forEach((value, i) => bytes.writeBigUInt64LE(value, i * 8))
+  return bytes.toString('base64')
+}
+
+function object(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Misfit(`${show(value)} is no object`)
+  return value as Record<string, unknown>
+}
+
+function misfit(why: string): never {
+  throw new Misfit(why)
+}
+
+function show(value: unknown): string {
+  return String(JSON.stringify(value) ?? typeof value).slice(0, 40)
+}
