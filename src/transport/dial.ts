@@ -1,0 +1,181 @@
+// The dialing end: reaches a listener, makes it prove the key before a byte is said, upgrades to a WebSocket. What goes
+// wrong on the way comes out as one of three errors: nobody there, not ours, or the key is not wanted.
+
+import { lookup } from 'node:dns/promises'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { WebSocket } from 'ws'
+import { assert, hasCode, isTransferError, TransferError } from '../errors.ts'
+import type { Connection } from '../model/connection.ts'
+import { formatAddress, isLoopback, parseAddress, type Address } from './addresses.ts'
+import { explain, NoAnswer, NotCarryon, type Stage } from './dial-errors.ts'
+import { firstToSucceed } from './race.ts'
+import { WsConnection } from './ws-connection.ts'
+import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
+
+export interface DialOptions {
+  /** No TLS and no proof; to loopback only. */
+  readonly plain: boolean
+  /** What to prove, and be proven, unless `plain`: the PSK identity and its key, 64 hex digits. */
+  readonly key: { readonly identity: string; readonly hex: string } | undefined
+  /** For one attempt: TCP, TLS and upgrade together. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+const staggerMs = 250 // RFC 8305's recommended delay between attempts.
+
+/**
+ * Connects to one listener, trying each IP address its name has. Call `start` on the result at once.
+ * @throws TransferError `peer-unreachable`, `ticket-refused`, `not-carryon`, `usage` (malformed; plain beyond loopback);
+ * `signal.reason` when aborted
+ */
+export async function dial({ address, ...options }: DialOptions & { readonly address: string }): Promise<Connection> {
+  assert(options.plain === (options.key === undefined), 'dialing takes a key, or plain text')
+  const { host, port } = parseAddress(address)
+  if (options.plain && !isLoopback(host)) throw plainBeyondLoopback(host)
+  const targets = (await resolve(host, address)).map((ip) => ({ host: ip, port }))
+  return race(
+    targets.map((target) => (signal: AbortSignal) => attempt(target, { ...options, signal })),
+    options.signal,
+    [address],
+  )
+}
+
+/**
+ * Connects to the first of `addresses` that answers: a ticket names every address its listener may have.
+ * @throws the most telling of the errors of `dial`
+ */
+export function dialAny(addresses: readonly string[], options: DialOptions): Promise<Connection> {
+  return race(
+    addresses.map((address) => (signal: AbortSignal) => dial({ ...options, address, signal })),
+    options.signal,
+    addresses,
+  )
+}
+
+async function race(
+  ways: readonly ((signal: AbortSignal) => Promise<Connection>)[],
+  signal: AbortSignal,
+  addresses: readonly string[],
+): Promise<Connection> {
+  try {
+    return await firstToSucceed(ways, { staggerMs, signal, discard: (connection) => connection.destroy() })
+  } catch (error) {
+    throw error instanceof AggregateError ? mostTelling(error.errors, addresses) : error
+  }
+}
+
+/** Who refuses the key has understood us; who speaks something else is at least there. */
+function mostTelling(errors: readonly unknown[], addresses: readonly string[]): unknown {
+  const bug = errors.find((error) => !isTransferError(error))
+  if (bug !== undefined) return bug
+  for (const code of ['ticket-refused', 'not-carryon', 'usage'] as const) {
+    const found = errors.find((error) => hasCode(error, code))
+    if (found !== undefined) return found
+  }
+  const causes = errors.map((error) => (hasCode(error, 'peer-unreachable') ? error.details.cause : ''))
+  const cause = [...new Set(causes)].join('; ') || 'it has no address'
+  return new TransferError('peer-unreachable', { addresses, cause }, { cause: errors[0] })
+}
+
+async function resolve(host: string, address: string): Promise<string[]> {
+  if (isIP(host) !== 0) return [host]
+  try {
+    const found = await lookup(host, { all: true, verbatim: true })
+    return found.map(({ address: ip }) => ip)
+  } catch (error) {
+    throw explain('reaching', address, error)
+  }
+}
+
+/** One IP address. Every way out but success destroys the socket. */
+async function attempt(target: Address, options: DialOptions): Promise<Connection> {
+  const address = formatAddress(target)
+  let stage: Stage = 'reaching'
+  const socket = options.key === undefined ? connect({ ...target, noDelay: true }) : connectProving(target, options.key)
+  socket.on('error', () => {}) // Between two waits too, an error must find a listener.
+  socket.once('connect', () => (stage = options.plain ? 'upgrading' : 'proving'))
+  const limit = limitTo(socket, options)
+  try {
+    await happened(socket, options.plain ? 'connect' : 'secureConnect')
+    if (!options.plain) assertProven(socket as TLSSocket)
+    stage = 'upgrading'
+    return await upgrade(socket, address, options)
+  } catch (error) {
+    socket.destroy()
+    throw options.signal.aborted ? options.signal.reason : explain(stage, address, error)
+  } finally {
+    limit.lift()
+  }
+}
+
+/**
+ * TLS in which both sides prove the same key. An impostor with a certificate, trusted or not, gets no byte: with no
+ * authorities none is valid, and Node asks checkServerIdentity only where a certificate was used.
+ */
+function connectProving(target: Address, key: { readonly identity: string; readonly hex: string }): TLSSocket {
+  return connectTls({
+    ...target,
+    ...tlsWithKey,
+    ca: [],
+    checkServerIdentity: () => new NotCarryon(showsCertificate),
+    pskCallback: () => ({ identity: key.identity, psk: Buffer.from(key.hex, 'hex') }),
+  })
+}
+
+/** Belt and braces: a pre-shared key shows as a resumed session, and there is no certificate. */
+function assertProven(socket: TLSSocket): void {
+  const isCertified = Object.keys(socket.getPeerCertificate()).length > 0
+  if (isCertified || !socket.isSessionReused()) throw new NotCarryon(showsCertificate)
+}
+
+const showsCertificate = 'it shows a certificate where the ticket must be proven'
+
+function upgrade(socket: Socket, address: string, { plain, key }: DialOptions): Promise<Connection> {
+  return new Promise((resolveOpen, reject) => {
+    const websocket = new WebSocket(`${plain ? 'ws' : 'wss'}://${address}/`, subprotocol, {
+      ...wsLimits,
+      createConnection: () => socket,
+      followRedirects: false,
+      // Zeros spare both ends a pass over every byte. Masks protect naive proxies; inside TLS and on loopback are none.
+      generateMask: (mask) => mask.fill(0),
+    })
+    websocket.on('error', reject)
+    websocket.on('unexpected-response', (_request, { statusCode }) =>
+      reject(new NotCarryon(`it answers with HTTP ${statusCode}`)),
+    )
+    websocket.on('open', () =>
+      resolveOpen(new WsConnection(websocket, socket, { peer: address, proof: key?.identity ?? '' })),
+    )
+  })
+}
+
+/** Destroys the socket when its time is over or the owner aborts, until lifted. */
+function limitTo(socket: Socket, { timeoutMs, signal }: DialOptions): { lift(): void } {
+  const timer = setTimeout(() => socket.destroy(new NoAnswer(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  const abort = () => socket.destroy(new Error('aborted'))
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  return {
+    lift() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    },
+  }
+}
+
+function happened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolveEvent, reject) => {
+    socket.once(event, resolveEvent)
+    socket.once('error', reject)
+    socket.once('close', () => reject(new NoAnswer('it hung up')))
+  })
+}
+
+function plainBeyondLoopback(host: string): TransferError {
+  return new TransferError('usage', {
+    problem: `Plain text is for this machine only; ${host} is another.`,
+    remedy: 'Leave the flag for plain text away on both sides: TLS needs no set-up.',
+  })
+}

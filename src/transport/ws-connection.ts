@@ -1,0 +1,151 @@
+// A Connection over an open WebSocket and the socket below it. Whatever happens to either, `ended` is told exactly once and
+// every pending `sendData` is settled. How the WebSocket came to be is the business of dial.ts and listen.ts.
+
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { assert, TransferError } from '../errors.ts'
+import type { Connection, ConnectionHandlers, EndReason } from '../model/connection.ts'
+import { controlMaxBytes } from '../model/limits.ts'
+
+/** The two ends of one connection, as seen from here. */
+export interface Ends {
+  readonly peer: string
+  readonly proof: string
+}
+
+const noStatus = 1006 // What ws reports where no close frame came.
+const tooBig = 1009
+const closeReasonMaxBytes = 123 // A control frame's 125 bytes less the code.
+
+export class WsConnection implements Connection {
+  readonly peer: string
+  readonly proof: string
+  readonly #ws: WebSocket
+  readonly #socket: Socket
+  /** Rejects what is not yet taken by the kernel. */
+  readonly #unsent = new Set<(error: Error) => void>()
+  #handlers: ConnectionHandlers | undefined
+  /** Set by the first sign of why it ends; later ones are consequences. */
+  #cause: EndReason | undefined
+  #ended: EndReason | undefined
+  #isClosing = false
+
+  /** Takes a WebSocket that opened in this very turn: it is paused here, so that no frame is lost before `start`. */
+  constructor(ws: WebSocket, socket: Socket, { peer, proof }: Ends) {
+    this.peer = peer
+    this.proof = proof
+    this.#ws = ws
+    this.#socket = socket
+    ws.binaryType = 'nodebuffer'
+    ws.pause()
+    socket.on('error', (error) => this.#blame({ kind: 'lost', code: noStatus, detail: error.message }))
+    ws.on('error', (error) => this.#blame(framingError(error)))
+    ws.on('message', (payload, isBinary) => this.#deliver(payload as Buffer, isBinary))
+    ws.on('close', (code, reason) => this.#end(code, reason.toString()))
+  }
+
+  start(handlers: ConnectionHandlers): void {
+    assert(this.#handlers === undefined, 'a connection was started twice')
+    this.#handlers = handlers
+    const ended = this.#ended
+    if (ended === undefined) this.#ws.resume()
+    else queueMicrotask(() => handlers.ended(ended))
+  }
+
+  sendText(text: string): void {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.send(text)
+  }
+
+  sendData(frame: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#unsent.add(reject)
+      this.#ws.send(frame, (error) => {
+        this.#unsent.delete(reject)
+        if (error) reject(this.#lost(error))
+        else resolve()
+      })
+    })
+  }
+
+  pause(): void {
+    if (!this.#isClosing) this.#ws.pause()
+  }
+
+  resume(): void {
+    this.#ws.resume()
+  }
+
+  get heardBytes(): number {
+    return this.#socket.bytesRead
+  }
+
+  get queuedBytes(): number {
+    return this.#ended === undefined ? this.#ws.bufferedAmount : 0
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    this.#ws.close(code, cutToBytes(reason, closeReasonMaxBytes))
+    this.#ws.resume() // The peer's close frame is behind what it sent before; that is read and dropped.
+  }
+
+  destroy(): void {
+    this.#isClosing = true
+    this.#blame({ kind: 'lost', code: noStatus, detail: 'it was cut at this end' })
+    this.#ws.terminate()
+  }
+
+  #deliver(payload: Buffer, isBinary: boolean): void {
+    if (this.#isClosing) return
+    if (isBinary) this.#handlers?.data(payload)
+    else if (payload.length <= controlMaxBytes) this.#handlers?.text(payload.toString())
+    else this.#refuse(tooBig, `a message of ${payload.length} bytes; at most ${controlMaxBytes} are allowed`)
+  }
+
+  #refuse(code: number, detail: string): void {
+    this.#blame({ kind: 'invalid', code, detail })
+    this.close(code, detail)
+  }
+
+  #blame(cause: EndReason): void {
+    this.#cause ??= cause
+  }
+
+  #end(code: number, detail: string): void {
+    const isOrderly = code !== noStatus
+    this.#ended = this.#cause ?? { kind: isOrderly ? 'closed' : 'lost', code, detail: detail || hungUp(isOrderly) }
+    for (const reject of this.#unsent) reject(this.#lost())
+    this.#unsent.clear()
+    this.#handlers?.ended(this.#ended)
+  }
+
+  #lost(cause?: Error): TransferError {
+    const why = this.#cause?.detail ?? this.#ended?.detail ?? cause?.message ?? hungUp(false)
+    return new TransferError('connection-lost', { peer: this.peer, cause: why }, { cause })
+  }
+}
+
+function hungUp(isOrderly: boolean): string {
+  return isOrderly ? 'the other side closed it' : 'the other side hung up'
+}
+
+/** ws reports on 'error' only what broke the framing rules; trouble of the socket shows there alone. */
+function framingError(error: Error): EndReason {
+  const name = (error as NodeJS.ErrnoException).code ?? ''
+  if (!name.startsWith('WS_ERR_')) return { kind: 'lost', code: noStatus, detail: error.message }
+  return { kind: 'invalid', code: closeCodes[name] ?? 1002, detail: error.message }
+}
+
+const closeCodes: Readonly<Record<string, number>> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: tooBig,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: tooBig,
+}
+
+/** The longest beginning of `text` that fits and splits no character. */
+function cutToBytes(text: string, bytesMax: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytesMax))
+  return text.slice(0, read)
+}
