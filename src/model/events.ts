@@ -55,6 +55,8 @@ export interface ProgressEvent extends Envelope {
   readonly phase: Phase
   /** Null until the manifest has ended. */
   readonly bytesTotal: number | null
+  /** Bytes of the files listed so far: grows while scanning, then `bytesTotal`. */
+  readonly bytesFound: number
   /** All runs: bytes of distinct places handed to the network, or durable before. */
   readonly bytesSent: number
   /** Bytes the receiver has; on the sender, as of the last ping. */

@@ -1,0 +1,145 @@
+// The commands: one table with a row for each, saying what it does and which flags it takes, and the names that are
+// promised and not built yet. Each is carried out by the file of its name in commands/.
+
+import type { OptionName } from './options.ts'
+
+export type CommandName = 'send' | 'receive' | 'ls' | 'status' | 'resume' | 'pause' | 'discard' | 'help'
+
+/** One row of the table. */
+export interface CommandRow {
+  /** After `carryon `. */
+  readonly usage: string
+  readonly does: string
+  /** How many operands it takes. */
+  readonly operands: { readonly min: number; readonly max: number; readonly what: string }
+  readonly options: readonly OptionName[]
+  readonly examples: readonly string[]
+}
+
+/** Taken by every command. */
+export const everywhere: readonly OptionName[] = [
+  'json',
+  'quiet',
+  'verbose',
+  'color',
+  'progress',
+  'progressInterval',
+  'noInput',
+  'yes',
+  'stateDir',
+]
+
+const session: readonly OptionName[] = [
+  'new',
+  'restart',
+  'wait',
+  'retryFor',
+  'connectFor',
+  'deadAfter',
+  'expires',
+  'files',
+]
+const dialogue: readonly OptionName[] = ['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext']
+const oneSession = { min: 0, max: 1, what: 'one SESSION' } as const
+
+export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
+  send: {
+    usage: 'send PATH...',
+    does: 'Send files and folders; the same command again carries on.',
+    operands: { min: 1, max: Infinity, what: 'a PATH to send' },
+    options: [
+      ...(['to', 'as', 'exclude', 'excludeFrom', 'links', 'special', 'onConflict', 'vanished', 'checksum'] as const),
+      ...session,
+      ...dialogue,
+    ],
+    examples: ['carryon send disk.img', 'carryon send photos --exclude "*.tmp" --to @ticket'],
+  },
+  receive: {
+    usage: 'receive [DIR]',
+    does: 'Receive into DIR (default: here); the same command again carries on.',
+    operands: { min: 0, max: 1, what: 'one DIR' },
+    options: ['from', 'as', 'onConflict', 'maxBytes', 'maxFiles', ...session, ...dialogue],
+    examples: ['carryon receive', 'carryon receive /srv/in --from carryon1:...'],
+  },
+  ls: {
+    usage: 'ls',
+    does: 'List unfinished sessions.',
+    operands: { min: 0, max: 0, what: 'no operand' },
+    options: ['all', 'root', 'stale'],
+    examples: ['carryon ls --all'],
+  },
+  status: {
+    usage: 'status [SESSION]',
+    does: 'Show one session in full.',
+    operands: oneSession,
+    options: [],
+    examples: ['carryon status 9f2c'],
+  },
+  resume: {
+    usage: 'resume [SESSION]',
+    does: 'Go on without retyping; if it runs, follow it.',
+    operands: oneSession,
+    options: ['all', 'rebuild', 'wait', 'retryFor', 'connectFor', 'deadAfter', 'files'],
+    examples: ['carryon resume', 'carryon resume --all'],
+  },
+  pause: {
+    usage: 'pause SESSION',
+    does: 'Stop a session, keep it, tell the other side.',
+    operands: oneSession,
+    options: ['all'],
+    examples: ['carryon pause 9f2c'],
+  },
+  discard: {
+    usage: 'discard SESSION',
+    does: 'Give a session up: both sides forget what is unfinished.',
+    operands: { min: 1, max: 1, what: 'one SESSION' },
+    options: ['localOnly'],
+    examples: ['carryon discard 9f2c'],
+  },
+  help: {
+    usage: 'help [TOPIC]',
+    does: 'Explain a topic: exit-codes, environment, json, states, filters, syntax.',
+    operands: { min: 0, max: 1, what: 'one TOPIC' },
+    options: [],
+    examples: ['carryon help exit-codes'],
+  },
+}
+
+export const commandNames: readonly CommandName[] = Object.keys(commandTable) as CommandName[]
+
+/** Commands that are promised and not built yet. */
+export const laterCommands: readonly string[] = ['verify', 'doctor', 'serve', 'ticket', 'run', 'schedule', 'completion']
+
+const laterSession = [
+  'max-transfer',
+  'max-duration',
+  'fail-if-nothing',
+  'durability',
+  'window',
+  'chunk-size',
+  'dry-run',
+]
+const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
+const reserved = [
+  'verify',
+  'on-change',
+  'takeover',
+  'hardened',
+  'rename-collisions',
+  'preserve-special',
+  'follow-parent',
+]
+const laterTransfer = ['n', ...laterSession, ...laterDialogue, ...reserved, 'mirror', 'max-delete', 'compress']
+
+/** Flags that are promised or reserved and not built yet, by command; `*` is every one. */
+export const laterFlags: { readonly [Name in CommandName | '*']: readonly string[] } = {
+  '*': ['log-format', 'config'],
+  send: laterTransfer,
+  receive: laterTransfer,
+  ls: [],
+  status: ['watch'],
+  resume: ['bwlimit', 'plan'],
+  pause: [],
+  discard: ['expired', 'older-than'],
+  help: [],
+}

@@ -1,0 +1,213 @@
+// From arguments and environment to a command with its values. yargs reads the arguments and lays out help; which names
+// exist, what a value means and how a mistake is told is decided here, because yargs is lenient where it hurts (each
+// setting below undoes one such trap). Nothing is printed and nothing is run.
+
+import type { Argv } from 'yargs'
+import { TransferError } from '../errors.ts'
+import { commandNames, commandTable, everywhere, laterCommands, laterFlags, type CommandName } from './commands.ts'
+import { flagName, optionTable, parseOption, variableName, type OptionName, type OptionValues } from './options.ts'
+import { nearest } from './suggest.ts'
+
+/** A command to run, or help to show. */
+export type Parsed =
+  | {
+      readonly kind: 'run'
+      readonly command: CommandName
+      readonly operands: readonly string[]
+      readonly values: Values
+    }
+  | { readonly kind: 'help'; readonly text: string }
+
+/** What was asked for; an option nobody gave is absent. */
+export type Values = Readonly<Partial<OptionValues>>
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+// yargs drops a bare `-` without a word, so it travels under this name. A NUL can't be in an argument.
+const dash = '\0-'
+
+/**
+ * @param args without node and script
+ * @throws usage
+ */
+export async function parseArguments(args: readonly string[], environment: Environment): Promise<Parsed> {
+  const { default: yargs } = await import('yargs')
+  const swapped = args.map((argument) => (argument === '-' ? dash : argument))
+  const argv = await parsedBy(configured(yargs(swapped)))
+  const words = [...listOf(argv['_']), ...listOf(argv['--'])]
+  const before = listOf(argv['_'])
+  const name = before[0]
+  const command = commandNames.find((known) => known === name)
+  if (command === undefined && name !== undefined) throw unknownCommand(name)
+  if (argv['help'] === true) return { kind: 'help', text: await helpOf(command) }
+  if (command === undefined) {
+    refuseUnknownFlags(argv, undefined)
+    throw usage('What should carryon do?', `Name a command: ${commandNames.join(', ')}. \`carryon --help\` explains.`)
+  }
+  refuseUnknownFlags(argv, command)
+  const operands = words.slice(1).map(unswapped)
+  checkOperands(command, operands)
+  return { kind: 'run', command, operands, values: valuesOf(command, argv, environment) }
+}
+
+/** The help of a command, or of carryon: for a person, at most 100 columns. */
+export async function helpOf(command: CommandName | undefined): Promise<string> {
+  const { default: yargs } = await import('yargs')
+  const help = settled(yargs(command === undefined ? [] : [command])).wrap(100)
+  const own = command === undefined ? [] : commandTable[command].options
+  help.group(
+    own.map((name) => explain(help, name)),
+    'Flags:',
+  )
+  help.group([...everywhere.map((name) => explain(help, name)), 'help'], 'Everywhere:')
+  help.option('help', { alias: 'h', describe: 'Explain.' })
+  if (command === undefined) {
+    help.usage('Usage: carryon COMMAND\n\nFiles that carry on where they left off: run the same command again.')
+    for (const name of commandNames) help.command(commandTable[name].usage, commandTable[name].does)
+    help.epilogue('carryon COMMAND --help explains a command, carryon help TOPIC a topic.')
+  } else {
+    help.usage(`Usage: carryon ${commandTable[command].usage}\n\n${commandTable[command].does}`)
+    for (const example of commandTable[command].examples) help.example(example, '')
+  }
+  return `${(await help.getHelp()).replaceAll(/[ \t]+$/gm, '')}\n`
+}
+
+/** Whether events are wanted on stdout, also where the arguments can't be parsed. */
+export function wantsJson(args: readonly string[], environment: Environment): boolean {
+  const end = args.indexOf('--')
+  const flags = end === -1 ? args : args.slice(0, end)
+  const given = flags.findLast((argument) => argument === '--json' || argument.startsWith('--json='))
+  return given === undefined ? isTrue(environment[variableName('json')] ?? '') : !given.endsWith('=false')
+}
+
+/** Every option is known to yargs whatever the command, so that a value is never taken for an operand. */
+function configured(yargs: Argv): Argv {
+  settled(yargs).option('help', { alias: 'h', type: 'boolean' })
+  for (const [name, row] of Object.entries(optionTable)) {
+    const type = row.takes === null ? ({ type: 'boolean' } as const) : ({ type: 'string', requiresArg: true } as const)
+    yargs.option(flagName(name), row.short === undefined ? type : { ...type, alias: row.short })
+  }
+  return yargs
+}
+
+function settled(yargs: Argv): Argv {
+  return yargs
+    .scriptName('carryon')
+    .locale('en')
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .fail(false)
+    .showHelpOnFail(false)
+    .parserConfiguration({
+      'boolean-negation': false, // --no-input is a flag of its own.
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'greedy-arrays': false,
+      'populate--': true, // `send -- -odd` has a path.
+    })
+}
+
+/** For help only: without a type yargs adds no `[string]`, and the value's name can stand beside the flag's. */
+function explain(help: Argv, name: OptionName): string {
+  const row = optionTable[name]
+  const label = row.takes === null ? flagName(name) : `${flagName(name)} ${row.takes}`
+  help.option(label, {
+    describe: row.help,
+    ...(row.short === undefined ? {} : { alias: row.short }),
+    ...(row.fallback === undefined ? {} : { defaultDescription: row.fallback }),
+  })
+  return label
+}
+
+/** What yargs itself refuses is a flag that lacks its value. */
+async function parsedBy(yargs: Argv): Promise<Record<string, unknown>> {
+  try {
+    return (await yargs.parseAsync()) as Record<string, unknown>
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1]
+    const problem = lacking === undefined ? `${message.replace(/\.$/, '')}.` : `--${lacking} needs a value.`
+    const remedy = '`carryon COMMAND --help` explains the flags.'
+    throw new TransferError('usage', { problem, remedy }, { cause: error })
+  }
+}
+
+function valuesOf(command: CommandName, argv: Record<string, unknown>, environment: Environment): Values {
+  const values: Record<string, unknown> = {}
+  for (const name of [...commandTable[command].options, ...everywhere]) {
+    const given = listOf(argv[flagName(name)]).map(unswapped)
+    if (given.length > 0) values[name] = parseOption(name, given as [string, ...string[]], `--${flagName(name)}`)
+    else {
+      const variable = variableName(name)
+      const text = environment[variable]
+      if (text !== undefined && text !== '') values[name] = fromVariable(name, text, variable)
+    }
+  }
+  return values
+}
+
+/** A switch is true or false in several words; what repeats has one value a line. */
+function fromVariable(name: OptionName, text: string, variable: string): unknown {
+  const row = optionTable[name]
+  if (row.repeats) return parseOption(name, text.split('\n').filter(Boolean) as [string, ...string[]], variable)
+  if (row.takes !== null) return parseOption(name, [text], variable)
+  if (!isTrue(text) && !/^(0|false|no|off)$/i.test(text))
+    throw usage(`${variable} is "${text}": neither yes nor no.`, 'Say 1 or 0.')
+  return isTrue(text)
+}
+
+function isTrue(text: string): boolean {
+  return /^(1|true|yes|on)$/i.test(text)
+}
+
+function refuseUnknownFlags(argv: Record<string, unknown>, command: CommandName | undefined): void {
+  const options = command === undefined ? everywhere : [...commandTable[command].options, ...everywhere]
+  const shorts = options.flatMap((name) => optionTable[name].short ?? [])
+  const known = [...options.map(flagName), ...shorts, 'help', 'h', '_', '--', '$0']
+  const later = [...laterFlags['*'], ...(command === undefined ? [] : laterFlags[command])]
+  for (const name of Object.keys(argv)) {
+    if (known.includes(name)) continue
+    const flag = name.length === 1 ? `-${name}` : `--${name}`
+    if (later.includes(name)) throw usage(`${flag} is not built yet.`, 'This version of carryon does without it.')
+    const near = nearest(name, options.map(flagName))
+    const where = command === undefined ? 'carryon' : `carryon ${command}`
+    const remedy = near === undefined ? `\`${where} --help\` lists the flags.` : `Did you mean --${near}?`
+    throw usage(`${where} has no flag ${flag}.`, remedy)
+  }
+}
+
+function unknownCommand(name: string): TransferError {
+  if (laterCommands.includes(name))
+    return usage(`The command ${name} is not built yet.`, `There are ${commandNames.join(', ')}.`)
+  const near = nearest(name, commandNames)
+  const remedy = near === undefined ? `There are ${commandNames.join(', ')}.` : `Did you mean ${near}?`
+  return usage(`There is no command "${name}".`, remedy)
+}
+
+function checkOperands(command: CommandName, operands: readonly string[]): void {
+  const { operands: wanted, usage: line } = commandTable[command]
+  if (operands.includes('-'))
+    throw usage('Sending from or to a pipe (-) is not built yet.', 'A file of that name is ./-')
+  if (operands.length >= wanted.min && operands.length <= wanted.max && !operands.includes('')) return
+  const problem = operands.includes('')
+    ? 'An operand is empty.'
+    : operands.length < wanted.min
+      ? `carryon ${command} needs ${wanted.what}.`
+      : `carryon ${command} takes ${wanted.what}, not "${operands.slice(wanted.max).join('", "')}".`
+  throw usage(problem, `Usage: carryon ${line}`)
+}
+
+function unswapped(text: string): string {
+  return text === dash ? '-' : text
+}
+
+function listOf(value: unknown): string[] {
+  return value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)]
+}
+
+function usage(problem: string, remedy: string): TransferError {
+  return new TransferError('usage', { problem, remedy })
+}
