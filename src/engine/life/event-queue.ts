@@ -2,18 +2,23 @@
 
 import type { Event, ExitEvent } from '../../model/events.ts'
 
-export type SessionEvents = Exclude<Event, ExitEvent>
+/** All that a run yields: `exit` is the command's own. */
+export type RunEvent = Exclude<Event, ExitEvent>
 
 /** Filled from one side, iterated once from the other. */
-export class EventQueue implements AsyncIterable<SessionEvents> {
-  #waiting: SessionEvents[] = []
+export class EventQueue implements AsyncIterable<RunEvent> {
+  #waiting: RunEvent[] = []
+  #progressWaits = false
   #wake: (() => void) | undefined
   #isEnded = false
   #isAbandoned = false
 
-  push(event: SessionEvents): void {
+  push(event: RunEvent): void {
     if (this.#isEnded || this.#isAbandoned) return
-    if (event.type === 'progress') this.#waiting = this.#waiting.filter(({ type }) => type !== 'progress')
+    if (event.type === 'progress') {
+      if (this.#progressWaits) this.#waiting = this.#waiting.filter(({ type }) => type !== 'progress')
+      this.#progressWaits = true
+    }
     this.#waiting.push(event)
     this.#wake?.()
   }
@@ -24,15 +29,15 @@ export class EventQueue implements AsyncIterable<SessionEvents> {
     this.#wake?.()
   }
 
-  /** Events that nobody has read yet. */
-  get length(): number {
-    return this.#waiting.length
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<SessionEvents, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, void> {
     try {
       for (;;) {
-        while (this.#waiting.length > 0) yield this.#waiting.shift()!
+        while (this.#waiting.length > 0) {
+          const events = this.#waiting
+          this.#waiting = []
+          this.#progressWaits = false
+          yield* events
+        }
         if (this.#isEnded) return
         await new Promise<void>((resolve) => (this.#wake = resolve))
       }

@@ -1,0 +1,155 @@
+// The dialing side of a session's life: connect, hand the connection to the runner, wait until it is gone, back off, connect
+// again, until the session ends here or trying has become pointless. Which key is proven is decided here too: the
+// session's own, or the ticket's while it is not certain that the other side has stored the former (R114).
+
+import { hasCode, isTransferError, TransferError } from '../../errors.ts'
+import type { Millis } from '../../model/clock.ts'
+import type { Connection } from '../../model/connection.ts'
+import type { StateReason } from '../../model/session.ts'
+import type { World } from '../context.ts'
+import type { Runner } from '../runner.ts'
+import { Backoff } from './backoff.ts'
+import { sleep } from './waiting.ts'
+
+/** A PSK identity and its key, 64 hex digits. */
+export interface DialKey {
+  readonly identity: string
+  readonly hex: string
+}
+
+export interface WayThere {
+  readonly addresses: readonly string[]
+  /** The keys the other side may know this session by, the likelier one first; none in plain text. */
+  keys(): readonly DialKey[]
+  /** One attempt with one key; as `dialAny` of the transport. */
+  dial(key: DialKey | undefined, signal: AbortSignal): Promise<Connection>
+}
+
+export interface DialingOptions {
+  readonly world: World
+  readonly way: WayThere
+  /** Until first contact. `Infinity` never gives up. */
+  readonly connectForMs: Millis
+  /** From the loss of a working connection, once the two sides know each other. */
+  readonly retryForMs: Millis
+  /** Aborted when the session has ended in this process. */
+  readonly signal: AbortSignal
+  /** Tells users that the next attempt comes after `delayMs`; `retryUntil` is wall time. */
+  readonly onRetry: (retry: Retry) => void
+}
+
+export interface Retry {
+  /** Counts from 1 since the connection was lost. */
+  readonly attempt: number
+  readonly reason: StateReason
+  readonly delayMs: Millis
+  /** Wall time; null: it never gives up. */
+  readonly retryUntil: number | null
+}
+
+/** What a dialer needs of a runner. */
+export type Dialed = Pick<Runner, 'connected'> & { readonly view: Pick<Runner['view'], 'isBound' | 'epoch' | 'bytesDurable'> }
+
+/** Redials for one session. `disconnected` is the runner's event of that name, passed on. */
+export class Dialing {
+  readonly #options: DialingOptions
+  readonly #backoff = new Backoff()
+  #onDisconnected: ((reason: string) => void) | undefined
+
+  constructor(options: DialingOptions) {
+    this.#options = options
+  }
+
+  /** The runner told that its connection is gone. */
+  disconnected(reason: string): void {
+    this.#onDisconnected?.(reason)
+  }
+
+  /**
+   * Keeps the runner connected. Resolves when `signal` aborts.
+   * @param first a connection that is there already
+   * @throws TransferError `peer-unreachable` or `retry-over` when the time is over; what makes trying again pointless
+   */
+  async run(runner: Dialed, first?: Connection): Promise<void> {
+    const { world, signal } = this.#options
+    let lostAt = world.clock.now()
+    for (let connection = first; !signal.aborted; connection = undefined) {
+      connection ??= await this.#reach(runner, lostAt)
+      if (connection === undefined) return
+      const { epoch } = runner.view
+      await this.#useUp(runner, connection)
+      if (runner.view.epoch > epoch) lostAt = world.clock.now() // It worked: the time for trying begins anew.
+      if (!(await this.#pause(runner, lostAt, 'network'))) return
+    }
+  }
+
+  /** Resolves when the runner has lost the connection, or the session has ended. */
+  async #useUp(runner: Dialed, connection: Connection): Promise<void> {
+    const { signal } = this.#options
+    await new Promise<void>((resolve) => {
+      this.#onDisconnected = () => resolve()
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      runner.connected(connection)
+    })
+    this.#onDisconnected = undefined
+  }
+
+  /** A connection, however many attempts it takes; undefined if the session ended meanwhile. */
+  async #reach(runner: Dialed, lostAt: Millis): Promise<Connection | undefined> {
+    for (;;) {
+      try {
+        return await dialWithAnyKey(this.#options)
+      } catch (error) {
+        if (this.#options.signal.aborted) return undefined
+        if (!isWorthRetrying(error, runner.view.isBound)) throw error
+        if (!(await this.#pause(runner, lostAt, 'network', error))) return undefined
+      }
+    }
+  }
+
+  /** Backs off before the next attempt; false if the session ended meanwhile. @throws if there may be no next attempt */
+  async #pause(runner: Dialed, lostAt: Millis, reason: StateReason, error?: TransferError): Promise<boolean> {
+    const { world, signal, connectForMs, retryForMs, onRetry } = this.#options
+    const { clock } = world
+    if (signal.aborted) return false
+    const { isBound, bytesDurable } = runner.view
+    const giveUpAt = lostAt + (isBound ? retryForMs : connectForMs)
+    const delayMs = this.#backoff.next(world.random.fraction(), bytesDurable)
+    if (clock.now() + delayMs > giveUpAt) throw this.#outOfTime(clock.now() - lostAt, isBound, error)
+    const retryUntil = giveUpAt === Infinity ? null : clock.wall() + giveUpAt - clock.now()
+    onRetry({ attempt: this.#backoff.attempts, reason, delayMs, retryUntil })
+    await sleep(clock, delayMs, signal)
+    return !signal.aborted
+  }
+
+  #outOfTime(triedForMs: Millis, isBound: boolean, error: TransferError | undefined): TransferError {
+    if (!isBound && error !== undefined) return error
+    const last = error?.message ?? 'The connection was lost.'
+    return new TransferError('retry-over', { triedForMs, last }, { cause: error })
+  }
+}
+
+/**
+ * One attempt: each key in turn, as long as the answer is that the key is not known.
+ * @throws as `dial`; `ticket-refused` if no key is
+ */
+export async function dialWithAnyKey({ way, signal }: Pick<DialingOptions, 'way' | 'signal'>): Promise<Connection> {
+  const keys = way.keys()
+  if (keys.length === 0) return way.dial(undefined, signal)
+  let refusal: unknown
+  for (const key of keys) {
+    try {
+      return await way.dial(key, signal)
+    } catch (error) {
+      if (!hasCode(error, 'ticket-refused')) throw error
+      refusal = error
+    }
+  }
+  throw refusal
+}
+
+/** Before first contact a refusal is an answer. Later it may be another listener on that port, or a key not stored yet (R35). */
+function isWorthRetrying(error: unknown, isBound: boolean): error is TransferError {
+  if (!isTransferError(error)) return false
+  return error.retryable !== 'never' || (isBound && (hasCode(error, 'ticket-refused') || hasCode(error, 'not-carryon')))
+}

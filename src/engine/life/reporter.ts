@@ -1,0 +1,257 @@
+// From what a runner tells, and from looking at where it stands, to the events users see: every event is stamped here,
+// states are said once, `progress` comes by the clock and `summary` last (docs of the events: model/events.ts).
+
+import { errorTable, type ErrorCode } from '../../errors.ts'
+import { encodeBase64 } from '../../model/base64.ts'
+import type { Clock, Millis } from '../../model/clock.ts'
+import type { EventBody, WarningCode } from '../../model/events.ts'
+import { encodeName, isEscaped } from '../../model/names.ts'
+import type { Outcome, Receipt, Role, SessionId, SessionState, StateReason, Who } from '../../model/session.ts'
+import type { RunnerEvent, RunnerView } from '../runner.ts'
+import type { RunEvent } from './event-queue.ts'
+import { Speed } from './rates.ts'
+
+export interface ReporterOptions {
+  readonly clock: Clock
+  readonly role: Role
+  /** Say `file` for every entry, not only for those neither delivered nor unchanged. */
+  readonly files: boolean
+  /** Between two `progress` events, ms; `Infinity` says none. */
+  readonly intervalMs: Millis
+  readonly sink: (event: RunEvent) => void
+}
+
+/** A runner and what the reporter has to know of it beside its view. */
+export interface Reported {
+  readonly session: SessionId
+  /** Whether this run found the session to go on with. */
+  readonly resumed: boolean
+  view(): RunnerView
+}
+
+type Body = Exclude<EventBody, { readonly type: 'exit' }>
+
+/** A state as it was last said. */
+export interface Standing {
+  readonly state: SessionState
+  readonly reason: StateReason | null
+  readonly who: Who | null
+  /** RFC 3339. */
+  readonly since: string
+}
+
+const sampleMsMax = 1_000 // Rates are averages over seconds: looking more seldom would make them coarse.
+
+export class Reporter {
+  readonly #options: ReporterOptions
+  readonly #startedAt: Millis
+  readonly #speed = new Speed()
+  #reported: Reported | undefined
+  #standing: Standing | undefined
+  #stopTicking: (() => void) | undefined
+  #progressDueAt: Millis
+  #lastCheckpointAt: Millis | undefined
+  #bytesUnchanged = 0
+
+  constructor(options: ReporterOptions) {
+    this.#options = options
+    this.#startedAt = options.clock.now()
+    this.#progressDueAt = this.#startedAt
+  }
+
+  get standing(): Standing | undefined {
+    return this.#standing
+  }
+
+  get speed(): { readonly bytesPerSecond: number; readonly etaSeconds: number | null } {
+    const view = this.#reported?.view()
+    const left = view === undefined || view.bytesTotal === null ? null : view.bytesTotal - view.bytesDurable
+    return { bytesPerSecond: this.#speed.bytesPerSecond, etaSeconds: this.#speed.secondsFor(left) }
+  }
+
+  /** Stamps an event and passes it on. */
+  say(body: Body): void {
+    const { clock, role, sink } = this.#options
+    const session = this.#reported?.session ?? null
+    sink({ v: 1, time: timeText(clock.wall()), session, role, ...body } as RunEvent)
+  }
+
+  /** From now on the events belong to this session, and its progress is told. */
+  follow(reported: Reported): void {
+    this.#reported = reported
+    this.#tick()
+  }
+
+  /** What the runner told. */
+  hear(event: RunnerEvent): void {
+    switch (event.kind) {
+      case 'state':
+        this.stand(event.state, event.reason, event.who)
+        if (event.state === 'parked' && event.reason !== null) this.#sayWaiting(event, event.reason)
+        return
+      case 'checkpoint':
+        return this.#sayCheckpoint(event)
+      case 'outcome':
+        return this.#sayFile(event)
+      case 'warning':
+        return this.warn(event.code as WarningCode, event.sentence, event.path)
+      case 'adopted': {
+        const { bytesHinted, bytesAdopted, durationMs } = event
+        return this.say({ type: 'adopted', bytesHinted, bytesAdopted, durationMs })
+      }
+      case 'disconnected':
+        return
+    }
+  }
+
+  /** Says a state, unless it was the last one said. */
+  stand(state: SessionState, reason: StateReason | null, who: Who | null): void {
+    const last = this.#standing
+    if (last?.state === state && last.reason === reason && last.who === who) return
+    const view = this.#reported?.view()
+    this.#standing = { state, reason, who, since: timeText(this.#options.clock.wall()) }
+    this.say({
+      type: 'session',
+      state,
+      previous: last?.state ?? null,
+      reason,
+      who,
+      held: true,
+      epoch: view?.epoch ?? 0,
+      resumed: this.#reported?.resumed ?? false,
+      peer: view?.peer ?? null,
+      ...(view === undefined || view.filesTotal === null ? {} : { filesTotal: view.filesTotal }),
+      ...(view === undefined || view.bytesTotal === null ? {} : { bytesTotal: view.bytesTotal }),
+      bytesDurable: view?.bytesDurable ?? 0,
+    })
+  }
+
+  warn(code: WarningCode, message: string, path: string | null = null): void {
+    this.say({ type: 'warning', code, message, ...(path === null ? {} : named(path)) })
+  }
+
+  /** The last progress, then the summary, if a session was known. Nothing may be said after it. */
+  conclude(receipt: Receipt | null, receiptPath: string | null): void {
+    this.#stopTicking?.()
+    if (this.#reported === undefined) return
+    const view = this.#reported.view()
+    if (this.#options.intervalMs < Infinity) this.#sayProgress(view)
+    this.say({
+      type: 'summary',
+      files: receipt?.files ?? view.filesDone,
+      bytes: receipt?.bytes ?? view.bytesPublished,
+      bytesSentThisRun: view.bytesSentThisRun,
+      bytesReused: view.bytesDurableAtStart + this.#bytesUnchanged,
+      bytesResent: view.bytesResent,
+      bytesOnWire: view.bytesOnWire,
+      reconnects: view.reconnects,
+      checkpoints: view.checkpoints,
+      durationMs: Math.round(this.#options.clock.now() - this.#startedAt),
+      digest: receipt?.digest ?? null,
+      receipt: receiptPath,
+      outcomes: receipt === null ? (view.outcomes as Partial<Record<Outcome, number>>) : countsOf(receipt),
+    })
+  }
+
+  /** Stops the clock without a summary. */
+  close(): void {
+    this.#stopTicking?.()
+  }
+
+  #tick(): void {
+    const { clock, intervalMs } = this.#options
+    const view = this.#reported!.view()
+    const now = clock.now()
+    this.#speed.note(now, view.bytesSentThisRun, view.bytesDurable)
+    if (now >= this.#progressDueAt && intervalMs < Infinity) {
+      this.#progressDueAt = now + intervalMs
+      if (view.isConnected) this.#sayProgress(view)
+    }
+    this.#stopTicking = clock.after(Math.min(intervalMs, sampleMsMax), () => this.#tick())
+  }
+
+  #sayProgress(view: RunnerView): void {
+    const crossed = view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
+    const bytesSent = Math.max(crossed, view.bytesDurable)
+    this.say({
+      type: 'progress',
+      phase: view.phase,
+      bytesTotal: view.bytesTotal,
+      bytesSent,
+      bytesReceived: view.role === 'receiver' ? bytesSent : view.bytesDurable,
+      bytesDurable: view.bytesDurable,
+      bytesDurableAtStart: view.bytesDurableAtStart,
+      bytesPublished: view.bytesPublished,
+      rateBytesPerSecond: this.speed.bytesPerSecond,
+      etaSeconds: this.speed.etaSeconds,
+      filesTotal: view.filesTotal ?? view.entriesSoFar,
+      filesDone: view.filesDone,
+      filesOmitted: view.filesOmitted,
+      lanes: view.isConnected ? 1 : 0,
+    })
+  }
+
+  #sayWaiting(event: RunnerEvent & { readonly kind: 'state' }, reason: StateReason): void {
+    this.say({
+      type: 'waiting',
+      reason,
+      who: event.who ?? 'self',
+      since: this.#standing!.since,
+      ...(event.neededBytes === null ? {} : { bytesNeeded: event.neededBytes }),
+      ...(event.freeBytes === null ? {} : { bytesFree: event.freeBytes }),
+      hint: hintOf(reason),
+    })
+  }
+
+  #sayCheckpoint({ serial, grade, syncMs }: RunnerEvent & { readonly kind: 'checkpoint' }): void {
+    const { bytesDurable, filesDone } = this.#reported!.view()
+    const now = this.#options.clock.now()
+    const sinceLastMs = this.#lastCheckpointAt === undefined ? null : Math.round(now - this.#lastCheckpointAt)
+    this.#lastCheckpointAt = now
+    this.say({ type: 'checkpoint', serial, grade, level: 'checkpoint', bytesDurable, filesDone, syncMs, sinceLastMs })
+  }
+
+  #sayFile({ path, outcome, bytes }: RunnerEvent & { readonly kind: 'outcome' }): void {
+    const { entry: index, outcome: became, digest, target, reason } = outcome
+    if (became === 'unchanged') this.#bytesUnchanged += bytes
+    if (!this.#options.files && (became === 'delivered' || became === 'unchanged')) return
+    this.say({
+      type: 'file',
+      ...named(path),
+      index,
+      outcome: became,
+      bytes,
+      ...(digest === undefined ? {} : { digest: `xxh64c:${digest}` }),
+      ...(target === undefined ? {} : { target }),
+      ...(reason === undefined ? {} : { reason }),
+    })
+  }
+}
+
+/** RFC 3339, UTC, milliseconds. */
+export function timeText(wallMs: number): string {
+  return new Date(wallMs).toISOString()
+}
+
+function named(path: string): { readonly path: string; readonly pathBase64?: string } {
+  return isEscaped(path) ? { path, pathBase64: encodeBase64(encodeName(path), 'padded') } : { path }
+}
+
+function countsOf({ outcomes }: Receipt): Partial<Record<Outcome, number>> {
+  return Object.fromEntries(outcomes.map(({ outcome, count }) => [outcome, count]))
+}
+
+/** What a person can do about a condition that is waited for. */
+function hintOf(reason: StateReason): string {
+  const told: Partial<Record<StateReason, ErrorCode>> = {
+    'disk-full': 'disk-full',
+    'disk-failed': 'disk-failed',
+    'source-gone': 'source-gone',
+    'port-in-use': 'port-in-use',
+    'peer-busy': 'peer-busy',
+    'no-progress': 'no-progress',
+    'peer-silent': 'peer-silent',
+  }
+  const code = told[reason]
+  return code === undefined ? 'It goes on by itself.' : errorTable[code].hint
+}
