@@ -21,16 +21,25 @@ export function faultName(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
+/** What was thrown, as an Error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
 /** Turns what a system call threw into a TransferError. What is no fault of the system comes back as it is. */
 export function translateFault(error: unknown, attempt: Attempt): Error {
   const { operation, path } = attempt
   const because = { cause: error }
   switch (faultName(error)) {
     case '':
-      return error instanceof Error ? error : new Error(String(error))
+      return asError(error)
     case 'ENOSPC':
     case 'EDQUOT':
-      return new TransferError('disk-full', { path, neededBytes: attempt.neededBytes ?? 0, freeBytes: free(attempt) }, because)
+      return new TransferError(
+        'disk-full',
+        { path, neededBytes: attempt.neededBytes ?? 0, freeBytes: free(attempt) },
+        because,
+      )
     case 'EMFILE':
     case 'ENFILE':
       return new TransferError('too-many-open-files', { path }, because)

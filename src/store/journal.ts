@@ -5,6 +5,7 @@ import { assert, hasCode, TransferError } from '../errors.ts'
 import type { Directory, DiskFile } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import type { JournalRecord, RecordKind } from '../model/records.ts'
+import { asError } from './faults.ts'
 import { journalName, readJournal, type JournalContent } from './journal-file.ts'
 import { encodeFileHeader, encodeRecord, fileHeaderBytes, readFileHeader, splitRecord } from './record-codec.ts'
 
@@ -142,7 +143,7 @@ async function copyFile(directory: Directory, from: string, to: string): Promise
   await using source = disposable(await directory.openFile(from, 'read'))
   await using target = disposable(await directory.openFile(to, 'create'))
   const buffer = new Uint8Array(1024 * 1024)
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const count = await source.file.read(buffer, position)
     if (count === 0) break
     await target.file.write(buffer.subarray(0, count), position)
@@ -203,7 +204,7 @@ export class Journal {
   #noted: JournalRecord[] = []
   #waiting: Batch[] = []
   #writing: Promise<void> | undefined
-  #fault: unknown
+  #fault: Error | undefined
 
   constructor(file: DiskFile, chain: Chain, position: number, reservedTo: number) {
     this.#file = file
@@ -275,7 +276,7 @@ export class Journal {
     try {
       await this.#write(bytes, isLastWord ? 0 : lastReserveBytes)
     } catch (error) {
-      if (!hasCode(error, 'disk-full')) this.#fault = error
+      if (!hasCode(error, 'disk-full')) this.#fault = asError(error)
       throw error
     }
     this.#chain = chain
@@ -303,7 +304,7 @@ export class Journal {
     try {
       await this.#file.datasync()
     } catch (error) {
-      this.#fault = error
+      this.#fault = asError(error)
       throw error
     }
     this.#committed = sequence

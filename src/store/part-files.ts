@@ -4,6 +4,7 @@
 import { assert, hasCode } from '../errors.ts'
 import type { Directory, DiskFile, Stat } from '../model/disk.ts'
 import type { Name } from '../model/names.ts'
+import { asError } from './faults.ts'
 
 const openMax = 12 // Of the 32 descriptors a session may have (R24).
 const syncsInFlight = 4 // More only queue up in front of the same disk.
@@ -24,6 +25,9 @@ interface OpenPart {
   isDirty: boolean
   /** Taken out of use: closed by its last user. */
   isDropped: boolean
+  /** The sync under way; it never rejects, what went wrong is `fault`. */
+  syncing: Promise<void> | undefined
+  fault: Error | undefined
 }
 
 export class PartFiles {
@@ -32,7 +36,9 @@ export class PartFiles {
   readonly #open = new Map<number, OpenPart>()
   readonly #opening = new Map<number, Promise<OpenPart>>()
   /** Entries whose part was closed early and could not be synced then: told at the next chance. */
-  readonly #lost = new Map<number, unknown>()
+  readonly #lost = new Map<number, Error>()
+  /** Entries whose part is known to be there: to make one that is there fails, and is dearer than to open it. */
+  readonly #known = new Set<number>()
   #namesMade = 0
   #namesSynced = 0
 
@@ -78,18 +84,18 @@ export class PartFiles {
    */
   async datasync(entries: Iterable<number>): Promise<void> {
     const queue = [...new Set(entries)]
-    const faults: unknown[] = []
+    const faults: Error[] = []
     const worker = async (): Promise<void> => {
       for (let entry = queue.pop(); entry !== undefined; entry = queue.pop()) {
         try {
           await this.#datasyncOne(entry)
         } catch (error) {
-          faults.push(error)
+          faults.push(asError(error))
         }
       }
     }
     await Promise.all(Array.from({ length: syncsInFlight }, worker))
-    if (faults.length > 0) throw faults[0]
+    if (faults[0] !== undefined) throw faults[0]
   }
 
   /** Puts the names of parts made before the call on the disk; false where the file system can't (R7). */
@@ -128,6 +134,7 @@ export class PartFiles {
   /** Removes a part; false if there was none. Calls for it that are under way end undisturbed, and their bytes are lost. */
   async remove(entry: number): Promise<boolean> {
     this.#lost.delete(entry)
+    this.#known.delete(entry)
     const part = this.#open.get(entry)
     if (part !== undefined) {
       this.#drop(entry, part)
@@ -157,22 +164,36 @@ export class PartFiles {
   async #datasyncOne(entry: number): Promise<void> {
     this.#throwLost(entry)
     const part = this.#open.get(entry)
-    if (part === undefined || !part.isDirty) return // Synced when it was closed, or by another call.
+    if (part === undefined) return // Nothing written since it was closed, and it was synced then.
     part.users++
-    part.isDirty = false
     try {
-      await part.file.datasync()
-    } catch (error) {
-      this.#drop(entry, part)
-      throw error
+      await this.#settle(entry, part)
     } finally {
       await this.#release(part)
     }
   }
 
+  /** Returns once all that was written before the call is on the disk. A failed sync fails everyone who waits for it. */
+  async #settle(entry: number, part: OpenPart): Promise<void> {
+    while (part.syncing !== undefined) await part.syncing
+    if (part.fault === undefined && part.isDirty) {
+      part.isDirty = false
+      const fail = (error: unknown): void => {
+        part.fault = asError(error)
+        this.#drop(entry, part)
+      }
+      part.syncing = part.file
+        .datasync()
+        .catch(fail)
+        .finally(() => (part.syncing = undefined))
+      await part.syncing
+    }
+    if (part.fault !== undefined) throw part.fault
+  }
+
   #throwLost(entry: number): void {
-    if (!this.#lost.has(entry)) return
     const error = this.#lost.get(entry)
+    if (error === undefined) return
     this.#lost.delete(entry)
     throw error
   }
@@ -209,21 +230,25 @@ export class PartFiles {
   async #openPart(entry: number, make: boolean): Promise<OpenPart> {
     while (this.#open.size + this.#opening.size > openMax && (await this.#closeOldest())) continue
     const file = await this.#openFile(entry, make)
-    const part = { file, users: 0, isDirty: false, isDropped: false }
+    const part = { file, users: 0, isDirty: false, isDropped: false, syncing: undefined, fault: undefined }
     this.#open.set(entry, part)
     return part
   }
 
   async #openFile(entry: number, make: boolean): Promise<DiskFile> {
+    const mode = make && !this.#known.has(entry) ? 'create' : 'update'
     try {
-      return await this.directory.openFile(nameOf(entry), 'update')
+      const file = await this.directory.openFile(nameOf(entry), mode)
+      if (mode === 'create') this.#namesMade++
+      this.#known.add(entry)
+      return file
     } catch (error) {
       if (hasCode(error, 'too-many-open-files') && (await this.#closeOldest())) return this.#openFile(entry, make)
-      if (!make || !hasCode(error, 'not-found')) throw error
+      if (mode === 'update' || !hasCode(error, 'already-exists')) throw error
     }
-    const file = await this.directory.openFile(nameOf(entry), 'create')
+    this.#known.add(entry) // An earlier process made it. Its name may be as young as that process was at its end.
     this.#namesMade++
-    return file
+    return this.#openFile(entry, make)
   }
 
   /** Closes the part that was idle longest, synced, for its descriptor would have told of lost writes; false if none is idle. */
@@ -233,12 +258,11 @@ export class PartFiles {
     const [entry, part] = idle
     part.users++
     try {
-      if (part.isDirty) await part.file.datasync()
-      part.isDirty = false
+      await this.#settle(entry, part)
     } catch (error) {
-      this.#lost.set(entry, error)
+      this.#lost.set(entry, asError(error))
     }
-    if (part.users === 1) this.#drop(entry, part)
+    if (part.users === 1 && !part.isDirty) this.#drop(entry, part)
     await this.#release(part)
     return true
   }

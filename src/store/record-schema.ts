@@ -47,7 +47,8 @@ const text =
 const pattern =
   (form: RegExp): Shaper<string> =>
   (value) => {
-    if (typeof value !== 'string' || !form.test(value)) throw new Misfit(`${show(value)} is not of the form ${form.source}`)
+    if (typeof value !== 'string' || !form.test(value))
+      throw new Misfit(`${show(value)} is not of the form ${form.source}`)
     return value
   }
 
@@ -250,7 +251,8 @@ function base64Of(values: BigUint64Array): string {
 }
 
 function object(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Misfit(`${show(value)} is no object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Misfit(`${show(value)} is no object`)
   return value as Record<string, unknown>
 }
 
