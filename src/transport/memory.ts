@@ -25,8 +25,8 @@ export function memoryPair(options: MemoryOptions = {}): [MemoryConnection, Memo
   const { schedule = queueMicrotask, capacityBytes = 256 * 1024 } = options
   const left = new MemoryEnd('memory:left', schedule, capacityBytes)
   const right = new MemoryEnd('memory:right', schedule, capacityBytes)
-  left.join(right)
-  right.join(left)
+  left.other = right
+  right.other = left
   return [left, right]
 }
 
@@ -52,11 +52,11 @@ const tooBig = 1009
 class MemoryEnd implements MemoryConnection {
   readonly peer: string
   readonly proof = ''
+  other!: MemoryEnd
   readonly #schedule: Schedule
   readonly #capacityBytes: number
   /** From here to the other end, in order; those taken first. */
   readonly #outgoing: Item[] = []
-  #other!: MemoryEnd
   #handlers: ConnectionHandlers | undefined
   #ended: EndReason | undefined
   #isPaused = false
@@ -72,15 +72,12 @@ class MemoryEnd implements MemoryConnection {
     this.#capacityBytes = capacityBytes
   }
 
-  join(other: MemoryEnd): void {
-    this.#other = other
-  }
-
   start(handlers: ConnectionHandlers): void {
     assert(this.#handlers === undefined, 'a connection was started twice')
     this.#handlers = handlers
-    if (this.#ended === undefined) this.#readOn()
-    else this.#tellEnd(this.#ended)
+    const ended = this.#ended
+    if (ended === undefined) this.#readOn()
+    else this.#schedule(() => handlers.ended(ended))
   }
 
   sendText(text: string): void {
@@ -121,7 +118,7 @@ class MemoryEnd implements MemoryConnection {
 
   destroy(): void {
     this.#end({ kind: 'lost', code: abnormal, detail: 'it was cut at this end' })
-    this.#other.#end(hungUp)
+    this.other.#end(hungUp)
   }
 
   cutAfter(bytes: number): void {
@@ -134,7 +131,7 @@ class MemoryEnd implements MemoryConnection {
     this.#cutAfterBytes -= item.bytes
     this.#outgoing.push({ ...item, isTaken: false, ...(onTaken && { onTaken }), ...(onLost && { onLost }) })
     this.#takeMore()
-    this.#other.#readOn()
+    this.other.#readOn()
   }
 
   /** The kernel's part: copies what fits, in order. */
@@ -152,7 +149,7 @@ class MemoryEnd implements MemoryConnection {
   /** Keeps one delivery scheduled as long as there is something to read and somebody to read it. */
   #readOn(): void {
     const isIdle = this.#handlers === undefined || this.#isPaused || this.#ended !== undefined
-    if (isIdle || this.#isReading || this.#other.#outgoing.length === 0) return
+    if (isIdle || this.#isReading || this.other.#outgoing.length === 0) return
     this.#isReading = true
     this.#schedule(() => {
       this.#isReading = false
@@ -162,10 +159,10 @@ class MemoryEnd implements MemoryConnection {
   }
 
   #read(): void {
-    const item = this.#other.#outgoing.shift()
+    const item = this.other.#outgoing.shift()
     if (item === undefined) return
-    this.#other.#takenBytes -= item.bytes
-    this.#other.#takeMore()
+    this.other.#takenBytes -= item.bytes
+    this.other.#takeMore()
     this.#heardBytes += item.bytes
     this.#deliver(item.freight, item.bytes)
     if (item.freight.kind === 'cut') item.onLost?.()
@@ -188,24 +185,21 @@ class MemoryEnd implements MemoryConnection {
   #refuse(bytes: number): void {
     const detail = `a frame of ${bytes} bytes is too big`
     this.#end({ kind: 'invalid', code: tooBig, detail })
-    this.#other.#end({ kind: 'closed', code: tooBig, detail })
+    this.other.#end({ kind: 'closed', code: tooBig, detail })
   }
 
   #endBoth(reason: EndReason): void {
     this.#end(reason)
-    this.#other.#end(reason)
+    this.other.#end(reason)
   }
 
   #end(reason: EndReason): void {
     if (this.#ended !== undefined) return
     this.#ended = reason
     this.#isClosing = true
-    this.#tellEnd(reason)
+    const handlers = this.#handlers // Who starts later is told there.
+    if (handlers !== undefined) this.#schedule(() => handlers.ended(reason))
     for (const item of this.#outgoing.splice(0)) if (!item.isTaken || item.freight.kind === 'cut') item.onLost?.()
-  }
-
-  #tellEnd(reason: EndReason): void {
-    this.#schedule(() => this.#handlers?.ended(reason))
   }
 
   #lost(): TransferError {

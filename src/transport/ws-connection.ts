@@ -61,7 +61,8 @@ export class WsConnection implements Connection {
       this.#unsent.add(reject)
       this.#ws.send(frame, (error) => {
         this.#unsent.delete(reject)
-        if (error) reject(this.#lost(error))
+        // A write that destroy() cut short calls back without an error (net.Socket), so that alone proves nothing.
+        if (error || this.#socket.destroyed) reject(this.#lost(error))
         else resolve()
       })
     })

@@ -1,0 +1,4 @@
+import { memoryPair } from '../../src/transport/memory.ts'
+import { connectionSuite } from './connection-suite.ts'
+
+connectionSuite('memory', () => Promise.resolve(memoryPair()))

@@ -1,0 +1,44 @@
+// Listeners and dialers on loopback for the tests of src/transport.
+
+import type { Connection } from '../../src/model/connection.ts'
+import { formatAddress } from '../../src/transport/addresses.ts'
+import { dial, type DialOptions } from '../../src/transport/dial.ts'
+import { listen, type Listener, type ListenOptions } from '../../src/transport/listen.ts'
+
+export const ticket = { identity: `t.${'5a'.repeat(16)}`, hex: '0123456789abcdef'.repeat(4) }
+
+/** A listener on any free port that knows one ticket. */
+export function listenOn(options: Partial<ListenOptions> = {}): Promise<Listener> {
+  return listen({
+    host: '127.0.0.1',
+    port: 0,
+    plain: false,
+    keyFor: (identity) => (identity === ticket.identity ? ticket.hex : undefined),
+    onConnection: (connection) => connection.destroy(),
+    ...options,
+  })
+}
+
+/** Dials with the ticket, unless told otherwise. */
+export function dialTo(address: string, options: Partial<DialOptions> = {}): Promise<Connection> {
+  const key = options.plain ? undefined : ticket
+  return dial({ address, plain: false, key, timeoutMs: 5_000, signal: new AbortController().signal, ...options })
+}
+
+export function addressOf(listener: Listener): string {
+  return formatAddress(listener.addresses[0]!)
+}
+
+/** One listener, and pairs of connections through it: the dialer's end first. */
+export async function connectedPairs({ plain }: { readonly plain: boolean }) {
+  const waiting: ((connection: Connection) => void)[] = []
+  const listener = await listenOn({ plain, onConnection: (connection) => waiting.shift()?.(connection) })
+  return {
+    close: () => listener.close(),
+    async join(): Promise<[Connection, Connection]> {
+      const accepted = new Promise<Connection>((resolve) => waiting.push(resolve))
+      const dialed = await dialTo(addressOf(listener), { plain })
+      return [dialed, await accepted]
+    },
+  }
+}
