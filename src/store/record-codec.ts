@@ -15,7 +15,7 @@ const trailerBytes = 8
 const alignBytes = 8
 export const recordMinBytes: number = recordHeaderBytes + trailerBytes
 
-const fileMagic = [...'CARRYONJ'].map((letter) => letter.charCodeAt(0))
+const fileMagic = Buffer.from('CARRYONJ')
 const recordMagic = 0x52_59_52_43 // "CRYR", read as a little-endian u32.
 const skippableFlag = 1
 
@@ -67,7 +67,7 @@ export function encodeFileHeader(hash: Hash64): Uint8Array {
 
 /** The checksum that the first record chains to, or undefined if these are not the first bytes of a journal. */
 export function readFileHeader(bytes: Uint8Array, hash: Hash64): { format: number; checksum: bigint } | undefined {
-  if (bytes.length < fileHeaderBytes || fileMagic.some((letter, i) => bytes[i] !== letter)) return undefined
+  if (bytes.length < fileHeaderBytes || !fileMagic.equals(bytes.subarray(0, fileMagic.length))) return undefined
   const view = viewOf(bytes)
   const checksum = view.getBigUint64(16, true)
   if (checksum !== hash(bytes.subarray(0, 16))) return undefined
@@ -146,23 +146,24 @@ const splitAtBytes = 1024 * 1024
  * for themselves are parted: durable runs, intents, outcomes. All parts of one belong into one commit.
  */
 export function splitRecord(record: JournalRecord): JournalRecord[] {
-  switch (record.kind) {
-    case 'durable': {
-      const runs = record.runs.flatMap(splitRun)
-      return grouped(runs, (run) => 100 + run.hashes.length * 11).map((group) => ({ ...record, runs: group }))
-    }
-    case 'intent': {
-      const groups = grouped(record.files, (file) => 300 + file.target.length * 6)
-      return groups.map((files) => ({ ...record, files }))
-    }
-    case 'outcome': {
-      const cost = ({ target = '', reason = '' }: { target?: string; reason?: string }): number =>
-        150 + (target.length + reason.length) * 6
-      return grouped(record.outcomes, cost).map((outcomes) => ({ ...record, outcomes }))
-    }
-    default:
-      return [record]
+  if (record.kind === 'durable') {
+    const runs = record.runs.flatMap(splitRun)
+    return grouped(runs, (run) => 100 + run.hashes.length * 11).map((group) => ({ ...record, runs: group }))
   }
+  if (record.kind === 'intent') {
+    const groups = grouped(record.files, (file) => 300 + textBytes(file.target))
+    return groups.map((files) => ({ ...record, files }))
+  }
+  if (record.kind === 'outcome') {
+    const groups = grouped(record.outcomes, ({ target, reason }) => 150 + textBytes(target) + textBytes(reason))
+    return groups.map((outcomes) => ({ ...record, outcomes }))
+  }
+  return [record]
+}
+
+/** At most: JSON writes an escaped byte of a name in six characters. */
+function textBytes(text: string | undefined): number {
+  return (text?.length ?? 0) * 6
 }
 
 /** A run with too many hashes for one record, in shorter ones; the holes are counted out from its front. */

@@ -1,0 +1,118 @@
+// Notes that a chunk was written: never synced, emptied after each durable record. After a crash they only say where to
+// look; what they name counts as received once it was adopted (R115). Layout: docs/journal.md, section Hints.
+
+import { hasCode } from '../errors.ts'
+import type { Directory, DiskFile } from '../model/disk.ts'
+import type { Hash64 } from '../model/hash.ts'
+import type { Place } from '../model/places.ts'
+
+export const hintsName = 'hints'
+const hintBytes = 32
+const holeFlag = 1
+const hintsMax = 1_048_576 // 32 MiB of them: a window of 1 GiB in the smallest places. Beyond, it is not our file.
+
+export interface Hint extends Place {
+  /** xxh64 of the chunk as it came. */
+  readonly hash: bigint
+  /** All zeros, and left unwritten. */
+  readonly isHole: boolean
+}
+
+export class Hints {
+  readonly #file: DiskFile
+  readonly #hash: Hash64
+  #pending: Uint8Array[] = []
+  #position: number
+
+  constructor(file: DiskFile, hash: Hash64, position: number) {
+    this.#file = file
+    this.#hash = hash
+    this.#position = position
+  }
+
+  /** Remembers a chunk until the next `flush`. */
+  note(hint: Hint): void {
+    this.#pending.push(encodeHint(hint, this.#hash))
+  }
+
+  /** Hands what was noted to the operating system, so that it outlives this process; not synced. */
+  async flush(): Promise<void> {
+    if (this.#pending.length === 0) return
+    const bytes = Buffer.concat(this.#pending.splice(0))
+    const position = this.#position
+    this.#position += bytes.length
+    await this.#file.write(bytes, position)
+  }
+
+  /** Forgets everything, after a durable record; `keep` names what was written and that record does not vouch for. */
+  async reset(keep: readonly Hint[] = []): Promise<void> {
+    this.#pending = []
+    this.#position = 0
+    await this.#file.truncate(0)
+    for (const hint of keep) this.note(hint)
+  }
+
+  /** What was noted and not flushed is lost. */
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+}
+
+/** Opens the hints of a session, behind those that are there; makes the file if there is none. */
+export async function openHints(directory: Directory, tools: { readonly hash: Hash64 }): Promise<Hints> {
+  const file = await openOrMake(directory)
+  const { size } = await file.stat()
+  return new Hints(file, tools.hash, Math.floor(size / hintBytes) * hintBytes)
+}
+
+/** All hints that are whole, in the order in which they were noted. Torn or foreign bytes are passed over. */
+export async function readHints(directory: Directory, tools: { readonly hash: Hash64 }): Promise<Hint[]> {
+  if ((await directory.stat(hintsName)) === undefined) return []
+  const file = await directory.openFile(hintsName, 'read')
+  try {
+    const { size } = await file.stat()
+    const bytes = new Uint8Array(Math.min(Math.floor(size / hintBytes), hintsMax) * hintBytes)
+    const count = await file.read(bytes, 0)
+    const hints: Hint[] = []
+    for (let position = 0; position + hintBytes <= count; position += hintBytes) {
+      const hint = decodeHint(bytes.subarray(position, position + hintBytes), tools.hash)
+      if (hint !== undefined) hints.push(hint)
+    }
+    return hints
+  } finally {
+    await file.close()
+  }
+}
+
+async function openOrMake(directory: Directory): Promise<DiskFile> {
+  try {
+    return await directory.openFile(hintsName, 'update')
+  } catch (error) {
+    if (hasCode(error, 'not-found')) return directory.openFile(hintsName, 'create')
+    throw error
+  }
+}
+
+function encodeHint({ entry, revision, chunk, hash, isHole }: Hint, checksum: Hash64): Uint8Array {
+  const bytes = new Uint8Array(hintBytes)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, entry, true)
+  view.setUint16(4, revision, true)
+  view.setUint16(6, isHole ? holeFlag : 0, true)
+  view.setUint32(8, chunk, true)
+  view.setBigUint64(16, hash, true)
+  view.setBigUint64(24, checksum(bytes.subarray(0, 24)), true)
+  return bytes
+}
+
+function decodeHint(bytes: Uint8Array, checksum: Hash64): Hint | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (view.getBigUint64(24, true) !== checksum(bytes.subarray(0, 24))) return undefined
+  return {
+    entry: view.getUint32(0, true),
+    revision: view.getUint16(4, true),
+    chunk: view.getUint32(8, true),
+    hash: view.getBigUint64(16, true),
+    isHole: (view.getUint16(6, true) & holeFlag) !== 0,
+  }
+}
