@@ -91,6 +91,21 @@ export function nameBytes(name: Name): number {
   return bytes
 }
 
+/** Orders names by their bytes: negative, 0 or positive. */
+export function compareNames(a: Name, b: Name): number {
+  if (a === b) return 0
+  let same = 0
+  while (same < a.length && same < b.length && a[same] === b[same]) same++
+  if (same === a.length || same === b.length) return a.length - b.length
+  const [unitA, unitB] = [a.charCodeAt(same), b.charCodeAt(same)]
+  if (unitA < 0x80 && unitB < 0x80) return unitA - unitB
+  if (same > 0 && isHigh(a.charCodeAt(same - 1))) same-- // Both continue the same half character: compare it whole.
+  const [bytesA, bytesB] = [encodeName(a.slice(same)), encodeName(b.slice(same))]
+  const length = Math.min(bytesA.length, bytesB.length)
+  for (let i = 0; i < length; i++) if (bytesA[i] !== bytesB[i]) return bytesA[i]! - bytesB[i]!
+  return bytesA.length - bytesB.length
+}
+
 /** Why a name can't be a component of a path, or undefined if it can. */
 export function nameFault(name: Name): string | undefined {
   if (name === '') return 'it is empty'
