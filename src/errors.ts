@@ -471,8 +471,13 @@ export class TransferError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly code: Code
   readonly details: ErrorDetails[Code]
 
-  constructor(code: Code, details: ErrorDetails[Code], options?: ErrorOptions) {
-    super(errorTable[code].say(details), options)
+  /** An error of which only the sentence came through: from a peer, or from a session that ended with it. It has no details. */
+  static told(code: ErrorCode, sentence: string): TransferError {
+    return new TransferError(code, {} as never, { sentence })
+  }
+
+  constructor(code: Code, details: ErrorDetails[Code], options?: ErrorOptions & { readonly sentence?: string }) {
+    super(options?.sentence ?? errorTable[code].say(details), options)
     this.name = 'TransferError'
     this.code = code
     this.details = details

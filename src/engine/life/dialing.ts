@@ -7,9 +7,9 @@ import type { Millis } from '../../model/clock.ts'
 import type { Connection } from '../../model/connection.ts'
 import type { StateReason } from '../../model/session.ts'
 import type { World } from '../context.ts'
-import type { Runner } from '../runner.ts'
+import type { Runner, RunnerEvent } from '../runner.ts'
 import { Backoff } from './backoff.ts'
-import { sleep } from './waiting.ts'
+import { deferred, sleep } from './waiting.ts'
 
 /** A PSK identity and its key, 64 hex digits. */
 export interface DialKey {
@@ -48,21 +48,23 @@ export interface Retry {
 }
 
 /** What a dialer needs of a runner. */
-export type Dialed = Pick<Runner, 'connected'> & { readonly view: Pick<Runner['view'], 'isBound' | 'epoch' | 'bytesDurable'> }
+export type Dialed = Pick<Runner, 'connected'> & {
+  readonly view: Pick<Runner['view'], 'isBound' | 'epoch' | 'bytesDurable'>
+}
 
 /** Redials for one session. `disconnected` is the runner's event of that name, passed on. */
 export class Dialing {
   readonly #options: DialingOptions
   readonly #backoff = new Backoff()
-  #onDisconnected: ((reason: string) => void) | undefined
+  #onLost: ((reason: StateReason) => void) | undefined
 
   constructor(options: DialingOptions) {
     this.#options = options
   }
 
-  /** The runner told that its connection is gone. */
-  disconnected(reason: string): void {
-    this.#onDisconnected?.(reason)
+  /** The runner told that its connection is gone. For good: it is about to end, and nobody dials again. */
+  disconnected({ reason, permanent }: Pick<RunnerEvent & { kind: 'disconnected' }, 'reason' | 'permanent'>): void {
+    if (!permanent) this.#onLost?.(stateReason(reason))
   }
 
   /**
@@ -77,21 +79,25 @@ export class Dialing {
       connection ??= await this.#reach(runner, lostAt)
       if (connection === undefined) return
       const { epoch } = runner.view
-      await this.#useUp(runner, connection)
+      const reason = await this.#useUp(runner, connection)
       if (runner.view.epoch > epoch) lostAt = world.clock.now() // It worked: the time for trying begins anew.
-      if (!(await this.#pause(runner, lostAt, 'network'))) return
+      if (!(await this.#pause(runner, lostAt, reason))) return
     }
   }
 
-  /** Resolves when the runner has lost the connection, or the session has ended. */
-  async #useUp(runner: Dialed, connection: Connection): Promise<void> {
-    const { signal } = this.#options
-    await new Promise<void>((resolve) => {
-      this.#onDisconnected = () => resolve()
-      signal.addEventListener('abort', () => resolve(), { once: true })
-      runner.connected(connection)
-    })
-    this.#onDisconnected = undefined
+  /** Resolves with the reason when the runner has lost the connection, or when the session has ended. */
+  async #useUp(runner: Dialed, connection: Connection): Promise<StateReason> {
+    const over = deferred<StateReason>()
+    const onAbort = (): void => over.resolve('network')
+    this.#onLost = over.resolve
+    this.#options.signal.addEventListener('abort', onAbort)
+    runner.connected(connection)
+    try {
+      return await over.promise
+    } finally {
+      this.#options.signal.removeEventListener('abort', onAbort)
+      this.#onLost = undefined
+    }
   }
 
   /** A connection, however many attempts it takes; undefined if the session ended meanwhile. */
@@ -152,4 +158,10 @@ export async function dialWithAnyKey({ way, signal }: Pick<DialingOptions, 'way'
 function isWorthRetrying(error: unknown, isBound: boolean): error is TransferError {
   if (!isTransferError(error)) return false
   return error.retryable !== 'never' || (isBound && (hasCode(error, 'ticket-refused') || hasCode(error, 'not-carryon')))
+}
+
+/** A runner's word for why the connection went, as a reason users know. */
+function stateReason(reason: string): StateReason {
+  const known: readonly StateReason[] = ['peer-silent', 'peer-busy', 'no-progress', 'peer-user', 'peer-signal']
+  return known.find((name) => name === reason) ?? 'network'
 }

@@ -177,6 +177,7 @@ export class Reporter {
       type: 'progress',
       phase: view.phase,
       bytesTotal: view.bytesTotal,
+      bytesFound: view.bytesSoFar,
       bytesSent,
       bytesReceived: view.role === 'receiver' ? bytesSent : view.bytesDurable,
       bytesDurable: view.bytesDurable,

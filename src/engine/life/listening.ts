@@ -1,0 +1,167 @@
+// The listening side of sessions' lives: one port for all sessions that wait here. It knows which keys open which session,
+// reads the first message of each connection, finds the session that it names, and hands both over, or refuses with a
+// reason. What happens from `welcome` on is the runner's.
+
+import { errorTable, isTransferError, TransferError, type ErrorCode } from '../../errors.ts'
+import type { Clock, Millis } from '../../model/clock.ts'
+import type { Connection } from '../../model/connection.ts'
+import type { Hello } from '../../model/messages.ts'
+import type { Role, SessionId } from '../../model/session.ts'
+import { parseIdentity } from '../../transport/keys.ts'
+import { decodeHello, encodeMessage } from '../../wire/messages.ts'
+import type { ConnectionSink } from '../runner.ts'
+
+/** A session that waits here for its other side. */
+export interface Guest {
+  readonly session: SessionId
+  /** This side's. */
+  readonly role: Role
+  /** The key behind `t.<id>` or `s.<id>`, 64 hex digits; undefined where that opens nothing (any more). */
+  keyFor(of: 'ticket' | 'session'): string | undefined
+  /**
+   * A hello that proved the key and named this session.
+   * @throws TransferError to refuse it
+   */
+  welcome(arrival: Arrival): Promise<ConnectionSink>
+}
+
+export interface Arrival {
+  readonly connection: Connection
+  readonly hello: Hello
+  /** Which key was proven; undefined in plain text. */
+  readonly proven: 'ticket' | 'session' | undefined
+}
+
+/** A session that is over, with what its other side is told. */
+export interface Tombstone {
+  readonly session: SessionId
+  /** 64 hex digits; '' if there never was one. */
+  readonly sessionKey: string
+  readonly error: TransferError
+}
+
+export interface ReceptionOptions {
+  readonly clock: Clock
+  /** No proofs: the session id alone leads to the session. */
+  readonly plain: boolean
+  /** From the connection to its hello. */
+  readonly helloDeadlineMs: Millis
+}
+
+/** Who waits here, and who asks for them. */
+export class Reception {
+  readonly #options: ReceptionOptions
+  readonly #guests = new Map<SessionId, Guest>()
+  readonly #tombstones = new Map<SessionId, Tombstone>()
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options
+  }
+
+  add(guest: Guest): void {
+    this.#guests.set(guest.session, guest)
+  }
+
+  remove(session: SessionId): void {
+    this.#guests.delete(session)
+  }
+
+  bury(tombstone: Tombstone): void {
+    this.#guests.delete(tombstone.session)
+    this.#tombstones.set(tombstone.session, tombstone)
+  }
+
+  /** The key behind an identity that a stranger named. */
+  keyFor(identity: string): string | undefined {
+    const named = parseIdentity(identity)
+    if (named === undefined) return undefined
+    const key = this.#guests.get(named.id)?.keyFor(named.of)
+    if (key !== undefined || named.of === 'ticket') return key
+    return this.#tombstones.get(named.id)?.sessionKey || undefined
+  }
+
+  /** Takes a connection that came in; it must not be started yet. */
+  receive(connection: Connection): void {
+    const visit = new Visit(connection)
+    const cancel = this.#options.clock.after(this.#options.helloDeadlineMs, () => connection.destroy())
+    visit.first
+      .then((text) => this.#greet(connection, text))
+      .then((sink) => visit.handTo(sink))
+      .catch((error: unknown) => refuse(connection, error))
+      .finally(cancel)
+  }
+
+  async #greet(connection: Connection, text: string): Promise<ConnectionSink> {
+    const hello = decodeHello(text)
+    const guest = this.#guests.get(hello.session)
+    const proof = parseIdentity(connection.proof)
+    if (!this.#options.plain && proof?.id !== hello.session) throw notYours(connection)
+    if (guest === undefined) {
+      throw (
+        this.#tombstones.get(hello.session)?.error ?? new TransferError('session-unknown', { session: hello.session })
+      )
+    }
+    if (hello.role === guest.role) throw sameRole(guest.role)
+    return guest.welcome({ connection, hello, proven: proof?.of })
+  }
+}
+
+const framesHeldMax = 16 // A dialer that has only said hello waits for the answer: at most it pings.
+
+/** A connection before somebody feels responsible: keeps what comes behind the first message until there is a sink. */
+class Visit {
+  readonly first: Promise<string>
+  readonly #connection: Connection
+  #onFirst: ((text: string) => void) | undefined
+  #sink: ConnectionSink | undefined
+  #held: ((sink: ConnectionSink) => void)[] = []
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+    this.first = new Promise((resolve) => (this.#onFirst = resolve))
+    connection.start({
+      text: (text) => this.#pass((sink) => sink.text(text), text),
+      data: (frame) => this.#pass((sink) => sink.data(frame)),
+      ended: ({ detail }) => this.#pass((sink) => sink.ended(detail)),
+    })
+  }
+
+  handTo(sink: ConnectionSink): void {
+    this.#sink = sink
+    for (const pass of this.#held.splice(0)) pass(sink)
+  }
+
+  #pass(pass: (sink: ConnectionSink) => void, first?: string): void {
+    if (this.#sink !== undefined) return pass(this.#sink)
+    const onFirst = this.#onFirst
+    this.#onFirst = undefined
+    if (onFirst !== undefined && first !== undefined) return onFirst(first)
+    this.#held.push(pass)
+    if (this.#held.length > framesHeldMax) this.#connection.destroy()
+  }
+}
+
+function notYours(connection: Connection): TransferError {
+  return new TransferError('protocol', { why: `${connection.peer} proved the key of another session than it asks for` })
+}
+
+function sameRole(role: Role): TransferError {
+  const verb = role === 'sender' ? 'send' : 'receive'
+  return new TransferError('usage', {
+    problem: `Both sides want to ${verb}: one must send and the other receive.`,
+    remedy: `Run carryon ${role === 'sender' ? 'receive' : 'send'} on one of them.`,
+  })
+}
+
+const closeForBugs = 4001
+
+function refuse(connection: Connection, error: unknown): void {
+  if (!isTransferError(error)) {
+    connection.sendText(encodeMessage({ kind: 'refuse', code: 'failed', sentence: 'It failed there.', retry: true }))
+    return connection.close(closeForBugs, 'failed')
+  }
+  const code: ErrorCode = error.code
+  const retry = errorTable[code].retryable !== 'never'
+  connection.sendText(encodeMessage({ kind: 'refuse', code, sentence: error.message, retry }))
+  connection.close(errorTable[code].close, code)
+}

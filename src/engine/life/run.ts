@@ -1,0 +1,229 @@
+// One call of send, receive or resume, as its caller holds it: events to iterate, promises to await, ways to stop it. What
+// it does in between is its body's business; whatever happens there, the events end and `ending` is fulfilled.
+
+import { errorTable, isTransferError, TransferError } from '../../errors.ts'
+import type { Receipt, Role, SessionId } from '../../model/session.ts'
+import type { SessionEnd } from '../../core/effects.ts'
+import type { Ending, RunOptions, Session } from '../api.ts'
+import type { World } from '../context.ts'
+import type { Runner } from '../runner.ts'
+import { EventQueue, type RunEvent } from './event-queue.ts'
+import { OutcomeCounts } from './outcome-counts.ts'
+import { Reporter } from './reporter.ts'
+import { deferred } from './waiting.ts'
+
+/** How a body came to its end: what became of the session, and where its receipt lies. */
+export interface Finished {
+  readonly end: SessionEnd
+  readonly receiptPath: string | null
+  /** Outcomes to count entries by; the runner's are those of this run only. */
+  readonly counts: OutcomeCounts
+}
+
+/** What a person or program asked a run to do. */
+export type StopRequest = 'user' | 'signal' | 'discard'
+
+/** What the body of a run works with. */
+export interface RunContext {
+  readonly world: World
+  readonly reporter: Reporter
+  /** Aborted when the run is to end; `request` then says how. */
+  readonly stop: AbortSignal
+  readonly request: StopRequest | undefined
+  /** The session of this run is known. */
+  settle(session: SessionId): void
+  /** From now on requests go to this runner. */
+  employ(runner: Runner): void
+  /** The ticket others may use, or null once it is of no use. */
+  offer(ticket: string | null): void
+  /** Another process does the work; its events are passed on as they are. */
+  attach(events: AsyncIterable<RunEvent>): Promise<void>
+  /** Bytes of payload per second, as it is now; null: no limit. */
+  readonly bandwidth: number | null
+}
+
+export type Body = (context: RunContext) => Promise<Finished>
+
+const progressIntervalMsDefault = 1_000
+
+/** Starts a run. @param makeWorld fails as the body may: `receipt` and `ending` tell of it */
+export function startRun(role: Role, options: RunOptions, makeWorld: () => Promise<World>, body: Body): Session {
+  const run = new Run(role, options)
+  void run.live(makeWorld, body)
+  return run
+}
+
+class Run implements Session {
+  readonly role: Role
+  readonly #options: RunOptions
+  readonly #queue = new EventQueue()
+  readonly #id = deferred<SessionId>()
+  readonly #receipt = deferred<Receipt>()
+  readonly #ending = deferred<Ending>()
+  readonly #stop = new AbortController()
+  #request: StopRequest | undefined
+  #runner: Runner | undefined
+  #ticket: string | null = null
+  #isAttached = false
+  #bandwidth: number | null
+
+  constructor(role: Role, options: RunOptions) {
+    this.role = role
+    this.#options = options
+    this.#bandwidth = options.bwlimit ?? null
+  }
+
+  get id(): Promise<SessionId> {
+    return this.#id.promise
+  }
+
+  get receipt(): Promise<Receipt> {
+    return this.#receipt.promise
+  }
+
+  get ending(): Promise<Ending> {
+    return this.#ending.promise
+  }
+
+  get ticket(): string | null {
+    return this.#ticket
+  }
+
+  get attached(): boolean {
+    return this.#isAttached
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<RunEvent> {
+    return this.#queue[Symbol.asyncIterator]()
+  }
+
+  async pause(by: 'user' | 'signal' = 'user'): Promise<void> {
+    this.#ask(by)
+    await this.#ending.promise
+  }
+
+  async discard(): Promise<void> {
+    this.#ask('discard')
+    await this.#ending.promise
+  }
+
+  limitBandwidth(bytesPerSecond: number | null): void {
+    this.#bandwidth = bytesPerSecond
+  }
+
+  /** Lives the run from begin to end. Never rejects. */
+  async live(makeWorld: () => Promise<World>, body: Body): Promise<void> {
+    const { signal } = this.#options
+    const onAbort = (): void => this.#ask(signal?.reason === 'signal' ? 'signal' : 'user')
+    if (signal?.aborted) onAbort()
+    signal?.addEventListener('abort', onAbort)
+    let reporter: Reporter | undefined
+    let outcome: Outcome
+    try {
+      const world = await makeWorld()
+      reporter = this.#reporter(world)
+      outcome = outcomeOf(await body(this.#context(world, reporter)))
+    } catch (error) {
+      outcome = failureOf(error)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    reporter?.conclude(outcome.ending.receipt, outcome.receiptPath)
+    this.#ticket = null
+    this.#queue.end()
+    this.#settleAll({ ...outcome.ending, state: reporter?.standing?.state ?? null })
+  }
+
+  #settleAll(ending: Ending): void {
+    const { receipt, error } = ending
+    if (receipt !== null) this.#receipt.resolve(receipt)
+    else this.#receipt.reject(error)
+    this.#id.reject(error)
+    this.#ending.resolve(ending)
+  }
+
+  #ask(request: StopRequest): void {
+    if (this.#request === 'discard' || this.#request === request) return
+    this.#request = request
+    if (this.#runner !== undefined) tell(this.#runner, request)
+    this.#stop.abort()
+  }
+
+  #reporter(world: World): Reporter {
+    return new Reporter({
+      clock: world.clock,
+      role: this.role,
+      files: this.#options.files === true,
+      intervalMs: this.#options.progressIntervalMs ?? progressIntervalMsDefault,
+      sink: (event) => this.#queue.push(event),
+    })
+  }
+
+  #context(world: World, reporter: Reporter): RunContext {
+    const run = this
+    return {
+      world,
+      reporter,
+      stop: this.#stop.signal,
+      get request() {
+        return run.#request
+      },
+      get bandwidth() {
+        return run.#bandwidth
+      },
+      settle: (session) => this.#id.resolve(session),
+      offer: (ticket) => (this.#ticket = ticket),
+      employ: (runner) => {
+        this.#runner = runner
+        if (this.#request !== undefined) tell(runner, this.#request)
+      },
+      attach: async (events) => {
+        this.#isAttached = true
+        for await (const event of events) this.#queue.push(event)
+      },
+    }
+  }
+}
+
+function tell(runner: Runner, request: StopRequest): void {
+  if (request === 'discard') runner.discard()
+  else runner.pause(request)
+}
+
+interface Outcome {
+  readonly ending: Omit<Ending, 'state'>
+  readonly receiptPath: string | null
+}
+
+function outcomeOf({ end, receiptPath, counts }: Finished): Outcome {
+  const receipt = end.how === 'released' ? end.receipt : null
+  const error = errorOf(end)
+  return { ending: { resumable: isResumable(error), error, receipt, ...counts.tally(receipt) }, receiptPath }
+}
+
+function failureOf(thrown: unknown): Outcome {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  const none = { integrity: 0, conflicts: 0, omissions: 0, vanished: 0 }
+  return { ending: { resumable: isResumable(error), error, receipt: null, ...none }, receiptPath: null }
+}
+
+function errorOf(end: SessionEnd): TransferError | null {
+  switch (end.how) {
+    case 'released':
+      return null
+    case 'paused':
+      return new TransferError('paused', { by: end.by })
+    case 'discarded':
+      return new TransferError('discarded', { by: end.by })
+    case 'failed':
+      return TransferError.told(end.code, end.sentence)
+  }
+}
+
+/** Exit codes after which the same command goes on: failed, interrupted, busy, disk-full. Of a success nothing is left. */
+const resumableExits: readonly number[] = [1, 5, 11, 14]
+
+function isResumable(error: Error | null): boolean {
+  if (error === null) return false
+  return !isTransferError(error) || resumableExits.includes(errorTable[error.code].exit)
+}
