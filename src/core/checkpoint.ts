@@ -2,21 +2,23 @@
 // connection is never part of it.
 
 import type { IntentFile, JournalRecord, RevisedRecord } from '../model/records.ts'
-import type { BoundRecord, EndedRecord, HeaderRecord, PageRecord } from '../model/records.ts'
+import type { BoundRecord, EndedRecord, HeaderRecord, PageRecord, PausedRecord } from '../model/records.ts'
 import type { EntryOutcome } from '../model/messages.ts'
+import type { Run } from '../model/places.ts'
 import type { Receipt } from '../model/session.ts'
 
-/** One chunk that is durable, or adopted, with the hash it was checked against. */
-export interface HeldChunk {
-  readonly chunk: number
-  readonly hash: bigint
-  /** Left as a hole: it has no blocks. */
-  readonly hole: boolean
+/** Neighbouring chunks that are durable, or adopted, with the hashes they were checked against. */
+export interface HeldRun {
+  readonly first: number
+  readonly hashes: BigUint64Array
+  /** How many of them were left as holes. */
+  readonly holes: number
 }
 
+/** What is held of a file under way. Where runs overlap, the later one is right. */
 export interface HeldPart {
   readonly revision: number
-  readonly chunks: Map<number, HeldChunk>
+  readonly runs: HeldRun[]
 }
 
 /** Where the journal stands. */
@@ -36,7 +38,7 @@ export interface Checkpoint {
   outcomes: Map<number, EntryOutcome>
   receipt: Receipt | undefined
   ended: EndedRecord | undefined
-  pausedBy: string | null
+  pausedBy: PausedRecord['by']
 }
 
 export function emptyCheckpoint(): Checkpoint {
@@ -90,28 +92,21 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
         if (checkpoint.outcomes.has(run.entry)) continue
         const part = partOf(checkpoint, run.entry)
         if (part.revision !== run.revision) continue
-        run.hashes.forEach((hash, i) =>
-          part.chunks.set(run.first + i, { chunk: run.first + i, hash, hole: run.holes > 0 }),
-        )
+        part.runs.push(run)
       }
       return
     case 'revised': {
-      const before = checkpoint.parts.get(record.entry)?.chunks ?? new Map<number, HeldChunk>()
-      const chunks = new Map<number, HeldChunk>()
-      for (const [first, count] of record.keep)
-        for (let chunk = first; chunk < first + count; chunk++) {
-          const held = before.get(chunk)
-          if (held !== undefined) chunks.set(chunk, held)
-        }
+      const runs = within(checkpoint.parts.get(record.entry)?.runs ?? [], record.keep)
       checkpoint.revised.set(record.entry, record)
-      checkpoint.parts.set(record.entry, { revision: record.revision, chunks })
+      checkpoint.parts.set(record.entry, { revision: record.revision, runs })
       return
     }
-    case 'bad':
-      for (const [first, count] of record.chunks)
-        for (let chunk = first; chunk < first + count; chunk++)
-          checkpoint.parts.get(record.entry)?.chunks.delete(chunk)
+    case 'bad': {
+      const part = checkpoint.parts.get(record.entry)
+      if (part?.revision !== record.revision) return
+      checkpoint.parts.set(record.entry, { ...part, runs: within(part.runs, complement(record.chunks)) })
       return
+    }
     case 'intent':
       for (const file of record.files) checkpoint.intents.set(file.entry, file)
       return
@@ -143,7 +138,33 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
 function partOf(checkpoint: Checkpoint, entry: number): HeldPart {
   const part = checkpoint.parts.get(entry)
   if (part !== undefined) return part
-  const fresh: HeldPart = { revision: checkpoint.revised.get(entry)?.revision ?? 0, chunks: new Map() }
+  const fresh: HeldPart = { revision: checkpoint.revised.get(entry)?.revision ?? 0, runs: [] }
   checkpoint.parts.set(entry, fresh)
   return fresh
+}
+
+/** The parts of `held` that lie within `keep`. */
+function within(held: readonly HeldRun[], keep: readonly Run[]): HeldRun[] {
+  const kept: HeldRun[] = []
+  for (const run of held)
+    for (const [first, count] of keep) {
+      const from = Math.max(first, run.first)
+      const to = Math.min(first + count, run.first + run.hashes.length)
+      if (from >= to) continue
+      const hashes = run.hashes.subarray(from - run.first, to - run.first)
+      kept.push({ first: from, hashes, holes: run.holes > 0 ? hashes.length : 0 })
+    }
+  return kept
+}
+
+/** All chunks but these. */
+function complement(runs: readonly Run[]): Run[] {
+  const others: Run[] = []
+  let next = 0
+  for (const [first, count] of runs.toSorted((a, b) => a[0] - b[0])) {
+    if (first > next) others.push([next, first - next])
+    next = Math.max(next, first + count)
+  }
+  others.push([next, Infinity])
+  return others
 }

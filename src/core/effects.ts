@@ -1,6 +1,7 @@
 // What the core asks for. Every effect is an order (imperative); the engine carries them out, and where one has a result,
 // the result comes back as the input named behind it.
 
+import type { Fingerprint } from '../model/manifest.ts'
 import type { AuthorisedFile, EntryOutcome, Message } from '../model/messages.ts'
 import type { Place, Run } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
@@ -58,22 +59,52 @@ export type Effect =
     } // -> packSent, sendFailed, sourceFailed for each that could not be read
   | { readonly kind: 'checkSource'; readonly entry: number; readonly revision: number } // -> sourceChecked, sourceFailed
   | { readonly kind: 'rehash'; readonly entry: number; readonly revision: number; readonly chunks: readonly number[] } // -> rehashed, sourceFailed
-  | { readonly kind: 'reviseSource'; readonly entry: number; readonly revision: number; readonly size: number }
+  /** From now on this version of the source is the right one. */
+  | { readonly kind: 'expectSource'; readonly entry: number; readonly fingerprint: Fingerprint }
   | { readonly kind: 'closeSource'; readonly entry: number }
   // Receiver's data
-  | { readonly kind: 'writeChunk'; readonly frame: number; readonly place: Place; readonly length: number; readonly fresh: boolean } // -> chunkWritten, chunkBad
+  | {
+      readonly kind: 'writeChunk'
+      readonly frame: number
+      readonly place: Place
+      readonly length: number
+      readonly fresh: boolean
+    } // -> chunkWritten, chunkBad
   | { readonly kind: 'writePack'; readonly frame: number; readonly accept: readonly number[] } // -> packWritten
   | { readonly kind: 'dropFrame'; readonly frame: number; readonly reason: 'stale' | 'duplicate' }
-  | { readonly kind: 'syncData'; readonly serial: number; readonly entries: readonly number[]; readonly finish: readonly FinishFile[] } // -> dataSynced
+  | {
+      readonly kind: 'syncData'
+      readonly serial: number
+      readonly entries: readonly number[]
+      readonly finish: readonly FinishFile[]
+    } // -> dataSynced
   | { readonly kind: 'placeFiles'; readonly serial: number; readonly files: readonly IntentFile[] } // -> filesPlaced
   | { readonly kind: 'removeParts'; readonly entries: readonly number[] }
-  | { readonly kind: 'revisePart'; readonly entry: number; readonly revision: number; readonly size: number; readonly keep: readonly Run[] } // -> partRevised
+  | {
+      readonly kind: 'revisePart'
+      readonly entry: number
+      readonly revision: number
+      readonly size: number
+      readonly keep: readonly Run[]
+    } // -> partRevised
   | { readonly kind: 'finishTree' } // -> treeFinished
   | { readonly kind: 'digestSession' } // -> sessionDigested
   | { readonly kind: 'storeReceipt'; readonly receipt: Receipt } // -> receiptStored
   // What users hear of
-  | { readonly kind: 'report'; readonly state: SessionState; readonly reason: StateReason | null; readonly who: Who | null; readonly neededBytes?: number; readonly freeBytes?: number }
-  | { readonly kind: 'reportCheckpoint'; readonly serial: number; readonly grade: 'minor' | 'major'; readonly syncMs: number }
+  | {
+      readonly kind: 'report'
+      readonly state: SessionState
+      readonly reason: StateReason | null
+      readonly who: Who | null
+      readonly neededBytes?: number
+      readonly freeBytes?: number
+    }
+  | {
+      readonly kind: 'reportCheckpoint'
+      readonly serial: number
+      readonly grade: 'minor' | 'major'
+      readonly syncMs: number
+    }
   | { readonly kind: 'reportOutcomes'; readonly outcomes: readonly EntryOutcome[] }
   | { readonly kind: 'warn'; readonly code: string; readonly sentence: string; readonly entry: number | null }
   /** Nothing will follow: the session is over in this process. */

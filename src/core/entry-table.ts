@@ -121,7 +121,13 @@ export class EntryTable {
     this.#unfinished += shape.kinds.length
     this.#pageFirsts.push(shape.first)
     this.#pageDigests.push(shape.digest)
-    this.#manifest = { pages: manifest.pages + 1, entries, bytes, digest: shape.digest, complete: shape.last !== undefined }
+    this.#manifest = {
+      pages: manifest.pages + 1,
+      entries,
+      bytes,
+      digest: shape.digest,
+      complete: shape.last !== undefined,
+    }
   }
 
   isFile(entry: number): boolean {

@@ -18,6 +18,8 @@ export interface Settings {
   readonly instance: string
   /** A dialer's; '' on a listener. */
   readonly nonce: string
+  /** What a dialer will dial under once it is bound; '' on a listener. */
+  readonly sessionKey: string
   /** Receiver: the root's id. Sender: the id bound at first contact, '' before. */
   readonly root: string
   readonly limits: Limits
@@ -55,9 +57,18 @@ export class Hub {
   /** The connection of the current epoch, once it is open. */
   open: ConnectionId | undefined
   /** A condition that stops data: told by either side. */
-  parked: { readonly reason: StateReason; readonly who: Who; readonly neededBytes?: number; readonly freeBytes?: number } | undefined
+  parked:
+    | { readonly reason: StateReason; readonly who: Who; readonly neededBytes?: number; readonly freeBytes?: number }
+    | undefined
   /** The peer said `pause` and has not come back. */
   peerPaused: 'user' | 'signal' | undefined
+  /** A person or signal asked to pause here; the peer is told and the last sync point made until then. */
+  pausing:
+    { readonly by: 'user' | 'signal'; readonly until: Millis; isConfirmed: boolean; isCommitted: boolean } | undefined
+  /** When something was last sent over the open connection. */
+  sentAt: Millis = 0
+  /** Payload bytes written by this process; a receiver's ping tells them. */
+  receivedBytes = 0
   end: SessionEnd | undefined
   #effects: Effect[] = []
   #reported = ''
@@ -77,7 +88,9 @@ export class Hub {
 
   /** Says something to the peer, if a connection is open; else it is said anew after the next `welcome`. */
   send(message: Message): void {
-    if (this.open !== undefined) this.emit({ kind: 'send', connection: this.open, message })
+    if (this.open === undefined) return
+    this.sentAt = this.now
+    this.emit({ kind: 'send', connection: this.open, message })
   }
 
   commit(records: readonly JournalRecord[], purpose: CommitPurpose): void {
@@ -134,4 +147,11 @@ export class Hub {
     this.#effects = []
     return effects
   }
+}
+
+/** The earliest of some times, of which some may not be set. */
+export function earliest(...times: readonly (Millis | undefined)[]): Millis | undefined {
+  let first: Millis | undefined
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time
+  return first
 }

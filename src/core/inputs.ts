@@ -37,11 +37,18 @@ export interface PageSurvey {
   readonly outcomes: readonly EntryOutcome[]
 }
 
+/** A version of a source file, as found on the disk. */
+export interface SourceVersion {
+  readonly fingerprint: Fingerprint
+  readonly mtimeUs: number
+  readonly mode: number
+}
+
 /** Why a source file could not be sent as listed. */
 export type SourceProblem =
   | { readonly kind: 'vanished' }
   | { readonly kind: 'unreadable'; readonly reason: string }
-  | { readonly kind: 'changed'; readonly fingerprint: Fingerprint; readonly mtimeUs: number; readonly mode: number }
+  | { readonly kind: 'changed'; readonly version: SourceVersion }
 
 /** Where a file landed, or why not. */
 export interface Placed {
@@ -106,6 +113,7 @@ export type Input =
       readonly revision: number
       readonly chunks: readonly number[]
       readonly hashes: BigUint64Array
+      readonly version: SourceVersion
     }
   // Receiver's data
   | {
@@ -116,7 +124,12 @@ export type Input =
   | { readonly kind: 'chunkWritten'; readonly place: Place; readonly hash: bigint; readonly hole: boolean }
   | { readonly kind: 'chunkBad'; readonly place: Place; readonly expected: string; readonly found: string }
   | { readonly kind: 'packWritten'; readonly files: readonly WrittenFile[]; readonly bad: readonly Place[] }
-  | { readonly kind: 'dataSynced'; readonly serial: number; readonly finished: readonly IntentFile[]; readonly syncMs: number }
+  | {
+      readonly kind: 'dataSynced'
+      readonly serial: number
+      readonly finished: readonly IntentFile[]
+      readonly syncMs: number
+    }
   | { readonly kind: 'filesPlaced'; readonly serial: number; readonly results: readonly Placed[] }
   | { readonly kind: 'partRevised'; readonly entry: number; readonly revision: number }
   | { readonly kind: 'treeFinished'; readonly outcomes: readonly EntryOutcome[] }

@@ -49,7 +49,7 @@ export interface Welcome {
   readonly state: SessionState
   readonly capabilities: readonly string[]
   readonly agreed: Wishes
-  readonly shape: Shape | ShapeWishes
+  readonly shape: Shape
   readonly root: string | null
   readonly manifest: ManifestState
 }

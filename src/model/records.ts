@@ -79,6 +79,8 @@ export interface PageRecord {
   readonly last?: ManifestTotals
   /** Sender: one per entry; null for what is no file. Receiver: []. */
   readonly fingerprints: readonly (Fingerprint | null)[]
+  /** Receiver: indexes of the directories that were there before this session; they keep their mode. Sender: []. */
+  readonly existed: readonly number[]
 }
 
 /** Chunks now durable, with the hashes they were checked against. Vouches for these places only. */
@@ -87,7 +89,7 @@ export interface DurableRun {
   readonly revision: number
   readonly first: number
   readonly hashes: BigUint64Array
-  /** Chunks of the run that were left as holes: they have no blocks on disk. */
+  /** How many of the run's chunks were left as holes, without blocks on disk: all of them or none. */
   readonly holes: number
 }
 export interface DurableRecord {
@@ -168,6 +170,7 @@ export interface EndedRecord {
   readonly kind: 'ended'
   readonly how: 'released' | 'discarded' | 'expired'
   readonly by: 'self' | 'peer'
+  /** Wall time, ms; the core says 0 and the engine, which has a clock, puts it in. */
   readonly at: number
 }
 

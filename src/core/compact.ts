@@ -1,0 +1,76 @@
+// A journal's records said again, shorter: what opening for writing writes into the new journal. Folding the result gives
+// the same checkpoint.
+
+import type { EntryOutcome } from '../model/messages.ts'
+import type { DurableRun, JournalRecord } from '../model/records.ts'
+import { type Checkpoint, foldRecords, type HeldRun } from './checkpoint.ts'
+
+const outcomesPerRecord = 4_096 // Keeps a record far below recordMaxBytes, long names included.
+const hashesPerRecord = 128 * 1024 // 8 bytes each, 11 as text.
+
+/** The fewest records that fold into the same checkpoint, in an order that can be folded. */
+export function compactRecords(records: readonly JournalRecord[]): JournalRecord[] {
+  const checkpoint = foldRecords(records)
+  const { header, bound, isJoined, epoch, windowBytes, pages, receipt, ended } = checkpoint
+  const compact: JournalRecord[] = []
+  // The ticket opens nothing once the session key was used: its key is not kept.
+  if (header !== undefined) compact.push(isJoined ? { ...header, ticketKey: '' } : header)
+  if (bound !== undefined) compact.push(bound)
+  if (isJoined) compact.push({ kind: 'joined' })
+  if (epoch > 0) compact.push({ kind: 'opened', epoch, windowBytes })
+  compact.push(...pages, ...checkpoint.revised.values(), ...durableRecords(checkpoint))
+  if (checkpoint.intents.size > 0) compact.push({ kind: 'intent', files: [...checkpoint.intents.values()] })
+  compact.push(...outcomeRecords(checkpoint))
+  if (checkpoint.serial > 0) compact.push({ kind: 'acknowledged', serial: checkpoint.serial, bytesDurable: 0 })
+  if (checkpoint.pausedBy !== null) compact.push({ kind: 'paused', by: checkpoint.pausedBy })
+  if (receipt !== undefined) compact.push({ kind: 'receipt', receipt })
+  if (ended !== undefined) compact.push(ended)
+  return compact
+}
+
+function* durableRecords({ parts, serial }: Checkpoint): Generator<JournalRecord> {
+  let runs: DurableRun[] = []
+  let hashes = 0
+  for (const [entry, { revision, runs: held }] of parts)
+    for (const run of joined(held)) {
+      runs.push({ entry, revision, ...run })
+      hashes += run.hashes.length
+      if (hashes < hashesPerRecord) continue
+      yield { kind: 'durable', serial, runs }
+      runs = []
+      hashes = 0
+    }
+  if (runs.length > 0) yield { kind: 'durable', serial, runs }
+}
+
+/** Runs in order, neighbours of one kind joined; where runs overlap, the later one wins. */
+function joined(runs: readonly HeldRun[]): HeldRun[] {
+  const end = runs.reduce((max, { first, hashes }) => Math.max(max, first + hashes.length), 0)
+  const hashes = new BigUint64Array(end)
+  const states = new Uint8Array(end) // 0 not held, 1 data, 2 hole
+  for (const run of runs) {
+    hashes.set(run.hashes, run.first)
+    states.fill(run.holes > 0 ? 2 : 1, run.first, run.first + run.hashes.length)
+  }
+  const result: HeldRun[] = []
+  for (let first = 0; first < end;) {
+    const state = states[first]!
+    let next = first + 1
+    while (next < end && states[next] === state && next - first < hashesPerRecord) next++
+    const run = hashes.slice(first, next)
+    if (state !== 0) result.push({ first, hashes: run, holes: state === 2 ? run.length : 0 })
+    first = next
+  }
+  return result
+}
+
+function* outcomeRecords({ outcomes, serial }: Checkpoint): Generator<JournalRecord> {
+  let batch: EntryOutcome[] = []
+  for (const outcome of outcomes.values()) {
+    batch.push(outcome)
+    if (batch.length < outcomesPerRecord) continue
+    yield { kind: 'outcome', serial, outcomes: batch }
+    batch = []
+  }
+  if (batch.length > 0) yield { kind: 'outcome', serial, outcomes: batch }
+}

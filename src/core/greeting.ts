@@ -1,0 +1,278 @@
+// Hello and welcome: how a connection becomes the open one. Both sides store the new epoch before they use it; a newer
+// greeting takes over at once and never waits for an older connection to die (R38, R39).
+
+import type { ErrorCode } from '../errors.ts'
+import type { Millis } from '../model/clock.ts'
+import { chunkBytesRange, clamp, epochJumpMax, windowBytesRange } from '../model/limits.ts'
+import type { ManifestState } from '../model/manifest.ts'
+import type { Hello, Refuse, Welcome, Wishes } from '../model/messages.ts'
+import type { JournalRecord } from '../model/records.ts'
+import type { Shape, ShapeWishes } from '../model/session.ts'
+import type { Agreement, Hub } from './hub.ts'
+import type { ConnectionId, Input } from './inputs.ts'
+import { peerMust } from './violation.ts'
+
+export const protocolMajor = 1
+const lanes = 1 // Agreed in v1: lane 0 carries messages and data.
+
+interface Greeting {
+  readonly connection: ConnectionId
+  readonly since: Millis
+  /** What the welcome will say, or has said, once the epoch is stored. */
+  epoch: number
+  windowBytes: number
+  agreement: Agreement | undefined
+  pagesAtPeer: number
+}
+
+export class GreetingMachine {
+  readonly #hub: Hub
+  readonly #opened: (pagesAtPeer: number) => void
+  #greeting: Greeting | undefined
+  #peerInstance = ''
+  #peerAttempt = 0
+
+  /** @param opened called when an epoch is stored here and the connection may be used */
+  constructor(hub: Hub, opened: (pagesAtPeer: number) => void) {
+    this.#hub = hub
+    this.#opened = opened
+  }
+
+  /** The connection on which hello or welcome is under way. */
+  get connection(): ConnectionId | undefined {
+    return this.#greeting?.connection
+  }
+
+  // ---- dialer -----------------------------------------------------------------------------------------------------
+
+  connected({ connection, attempt }: Input & { kind: 'connected' }): void {
+    const { settings, epoch, entries, agreement } = this.#hub
+    this.#greeting = this.#begin(connection)
+    const hello: Hello = {
+      kind: 'hello',
+      versions: [protocolMajor],
+      role: settings.role,
+      session: settings.session,
+      lane: 0,
+      epoch,
+      instance: settings.instance,
+      attempt,
+      state: agreement === undefined ? 'greeting' : 'interrupted',
+      capabilities: [],
+      wishes: this.#wishes,
+      shape: settings.wishes,
+      nonce: settings.nonce,
+      root: settings.root === '' ? null : settings.root,
+      manifest: entries.manifest,
+    }
+    this.#hub.emit({ kind: 'send', connection, message: hello })
+  }
+
+  welcomeArrived(welcome: Welcome): void {
+    const hub = this.#hub
+    const greeting = this.#greeting
+    peerMust(greeting !== undefined && greeting.epoch === 0, 'a second welcome came')
+    if (welcome.version !== protocolMajor)
+      return hub.fail('version', `The other side chose protocol version ${welcome.version}.`)
+    peerMust(welcome.epoch > hub.epoch, 'the new epoch is not newer')
+    peerMust(welcome.epoch <= hub.epoch + epochJumpMax, 'the new epoch is too far ahead')
+    const agreed = clampWishes(welcome.agreed, this.#wishes)
+    if (hub.agreement !== undefined)
+      peerMust(agreed.chunkBytes === hub.agreement.chunkBytes, 'the chunk size is not the one of this session')
+    const root = this.#rootOf(welcome.root)
+    const fault = this.#mismatch(welcome.manifest, root)
+    if (fault !== undefined) return hub.fail(fault.code, fault.sentence)
+    greeting.epoch = welcome.epoch
+    greeting.windowBytes = agreed.windowBytes
+    greeting.agreement = hub.agreement ?? { chunkBytes: agreed.chunkBytes, shape: welcome.shape, root }
+    greeting.pagesAtPeer = welcome.manifest.pages
+    const { settings } = hub
+    const bound: JournalRecord = {
+      kind: 'bound',
+      nonce: settings.nonce,
+      sessionKey: settings.sessionKey,
+      ...greeting.agreement,
+    }
+    this.#store(greeting, hub.agreement === undefined ? [bound] : [])
+  }
+
+  refused({ code, sentence, retry }: Refuse, connection: ConnectionId): void {
+    const hub = this.#hub
+    this.#greeting = undefined
+    if (retry) hub.emit({ kind: 'destroy', connection, reason: `refused for now: ${sentence}` })
+    else hub.finish({ how: 'failed', code: refusalCode(code), sentence })
+  }
+
+  // ---- listener ---------------------------------------------------------------------------------------------------
+
+  helloArrived({ connection, hello, records }: Input & { kind: 'helloArrived' }): void {
+    const hub = this.#hub
+    const isStale = hello.instance === this.#peerInstance && hello.attempt < this.#peerAttempt
+    if (isStale) return hub.emit({ kind: 'destroy', connection, reason: 'a newer attempt of the same peer was here' })
+    this.#peerInstance = hello.instance
+    this.#peerAttempt = hello.attempt
+    const { settings } = hub
+    if (!hello.versions.includes(protocolMajor))
+      return this.#refuse(connection, 'version', `Here ${protocolMajor}, there ${hello.versions.join(', ')}.`)
+    if (hello.role === settings.role)
+      return this.#refuse(connection, 'protocol', `Both sides are the ${settings.role}.`)
+    if (hello.lane !== 0) return this.#refuse(connection, 'protocol', 'No further lanes were agreed.')
+    const root = this.#rootOf(hello.root)
+    const fault = this.#mismatch(hello.manifest, root)
+    if (fault !== undefined) return this.#refuse(connection, fault.code, fault.sentence)
+
+    const greeting = this.#begin(connection)
+    this.#greeting = greeting
+    const agreed = clampWishes(hello.wishes, this.#wishes)
+    greeting.epoch = Math.max(hub.epoch, Math.min(hello.epoch, hub.epoch + epochJumpMax - 1)) + 1
+    greeting.windowBytes = agreed.windowBytes
+    greeting.pagesAtPeer = hello.manifest.pages
+    greeting.agreement = hub.agreement ?? {
+      chunkBytes: agreed.chunkBytes,
+      shape: shapeOf(settings.role, settings.wishes, hello.shape),
+      root,
+    }
+    const agreement = greeting.agreement
+    this.#store(
+      greeting,
+      records.map((record) => (record.kind === 'bound' ? { ...record, ...agreement } : record)),
+    )
+  }
+
+  #refuse(connection: ConnectionId, code: ErrorCode, sentence: string): void {
+    this.#hub.emit({ kind: 'send', connection, message: { kind: 'refuse', code, sentence, retry: false } })
+    this.#hub.emit({ kind: 'close', connection, code: 4007, reason: code })
+  }
+
+  // ---- both -------------------------------------------------------------------------------------------------------
+
+  #begin(connection: ConnectionId): Greeting {
+    const { now, windowBytes } = this.#hub
+    return { connection, since: now, epoch: 0, windowBytes, agreement: undefined, pagesAtPeer: 0 }
+  }
+
+  get #wishes(): Wishes {
+    const { limits } = this.#hub.settings
+    return { chunkBytes: this.#hub.chunkBytes, windowBytes: limits.windowBytes, lanes }
+  }
+
+  /** The root's id: our own, the one bound before, or the one the peer names. */
+  #rootOf(theirs: string | null): string {
+    const { settings } = this.#hub
+    return settings.role === 'receiver' ? settings.root : (theirs ?? '')
+  }
+
+  /** Why the peer's memory of this session does not fit ours (R47). */
+  #mismatch(theirs: ManifestState, root: string): { code: ErrorCode; sentence: string } | undefined {
+    const { settings, entries, agreement } = this.#hub
+    const ours = entries.manifest
+    if (settings.role === 'sender') {
+      if (theirs.pages > ours.pages) return mismatch('the receiver holds manifest pages that this side never made')
+      if (entries.digestAt(theirs.pages) !== theirs.digest) return mismatch('the manifest pages differ')
+      if (agreement !== undefined && agreement.root !== root)
+        return { code: 'root-mismatch', sentence: 'The other side now receives into another folder.' }
+    } else if (theirs.pages < ours.pages) return mismatch('the sender has forgotten manifest pages that are here')
+    else if (theirs.pages === ours.pages && theirs.digest !== ours.digest) return mismatch('the manifest pages differ')
+    return undefined
+  }
+
+  #store(greeting: Greeting, records: readonly JournalRecord[]): void {
+    const { epoch, windowBytes, connection } = greeting
+    this.#hub.commit([...records, { kind: 'opened', epoch, windowBytes }], { for: 'epoch', connection })
+  }
+
+  /** The epoch is on our disk: from here on only this connection counts. */
+  committed(connection: ConnectionId): void {
+    const hub = this.#hub
+    const greeting = this.#greeting
+    if (greeting?.connection !== connection || greeting.agreement === undefined) return // Overtaken, or lost meanwhile.
+    this.#greeting = undefined
+    if (hub.open !== undefined)
+      hub.emit({ kind: 'destroy', connection: hub.open, reason: 'a newer connection took over' })
+    hub.open = connection
+    hub.epoch = greeting.epoch
+    hub.agreement = greeting.agreement
+    hub.windowBytes = greeting.windowBytes
+    hub.phase = 'agreeing'
+    hub.peerPaused = undefined
+    if (this.#isListener) this.#welcome(greeting)
+    this.#opened(greeting.pagesAtPeer)
+  }
+
+  get #isListener(): boolean {
+    return this.#peerInstance !== ''
+  }
+
+  #welcome({ epoch, windowBytes, agreement }: Greeting): void {
+    const { settings, entries } = this.#hub
+    this.#hub.send({
+      kind: 'welcome',
+      version: protocolMajor,
+      epoch,
+      instance: settings.instance,
+      state: 'agreeing',
+      capabilities: [],
+      agreed: { chunkBytes: agreement!.chunkBytes, windowBytes, lanes },
+      shape: agreement!.shape,
+      root: settings.root === '' ? null : settings.root,
+      manifest: entries.manifest,
+    })
+  }
+
+  connectionEnded(connection: ConnectionId): void {
+    if (this.#greeting?.connection === connection) this.#greeting = undefined
+  }
+
+  /** A peer that takes the connection and never greets is given up like a silent one. */
+  get deadline(): Millis | undefined {
+    const { deadAfterMs } = this.#hub.settings.limits
+    return this.#greeting === undefined ? undefined : this.#greeting.since + deadAfterMs
+  }
+
+  deadlinePassed(): void {
+    const { deadline } = this
+    if (deadline === undefined || this.#hub.now < deadline) return
+    this.#hub.emit({ kind: 'destroy', connection: this.#greeting!.connection, reason: 'no answer to the greeting' })
+    this.#greeting = undefined
+  }
+}
+
+function mismatch(sentence: string): { code: ErrorCode; sentence: string } {
+  return { code: 'manifest-mismatch', sentence: `The two sides do not remember the same session: ${sentence}.` }
+}
+
+/** What both can live with: the smaller wish, within the ranges. The simulator's limits are small on both sides. */
+function clampWishes(theirs: Wishes, ours: Wishes): { chunkBytes: number; windowBytes: number } {
+  const lower = (range: { min: number; max: number }, own: number): { min: number; max: number } => ({
+    min: Math.min(range.min, own),
+    max: own,
+  })
+  return {
+    chunkBytes: clamp(theirs.chunkBytes, lower(chunkBytesRange, ours.chunkBytes), ours.chunkBytes),
+    windowBytes: clamp(theirs.windowBytes, lower(windowBytesRange, ours.windowBytes), ours.windowBytes),
+  }
+}
+
+/** The receiver's policy wins over the sender's; whether content is compared is the sender's, which hashes it. */
+function shapeOf(role: 'sender' | 'receiver', ours: ShapeWishes, theirs: ShapeWishes): Shape {
+  const [sender, receiver] = role === 'sender' ? [ours, theirs] : [theirs, ours]
+  return { onConflict: receiver.onConflict ?? sender.onConflict ?? 'fail', checksum: sender.checksum }
+}
+
+const refusalCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  'version',
+  'protocol',
+  'manifest-mismatch',
+  'root-mismatch',
+  'session-unknown',
+  'discarded',
+  'expired',
+  'ticket-refused',
+  'ticket-expired',
+  'limit',
+])
+
+/** A code we know keeps its meaning; another one, from a newer peer, is shown as it came. */
+function refusalCode(code: string): ErrorCode {
+  return refusalCodes.has(code) ? (code as ErrorCode) : 'peer-refused'
+}

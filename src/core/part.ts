@@ -1,0 +1,81 @@
+// One file that is arriving: which chunks are held, which of them are durable, which are being written, and their hashes.
+
+import type { EntryOutcome, Resync } from '../model/messages.ts'
+import { chunkCount, chunkLength, ChunkSet, type Run } from '../model/places.ts'
+
+export class Part {
+  readonly entry: number
+  readonly revision: number
+  readonly size: number
+  readonly chunks: number
+  /** Written, or adopted after a crash. */
+  readonly held: ChunkSet
+  readonly durable: ChunkSet
+  /** Left as holes. */
+  readonly holes: ChunkSet
+  readonly writing: Set<number> = new Set()
+  readonly hashes: BigUint64Array
+  /** How often a chunk arrived damaged. */
+  readonly bad: Map<number, number> = new Map()
+  /** File digest that the sender authorised for publishing (R112). */
+  authorised: string | undefined
+  /** A newer revision was announced and waits for writes under way. */
+  revising: Resync | undefined
+  /** The entry gets this outcome as soon as writes under way have ended. */
+  givenUp: EntryOutcome | undefined
+  /** No process before this one wrote to the part file, so unwritten chunks are zeros. */
+  #isNew = true
+
+  constructor(entry: number, revision: number, size: number, chunkBytes: number) {
+    this.entry = entry
+    this.revision = revision
+    this.size = size
+    this.chunks = chunkCount(size, chunkBytes)
+    this.held = new ChunkSet(this.chunks)
+    this.durable = new ChunkSet(this.chunks)
+    this.holes = new ChunkSet(this.chunks)
+    this.hashes = new BigUint64Array(this.chunks)
+  }
+
+  get isComplete(): boolean {
+    return this.held.isFull && this.writing.size === 0
+  }
+
+  /** Whether nothing was ever written at this chunk's bytes: zeros may stay a hole (R28). */
+  isFresh(chunk: number): boolean {
+    return this.#isNew && !this.bad.has(chunk)
+  }
+
+  hold(chunk: number, hash: bigint, hole: boolean): void {
+    this.held.add(chunk)
+    this.hashes[chunk] = hash
+    if (hole) this.holes.add(chunk)
+    else this.holes.remove(chunk)
+  }
+
+  /** A chunk that the journal vouches for. */
+  restore(chunk: number, hash: bigint, hole: boolean): void {
+    this.#isNew = false
+    this.hold(chunk, hash, hole)
+    this.durable.add(chunk)
+  }
+
+  durableBytes(chunkBytes: number): number {
+    const whole = this.durable.count * chunkBytes
+    const last = this.chunks - 1
+    return this.durable.has(last) ? whole - chunkBytes + chunkLength(this.size, chunkBytes, last) : whole
+  }
+
+  /** The same file in its next revision: of what is held, the chunks to keep. */
+  revised(revision: number, size: number, chunkBytes: number, keep: readonly Run[]): Part {
+    const next = new Part(this.entry, revision, size, chunkBytes)
+    next.#isNew = false
+    for (const [first, count] of keep)
+      for (let chunk = first; chunk < Math.min(first + count, next.chunks); chunk++) {
+        if (!this.held.has(chunk)) continue
+        next.hold(chunk, this.hashes[chunk]!, this.holes.has(chunk))
+        if (this.durable.has(chunk)) next.durable.add(chunk)
+      }
+    return next
+  }
+}

@@ -1,0 +1,181 @@
+// When a source is not what it was. On resume a sample of what the receiver holds is compared with the source; once a change
+// is seen, by fingerprint or by sample, every held chunk is compared, the agreeing ones are kept, and the rest is sent as a
+// new revision: on both disks before a frame of it, so never a mix under the final name (R51, R52).
+
+import { hashesPerMessageMax, revisionMax, sampleChunks, sourceChangesMax } from '../model/limits.ts'
+import { parseHex64 } from '../model/hash.ts'
+import type { Hashes } from '../model/messages.ts'
+import { ChunkSet, type Run } from '../model/places.ts'
+import type { RevisedRecord } from '../model/records.ts'
+import type { Hub } from './hub.ts'
+import type { Input, SourceVersion } from './inputs.ts'
+import { SendingFile } from './sending-file.ts'
+import { peerMust } from './violation.ts'
+
+const hexDigits = 16
+
+export interface RevisionsOwner {
+  giveUp(entry: number, outcome: 'failed', sentence: string): void
+  /** Verified: send what is missing. */
+  goOn(file: SendingFile): void
+}
+
+export class Revisions {
+  readonly #hub: Hub
+  readonly #files: Map<number, SendingFile>
+  readonly #owner: RevisionsOwner
+  /** The newest revision of each entry that has one. */
+  readonly #records: Map<number, RevisedRecord>
+
+  constructor(
+    hub: Hub,
+    files: Map<number, SendingFile>,
+    records: ReadonlyMap<number, RevisedRecord>,
+    owner: RevisionsOwner,
+  ) {
+    this.#hub = hub
+    this.#files = files
+    this.#records = new Map(records)
+    this.#owner = owner
+  }
+
+  recordOf(entry: number): RevisedRecord | undefined {
+    return this.#records.get(entry)
+  }
+
+  /** The receiver holds some chunks of the current revision: make sure that they are the source's, then send the rest. */
+  wanted(file: SendingFile): void {
+    if (file.changedTo !== undefined) this.#compare(file)
+    else if (file.unknown().length > 0) {
+      file.stage = 'verifying'
+      this.#ask(file)
+    } else this.#verified(file)
+  }
+
+  #verified(file: SendingFile): void {
+    file.stage = 'sending'
+    this.#owner.goOn(file)
+  }
+
+  #ask(file: SendingFile): void {
+    const { entry, revision } = file
+    for (const [first, count] of file.unknown())
+      for (let from = first; from < first + count; from += hashesPerMessageMax) {
+        const asked = Math.min(hashesPerMessageMax, first + count - from)
+        this.#hub.send({ kind: 'hashes', way: 'ask', entry, revision, first: from, count: asked })
+      }
+  }
+
+  hashesArrived({ entry, revision, first, hashes }: Hashes & { way: 'answer' }): void {
+    const file = this.#files.get(entry)
+    if (file?.revision !== revision) return // The answer to a question about an older revision.
+    const count = Math.floor(hashes.length / hexDigits)
+    peerMust(first + count <= file.chunks, 'hashes were answered for chunks behind the end of a file')
+    for (let i = 0; i < count; i++) file.know(first + i, parseHex64(hashes.slice(i * hexDigits, (i + 1) * hexDigits)))
+    if (file.unknown().length > 0) {
+      peerMust(count > 0, 'hashes were not answered for chunks that are held')
+      return
+    }
+    if (file.stage === 'verifying') this.#sample(file)
+    else if (file.stage === 'comparing') this.#compare(file)
+  }
+
+  /** First, last and some random held chunks (R52). */
+  #sample(file: SendingFile): void {
+    const { fraction } = this.#hub.settings
+    const runs = file.held.runs()
+    const picked = new Set<number>([runs[0]![0], lastOf(runs)])
+    for (let i = 0; i < sampleChunks; i++) picked.add(nth(runs, Math.floor(fraction() * file.held.count)))
+    const chunks = [...picked].toSorted((a, b) => a - b)
+    this.#hub.emit({ kind: 'rehash', entry: file.entry, revision: file.revision, chunks })
+  }
+
+  /** The source is not what was announced. */
+  changed(file: SendingFile, version: SourceVersion): void {
+    file.changes++
+    file.changedTo = version
+    if (file.changes > sourceChangesMax || file.revision === revisionMax)
+      this.#owner.giveUp(file.entry, 'failed', `it kept changing while it was sent (${file.changes} times)`)
+    else this.#compare(file)
+  }
+
+  /** Finds the held chunks that agree with the source as it is now. */
+  #compare(file: SendingFile): void {
+    const { entry, revision, changedTo } = file
+    if (changedTo === undefined) return
+    file.stage = 'comparing'
+    if (file.unknown().length > 0) return this.#ask(file)
+    this.#hub.emit({ kind: 'expectSource', entry, fingerprint: changedTo.fingerprint })
+    const chunks = all(file.held.runs()).filter((chunk) => chunk * this.#hub.chunkBytes < changedTo.fingerprint.size)
+    if (chunks.length === 0) this.#commit(file, changedTo, [])
+    else this.#hub.emit({ kind: 'rehash', entry, revision, chunks })
+  }
+
+  rehashed({ entry, revision, chunks, hashes, version }: Input & { kind: 'rehashed' }): void {
+    const file = this.#files.get(entry)
+    if (file?.revision !== revision) return
+    const agree = new ChunkSet(file.chunks)
+    chunks.forEach((chunk, i) => {
+      if (file.known.has(chunk) && file.hashes[chunk] === hashes[i]) agree.add(chunk)
+    })
+    if (file.stage === 'verifying') {
+      if (agree.count === chunks.length) this.#verified(file)
+      else this.changed(file, version)
+    } else if (file.stage === 'comparing') this.#commit(file, version, agree.runs())
+  }
+
+  #commit(file: SendingFile, { fingerprint, mtimeUs, mode }: SourceVersion, keep: readonly Run[]): void {
+    const { entry } = file
+    const revision = file.revision + 1
+    const record: RevisedRecord = {
+      kind: 'revised',
+      entry,
+      revision,
+      size: fingerprint.size,
+      mtimeUs,
+      mode,
+      keep,
+      fingerprint,
+    }
+    this.#records.set(entry, record)
+    this.#hub.commit([record], { for: 'revision', entry, revision })
+  }
+
+  /** The revision is on our disk: tell the receiver, which answers with a `want` once it is on its own. */
+  committed(entry: number): void {
+    const record = this.#records.get(entry)!
+    const before = this.#files.get(entry)
+    const { chunkBytes, entries } = this.#hub
+    entries.revise(entry, record.revision, record.size)
+    const file = new SendingFile(entry, record.revision, record.size, chunkBytes)
+    file.changes = before?.changes ?? 0
+    for (const [first, count] of record.keep)
+      for (let chunk = first; chunk < first + count; chunk++) file.know(chunk, before!.hashes[chunk]!)
+    this.#files.set(entry, file)
+    this.announce(file)
+  }
+
+  announce(file: SendingFile): void {
+    const record = this.#records.get(file.entry)
+    if (record === undefined) return
+    const { entry, revision, size, mtimeUs, mode, keep } = record
+    file.stage = 'announcing'
+    this.#hub.send({ kind: 'resync', entry, revision, size, mtimeUs, mode, keep })
+  }
+}
+
+const lastOf = (runs: readonly Run[]): number => {
+  const [first, count] = runs[runs.length - 1]!
+  return first + count - 1
+}
+
+function nth(runs: readonly Run[], index: number): number {
+  for (const [first, count] of runs) {
+    if (index < count) return first + index
+    index -= count
+  }
+  return lastOf(runs)
+}
+
+const all = (runs: readonly Run[]): number[] =>
+  runs.flatMap(([first, count]) => Array.from({ length: count }, (_, i) => first + i))

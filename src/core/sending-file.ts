@@ -1,0 +1,113 @@
+// One file that is being sent, or may have to be sent again: which chunks the receiver has, which hashes are known.
+
+import { chunkCount, chunkLength, ChunkSet, type Run } from '../model/places.ts'
+import type { SourceVersion } from './inputs.ts'
+
+/**
+ * What is being done about a file.
+ * - `waiting`: the receiver has not said what it holds in this epoch
+ * - `verifying`: hashes of held chunks are asked for, a sample of the source is compared
+ * - `sending`: chunks go out
+ * - `checking`: all is there; descriptor and path are looked at once more
+ * - `comparing`: the source changed; chunks that agree are looked for
+ * - `announcing`: `resync` is said, the answer is awaited
+ * - `sent`: the receiver may publish it
+ */
+export type Stage = 'waiting' | 'verifying' | 'sending' | 'checking' | 'comparing' | 'announcing' | 'sent'
+
+export class SendingFile {
+  readonly entry: number
+  readonly revision: number
+  readonly size: number
+  readonly chunks: number
+  stage: Stage = 'waiting'
+  /** At the receiver, durable or not, or sent in this epoch. */
+  held: ChunkSet
+  durable: ChunkSet
+  readonly sending: Set<number> = new Set()
+  readonly hashes: BigUint64Array
+  /** Chunks whose hash is known: sent by this process, or told by the receiver. */
+  readonly known: ChunkSet
+  /** How often the source changed in this run. */
+  changes = 0
+  /** The version of the source that differs from the one announced. */
+  changedTo: SourceVersion | undefined
+  #again = new Set<number>()
+  #cursor = 0
+
+  constructor(entry: number, revision: number, size: number, chunkBytes: number) {
+    this.entry = entry
+    this.revision = revision
+    this.size = size
+    this.chunks = chunkCount(size, chunkBytes)
+    this.held = new ChunkSet(this.chunks)
+    this.durable = new ChunkSet(this.chunks)
+    this.known = new ChunkSet(this.chunks)
+    this.hashes = new BigUint64Array(this.chunks)
+  }
+
+  epochBegan(): void {
+    this.heldBy(undefined, undefined)
+  }
+
+  /** The receiver says what it holds; undefined: nothing. */
+  heldBy(durable: readonly Run[] | undefined, received: readonly Run[] | undefined): void {
+    this.durable = ChunkSet.of(this.chunks, durable ?? [])
+    this.held = ChunkSet.of(this.chunks, [...(durable ?? []), ...(received ?? [])])
+    this.sending.clear()
+    this.#again.clear()
+    this.#cursor = 0
+    this.stage = 'waiting'
+  }
+
+  sendAgain(runs: readonly Run[]): void {
+    for (const [first, count] of runs)
+      for (let chunk = first; chunk < first + count; chunk++) {
+        this.held.remove(chunk)
+        this.durable.remove(chunk)
+        this.#again.add(chunk)
+      }
+    if (this.stage === 'waiting' || this.stage === 'checking' || this.stage === 'sent') this.stage = 'sending'
+  }
+
+  start(): void {
+    if (this.stage === 'waiting') this.stage = 'sending'
+  }
+
+  know(chunk: number, hash: bigint): void {
+    this.hashes[chunk] = hash
+    this.known.add(chunk)
+  }
+
+  /** Held chunks whose hash is not known. */
+  unknown(): Run[] {
+    const unknown = ChunkSet.of(this.chunks, this.held.runs())
+    for (const [first, count] of this.known.runs()) unknown.removeRun(first, count)
+    return unknown.runs()
+  }
+
+  /** Notes that a chunk is on its way to the socket. */
+  send(chunk: number): void {
+    if (!this.#again.delete(chunk)) this.#cursor = chunk + 1
+    this.sending.add(chunk)
+  }
+
+  /** The next chunk to send, or undefined. */
+  get next(): number | undefined {
+    if (this.stage !== 'sending') return undefined
+    for (const chunk of this.#again) return chunk
+    let chunk = this.held.nextMissing(this.#cursor)
+    while (chunk < this.chunks && this.sending.has(chunk)) chunk = this.held.nextMissing(chunk + 1)
+    return chunk < this.chunks ? chunk : undefined
+  }
+
+  get isSent(): boolean {
+    return this.held.isFull && this.sending.size === 0 && this.#again.size === 0
+  }
+
+  durableBytes(chunkBytes: number): number {
+    const last = this.chunks - 1
+    const whole = this.durable.count * chunkBytes
+    return this.durable.has(last) ? whole - chunkBytes + chunkLength(this.size, chunkBytes, last) : whole
+  }
+}

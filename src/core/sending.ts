@@ -1,0 +1,508 @@
+// The sender's half of a session: which pages and chunks go out, in what order, within the window and the turn; when a file
+// may be published; when all is said. Files whose source changed are revisions.ts; hello and welcome are greeting.ts.
+
+import { assert } from '../errors.ts'
+import type { Millis } from '../model/clock.ts'
+import { parseHex64 } from '../model/hash.ts'
+import { packRowBytes, pagesUnansweredMax } from '../model/limits.ts'
+import type {
+  Acknowledge,
+  EntryOutcome,
+  Exception,
+  Hashes,
+  ReceiptMessage,
+  Turn,
+  Want,
+  WantMessage,
+} from '../model/messages.ts'
+import { chunkLength } from '../model/places.ts'
+import type { Outcome, Receipt } from '../model/session.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { standing } from './entry-table.ts'
+import type { Hub } from './hub.ts'
+import { type ConnectionId, entryKinds, type Input, type PageShape } from './inputs.ts'
+import { Queue } from './queue.ts'
+import { Revisions } from './revisions.ts'
+import { SendingFile } from './sending-file.ts'
+import { peerMust } from './violation.ts'
+import { Window } from './window.ts'
+
+const sendsUnderWayMax = 4 // Reads ahead of the socket; the engine holds a buffer for each.
+const packFilesMax = 1024
+const releaseWaitMs = 2_000 // For `released`; the receipt is synced by then, so exit 0 does not depend on it.
+
+export class Sending {
+  readonly #hub: Hub
+  readonly #window: Window
+  readonly #files = new Map<number, SendingFile>()
+  readonly #revisions: Revisions
+  readonly #queue = new Queue()
+  #pagesSent = 0
+  #pagesAnswered = 0
+  #isWalking = true // Until `startWalk`: the journal's pages come first.
+  #sendsUnderWay = 0
+  #receipt: Receipt | undefined
+  #releaseUntil: Millis | undefined
+  /** The receiver holds the right to send. */
+  #turnHeld: Turn | undefined
+  #isSourceGone = false
+
+  constructor(hub: Hub, checkpoint: Checkpoint) {
+    this.#hub = hub
+    this.#window = new Window(hub.windowBytes)
+    this.#revisions = new Revisions(hub, this.#files, checkpoint.revised, {
+      giveUp: (entry, outcome, sentence) => this.#giveUp(entry, outcome, sentence),
+      goOn: (file) => this.#goOn(file),
+    })
+    this.#receipt = checkpoint.receipt
+  }
+
+  /** Takes up the pages a journal holds. Before the first input. */
+  restorePages(shapes: readonly PageShape[]): void {
+    for (const shape of shapes) this.#addPage(shape)
+  }
+
+  #addPage(shape: PageShape): void {
+    const { entries } = this.#hub
+    entries.addPage(shape)
+    shape.kinds.forEach((kind, i) => {
+      const entry = shape.first + i
+      if (kind !== entryKinds.file) entries.stand(entry, standing.later)
+      const revised = this.#revisions.recordOf(entry)
+      if (revised !== undefined) entries.revise(entry, revised.revision, revised.size)
+    })
+  }
+
+  // ---- connection -------------------------------------------------------------------------------------------------
+
+  /** An epoch is open: pages behind the receiver's may follow at once, data only after its last `want`. */
+  opened(pagesAtReceiver: number): void {
+    const { entries } = this.#hub
+    this.#window.limitBytes = this.#hub.windowBytes
+    this.#pagesSent = pagesAtReceiver
+    this.#pagesAnswered = 0
+    this.#turnHeld = undefined
+    this.#sendsUnderWay = 0
+    this.#queue.clear()
+    for (const file of this.#files.values()) file.epochBegan()
+    if (this.#receipt !== undefined) {
+      this.#hub.phase = 'finishing'
+      return this.#release()
+    }
+    for (let entry = 0; entry < entries.manifest.entries; entry++) {
+      const where = entries.standing(entry)
+      if (where !== standing.later && where !== standing.done) entries.stand(entry, standing.unknown)
+    }
+    this.#pumpPages()
+  }
+
+  closed(): void {
+    this.#sendsUnderWay = 0
+    if (this.#releaseUntil !== undefined) this.#released(false)
+  }
+
+  // ---- manifest ---------------------------------------------------------------------------------------------------
+
+  #pumpPages(): void {
+    const hub = this.#hub
+    const { pages, complete } = hub.entries.manifest
+    if (hub.open !== undefined && hub.phase !== 'greeting')
+      while (this.#pagesSent < pages && this.#pagesSent - this.#pagesAnswered < pagesUnansweredMax)
+        hub.emit({ kind: 'sendPage', connection: hub.open, page: this.#pagesSent++ })
+    const ahead = pages - Math.max(this.#pagesAnswered, 0)
+    if (complete || this.#isWalking || ahead >= pagesUnansweredMax) return
+    this.#isWalking = true
+    hub.emit({ kind: 'walkPage' })
+  }
+
+  /** Begins the walk, connected or not: the first pages are ready when the peer comes. */
+  startWalk(): void {
+    this.#isWalking = false
+    this.#pumpPages()
+  }
+
+  pageWalked(shape: PageShape): void {
+    this.#isWalking = false
+    this.#addPage(shape)
+    this.#pumpPages()
+    this.#endIfDone()
+  }
+
+  // ---- what the receiver says -------------------------------------------------------------------------------------
+
+  wantArrived({ wants, pages, last }: WantMessage): void {
+    const hub = this.#hub
+    peerMust(pages <= this.#pagesSent, 'a want answers pages that were not sent')
+    for (const want of wants) this.#wanted(want)
+    this.#pagesAnswered = Math.max(this.#pagesAnswered, pages)
+    if (last && hub.phase === 'agreeing') hub.phase = 'transferring'
+    this.#pumpPages()
+    this.#pump()
+    this.#endIfDone()
+  }
+
+  #wanted(want: Want): void {
+    const { entries } = this.#hub
+    const end = want.from + ('count' in want ? want.count : 1)
+    peerMust(end <= entries.manifest.entries && end > want.from, 'a want names an entry that was not sent')
+    switch (want.need) {
+      case 'later':
+        return
+      case 'done':
+        for (let entry = want.from; entry < end; entry++) this.#done(entry, want.outcome, undefined)
+        return
+      case 'all':
+        for (let entry = want.from; entry < end; entry++) this.#wantedWhole(entry, want.revision)
+        return
+      case 'again':
+        this.#wantedAgain(want)
+        return
+      case 'part':
+        this.#wantedPart(want)
+    }
+  }
+
+  #wantedWhole(entry: number, revision: number): void {
+    const { entries } = this.#hub
+    peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
+    if (entries.standing(entry) === standing.done) return
+    peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
+    entries.credit(entry, 0)
+    entries.stand(entry, standing.missing)
+    this.#files.get(entry)?.heldBy(undefined, undefined)
+    if (revision === entries.revision(entry)) this.#queue.add(entry)
+    else this.#revisions.announce(this.#file(entry))
+  }
+
+  #wantedAgain({ from: entry, revision, chunks }: Want & { need: 'again' }): void {
+    const { entries } = this.#hub
+    peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
+    const where = entries.standing(entry)
+    if (where === standing.done || revision !== entries.revision(entry)) return
+    const file = this.#file(entry)
+    peerMust(
+      chunks.every(([first, count]) => first + count <= file.chunks),
+      'a want names chunks behind the end',
+    )
+    file.sendAgain(chunks)
+    entries.stand(entry, standing.part)
+    this.#queue.addFirst(entry)
+  }
+
+  #wantedPart({ from: entry, revision, durable, received }: Want & { need: 'part' }): void {
+    const { entries, chunkBytes } = this.#hub
+    peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
+    if (entries.standing(entry) === standing.done) return
+    peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
+    entries.stand(entry, standing.part)
+    const file = this.#file(entry)
+    if (revision < entries.revision(entry)) {
+      file.heldBy(undefined, undefined) // What it holds is of an older revision: begin from what the announcement keeps.
+      this.#revisions.announce(file)
+      return
+    }
+    const inside = ([first, count]: readonly [number, number]): boolean => first + count <= file.chunks
+    peerMust(durable.every(inside) && received.every(inside), 'a want names chunks behind the end of a file')
+    file.heldBy(durable, received)
+    this.#window.settleEntry(entry)
+    for (const [first, count] of received)
+      for (let chunk = first; chunk < first + count; chunk++)
+        this.#window.add(entry, chunk, chunkLength(file.size, chunkBytes, chunk))
+    entries.credit(entry, file.durableBytes(chunkBytes))
+    this.#revisions.wanted(file)
+  }
+
+  #file(entry: number): SendingFile {
+    const { entries, chunkBytes } = this.#hub
+    let file = this.#files.get(entry)
+    if (file === undefined || file.revision !== entries.revision(entry)) {
+      file = new SendingFile(entry, entries.revision(entry), entries.size(entry), chunkBytes)
+      this.#files.set(entry, file)
+    }
+    return file
+  }
+
+  acknowledgeArrived({ serial, places, outcomes }: Acknowledge): void {
+    const { entries, chunkBytes } = this.#hub
+    for (const { entry, revision, first, count } of places) {
+      peerMust(entries.isFile(entry), `entry ${entry} was acknowledged and is no file`)
+      const file = this.#files.get(entry)
+      if (file === undefined || file.revision !== revision) continue
+      peerMust(first + count <= file.chunks, 'chunks behind the end of a file were acknowledged')
+      this.#window.settle(entry, [first, count])
+      file.durable.addRun(first, count)
+      entries.credit(entry, file.durableBytes(chunkBytes))
+    }
+    for (const outcome of outcomes) {
+      peerMust(outcome.entry < entries.manifest.entries, 'an outcome names an entry that was not sent')
+      this.#done(outcome.entry, outcome.outcome, outcome)
+    }
+    const news = outcomes.filter(({ outcome }) => outcome !== 'delivered' && outcome !== 'unchanged')
+    if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
+    this.#hub.emit({ kind: 'note', records: [{ kind: 'acknowledged', serial, bytesDurable: entries.bytesDurable }] })
+    const grade = outcomes.length > 0 ? 'major' : 'minor'
+    this.#hub.emit({ kind: 'reportCheckpoint', serial, grade, syncMs: 0 })
+    this.#pump()
+    this.#endIfDone()
+  }
+
+  #done(entry: number, outcome: Outcome, detail: EntryOutcome | undefined): void {
+    const { entries } = this.#hub
+    const inPlace =
+      outcome === 'delivered' || outcome === 'unchanged' || outcome === 'replaced' || outcome === 'renamed'
+    const bytes = detail?.bytes ?? (inPlace && entries.isFile(entry) ? entries.size(entry) : 0)
+    entries.finish(entry, outcome, bytes, detail?.digest === undefined ? 0n : parseHex64(detail.digest))
+    this.#window.settleEntry(entry)
+    if (this.#files.delete(entry)) this.#hub.emit({ kind: 'closeSource', entry })
+  }
+
+  turnArrived(turn: Turn): void {
+    const hub = this.#hub
+    if (turn.holder === 'sender') {
+      this.#turnHeld = undefined
+      hub.parked = undefined
+    } else {
+      this.#turnHeld = turn
+      hub.parked = {
+        reason: turn.reason ?? 'quota',
+        who: 'peer',
+        ...(turn.neededBytes === null ? {} : { neededBytes: turn.neededBytes }),
+        ...(turn.freeBytes === null ? {} : { freeBytes: turn.freeBytes }),
+      }
+    }
+    this.#pump()
+  }
+
+  exceptionArrived({ code, sentence }: Exception): void {
+    this.#hub.emit({ kind: 'warn', code, sentence, entry: null })
+  }
+
+  hashesArrived(message: Hashes & { way: 'answer' }): void {
+    this.#revisions.hashesArrived(message)
+    this.#pump()
+  }
+
+  // ---- data -------------------------------------------------------------------------------------------------------
+
+  /** Sends as much as turn, window and pipeline allow. */
+  #pump(): void {
+    const hub = this.#hub
+    if (hub.phase !== 'transferring' || hub.open === undefined) return
+    if (this.#turnHeld !== undefined || this.#isSourceGone || hub.end !== undefined) return
+    if (hub.pausing !== undefined || hub.peerPaused !== undefined) return
+    while (this.#sendsUnderWay < sendsUnderWayMax && this.#sendNext(hub.open)) this.#sendsUnderWay++
+  }
+
+  /** Sends one frame; false if there is none to send now. */
+  #sendNext(connection: ConnectionId): boolean {
+    for (;;) {
+      const entry = this.#queue.first()
+      if (entry === undefined) return false
+      const where = this.#hub.entries.standing(entry)
+      const file = this.#files.get(entry)
+      if (where === standing.missing && file === undefined && this.#isSmall(entry)) return this.#sendPack(connection)
+      const sent =
+        where === standing.missing || where === standing.part ? this.#sendChunk(connection, entry) : 'nothing'
+      if (sent !== 'nothing') return sent === 'sent'
+      this.#queue.shift()
+    }
+  }
+
+  #isSmall(entry: number): boolean {
+    return this.#hub.entries.size(entry) + packRowBytes <= this.#hub.chunkBytes / 8
+  }
+
+  #sendChunk(connection: ConnectionId, entry: number): 'sent' | 'full' | 'nothing' {
+    const hub = this.#hub
+    const file = this.#file(entry)
+    if (hub.entries.standing(entry) === standing.missing) {
+      hub.entries.stand(entry, standing.part)
+      file.start()
+    }
+    const chunk = file.next
+    if (chunk === undefined) return 'nothing'
+    const bytes = chunkLength(file.size, hub.chunkBytes, chunk)
+    const again = this.#window.holds(entry, chunk)
+    if (!again && !this.#window.admits(bytes)) return 'full'
+    this.#window.add(entry, chunk, bytes)
+    file.send(chunk)
+    const place = { entry, revision: file.revision, chunk }
+    hub.emit({ kind: 'sendChunk', connection, epoch: hub.epoch, place, again })
+    return 'sent'
+  }
+
+  /** Takes small files off the queue while they fit into one frame and the window. */
+  #sendPack(connection: ConnectionId): boolean {
+    const { entries, chunkBytes, epoch } = this.#hub
+    const files: { entry: number; revision: number; again: boolean }[] = []
+    let packBytes = 0
+    for (let entry = this.#queue.first(); entry !== undefined; entry = this.#queue.first()) {
+      const size = entries.size(entry)
+      const again = this.#window.holds(entry, 0)
+      if (entries.standing(entry) !== standing.missing || this.#files.has(entry) || !this.#isSmall(entry)) break
+      if (packBytes + size + packRowBytes > chunkBytes || files.length === packFilesMax) break
+      if (!again && !this.#window.admits(size)) break
+      this.#queue.shift()
+      this.#window.add(entry, 0, size)
+      entries.stand(entry, standing.finishing)
+      packBytes += size + packRowBytes
+      files.push({ entry, revision: entries.revision(entry), again })
+    }
+    if (files.length === 0) return false
+    this.#hub.emit({ kind: 'sendPack', connection, epoch, files })
+    return true
+  }
+
+  /** Whether places are out: sent and not acknowledged, although nothing holds the receiver up that we know of. */
+  get isOwed(): boolean {
+    return this.#window.usedBytes > 0 && this.#turnHeld === undefined
+  }
+
+  chunkSent({ connection, place, hash }: Input & { kind: 'chunkSent' }): void {
+    const file = this.#files.get(place.entry)
+    if (file?.revision === place.revision) file.know(place.chunk, hash)
+    if (connection !== this.#hub.open) return
+    this.#sendsUnderWay--
+    if (file?.revision === place.revision) {
+      file.sending.delete(place.chunk)
+      file.held.add(place.chunk)
+      this.#goOn(file)
+    }
+    this.#pump()
+  }
+
+  packSent({ connection }: Input & { kind: 'packSent' }): void {
+    if (connection !== this.#hub.open) return
+    this.#sendsUnderWay--
+    this.#pump()
+  }
+
+  /** A frame was not sent: the connection broke, or its source could not be read, which is told apart. */
+  sendFailed({ connection, places }: Input & { kind: 'sendFailed' }): void {
+    if (connection !== this.#hub.open) return
+    this.#sendsUnderWay--
+    for (const { entry, chunk } of places) this.#files.get(entry)?.sending.delete(chunk)
+    this.#pump()
+  }
+
+  /** Checks the source once all of a file is at the receiver, and sends more of it otherwise. */
+  #goOn(file: SendingFile): void {
+    if (file.stage !== 'sending') return
+    if (file.next !== undefined) this.#queue.addFirst(file.entry)
+    else if (file.isSent) {
+      file.stage = 'checking'
+      this.#hub.emit({ kind: 'checkSource', entry: file.entry, revision: file.revision })
+    }
+    this.#pump()
+  }
+
+  /** Descriptor and path are as they were, behind the last read: the file may be published (R112). */
+  sourceChecked(entry: number, revision: number): void {
+    const hub = this.#hub
+    const file = this.#files.get(entry)
+    if (file?.revision !== revision || file.stage !== 'checking') return
+    if (hub.phase !== 'transferring') return // Said again after the next want.
+    file.stage = 'sent'
+    hub.entries.stand(entry, standing.finishing)
+    const digest = hub.settings.fileDigest(file.hashes, file.size)
+    hub.send({ kind: 'sync', grade: 'major', files: [{ entry, revision, digest }] })
+    hub.emit({ kind: 'closeSource', entry })
+  }
+
+  sourceFailed({ entry, revision, problem }: Input & { kind: 'sourceFailed' }): void {
+    const { entries } = this.#hub
+    if (entries.standing(entry) === standing.done || revision !== entries.revision(entry)) return
+    if (problem.kind === 'vanished') this.#giveUp(entry, 'vanished', 'it was deleted after it was listed')
+    else if (problem.kind === 'unreadable') this.#giveUp(entry, 'failed', problem.reason)
+    else this.#revisions.changed(this.#file(entry), problem.version)
+  }
+
+  /** Gives up one entry and goes on with the others; the receiver records the outcome. */
+  #giveUp(entry: number, outcome: 'vanished' | 'failed', sentence: string): void {
+    this.#hub.entries.stand(entry, standing.finishing)
+    const code = outcome === 'vanished' ? 'source-vanished' : 'source-changed'
+    this.#hub.send({ kind: 'exception', code, sentence, entry, outcome })
+  }
+
+  rehashed(input: Input & { kind: 'rehashed' }): void {
+    this.#revisions.rehashed(input)
+    this.#pump()
+  }
+
+  revisionCommitted(entry: number): void {
+    this.#window.settleEntry(entry)
+    this.#revisions.committed(entry)
+  }
+
+  sourceGone(isGone: boolean): void {
+    this.#isSourceGone = isGone
+    this.#hub.parked = isGone ? { reason: 'source-gone', who: 'self' } : undefined
+    if (!isGone) this.#pump()
+  }
+
+  /** Asks for a sync point now. */
+  flush(): void {
+    if (this.#hub.phase === 'transferring') this.#hub.send({ kind: 'sync', grade: 'minor' })
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------------
+
+  #endIfDone(): void {
+    const hub = this.#hub
+    const { manifest, unfinished } = hub.entries
+    if (hub.phase !== 'transferring' || !manifest.complete || unfinished > 0) return
+    if (this.#pagesAnswered < manifest.pages) return
+    hub.phase = 'finishing'
+    hub.send({ kind: 'end', manifest: manifest.digest, entries: manifest.entries, bytes: manifest.bytes })
+  }
+
+  receiptArrived({ receipt }: ReceiptMessage): void {
+    const { settings, entries } = this.#hub
+    if (this.#receipt !== undefined) return this.#release()
+    peerMust(receipt.session === settings.session, 'the receipt is for another session')
+    peerMust(receipt.manifest === entries.manifest.digest, 'the receipt is for another manifest')
+    peerMust(receipt.entries === entries.manifest.entries, 'the receipt counts other entries than were sent')
+    this.#receipt = receipt
+    this.#hub.commit([{ kind: 'receipt', receipt }], { for: 'receipt' })
+  }
+
+  receiptCommitted(): void {
+    this.#hub.emit({ kind: 'storeReceipt', receipt: this.#receipt! })
+  }
+
+  receiptStored(): void {
+    this.#release()
+  }
+
+  #release(): void {
+    this.#releaseUntil = this.#hub.now + releaseWaitMs
+    this.#hub.send({ kind: 'release' })
+    if (this.#hub.open === undefined) this.#released(false)
+  }
+
+  releasedArrived(): void {
+    peerMust(this.#receipt !== undefined, 'released came before the receipt')
+    this.#hub.commit([{ kind: 'ended', how: 'released', by: 'self', at: 0 }], { for: 'end' })
+  }
+
+  endCommitted(): void {
+    this.#released(true)
+  }
+
+  #released(confirmed: boolean): void {
+    assert(this.#receipt !== undefined, 'nothing is released without a receipt')
+    this.#hub.finish({ how: 'released', receipt: this.#receipt, confirmed })
+  }
+
+  get receipt(): Receipt | undefined {
+    return this.#receipt
+  }
+
+  get deadline(): Millis | undefined {
+    return this.#releaseUntil
+  }
+
+  deadlinePassed(): void {
+    if (this.#releaseUntil !== undefined && this.#hub.now >= this.#releaseUntil) this.#released(false)
+  }
+}

@@ -1,0 +1,459 @@
+// One end of a session: an input goes in, what must now be done comes out. Same history, same answers: no clock, no chance,
+// no disk, no network in here. The halves of the work are sending.ts and receiving.ts; this file only says who hears what.
+
+import { assert, InternalError } from '../errors.ts'
+import type { Millis } from '../model/clock.ts'
+import type { Message } from '../model/messages.ts'
+import type { Place } from '../model/places.ts'
+import type { Outcome } from '../model/session.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { isAccepted } from './dialogue.ts'
+import type { CommitPurpose, Effect } from './effects.ts'
+import { type EntryTable, standing } from './entry-table.ts'
+import { GreetingMachine } from './greeting.ts'
+import { earliest, Hub, type Settings } from './hub.ts'
+import type { ConnectionId, Input, PageShape } from './inputs.ts'
+import { Liveness } from './liveness.ts'
+import { Receiving } from './receiving.ts'
+import { Sending } from './sending.ts'
+import { Violation } from './violation.ts'
+
+const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
+
+export class Session {
+  readonly #hub: Hub
+  readonly #greeting: GreetingMachine
+  readonly #liveness: Liveness
+  readonly #sending: Sending | undefined
+  readonly #receiving: Receiving | undefined
+  /** The peer's pause is confirmed once what it sent is durable. */
+  #pauseToConfirm: 'user' | 'signal' | undefined
+  #discardUntil: Millis | undefined
+
+  private constructor(settings: Settings, checkpoint: Checkpoint) {
+    const hub = new Hub(settings)
+    this.#hub = hub
+    hub.epoch = checkpoint.epoch
+    hub.agreement = checkpoint.bound
+    this.#greeting = new GreetingMachine(hub, (pagesAtPeer) => this.#opened(pagesAtPeer))
+    this.#sending = settings.role === 'sender' ? new Sending(hub, checkpoint) : undefined
+    this.#receiving = settings.role === 'receiver' ? new Receiving(hub, checkpoint) : undefined
+    this.#liveness = new Liveness(hub, () => this.#sending?.isOwed === true)
+  }
+
+  /** Where the journal left it, and not connected: connections are never saved. A new session has a header and no more. */
+  static restore(
+    settings: Settings,
+    checkpoint: Checkpoint,
+    pages: readonly PageShape[],
+    adopted: readonly (Place & { readonly hash: bigint; readonly hole: boolean })[],
+  ): Session {
+    const session = new Session(settings, checkpoint)
+    session.#sending?.restorePages(pages)
+    session.#receiving?.restorePages(pages)
+    session.#adopted = adopted
+    return session
+  }
+  #adopted: readonly (Place & { readonly hash: bigint; readonly hole: boolean })[] = []
+
+  /** The first effects: the walk begins, stored pages are surveyed. Once, before any input. */
+  begin(now: Millis): readonly Effect[] {
+    this.#hub.now = now
+    this.#sending?.startWalk()
+    this.#hub.report()
+    return this.#hub.drain()
+  }
+
+  handle(input: Input, now: Millis): readonly Effect[] {
+    const hub = this.#hub
+    hub.now = now
+    if (hub.end !== undefined) return []
+    try {
+      this.#dispatch(input)
+      this.#sayGoodbyes()
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      hub.fail('protocol', error.message)
+    }
+    hub.report()
+    return hub.drain()
+  }
+
+  /** When it wants to hear `deadlinePassed` if nothing else happens before. */
+  get deadline(): Millis | undefined {
+    if (this.#hub.end !== undefined) return undefined
+    return earliest(
+      this.#greeting.deadline,
+      this.#liveness.deadline,
+      this.#sending?.deadline,
+      this.#receiving?.deadline,
+      this.#hub.pausing?.until,
+      this.#discardUntil,
+    )
+  }
+
+  // ---- what others may read ---------------------------------------------------------------------------------------
+
+  get entries(): EntryTable {
+    return this.#hub.entries
+  }
+  get epoch(): number {
+    return this.#hub.epoch
+  }
+  get openConnection(): ConnectionId | undefined {
+    return this.#hub.open
+  }
+  get phase(): string {
+    return this.#hub.phase
+  }
+  get chunkBytes(): number {
+    return this.#hub.chunkBytes
+  }
+  get isBound(): boolean {
+    return this.#hub.agreement !== undefined
+  }
+  get shape(): { readonly onConflict: string; readonly checksum: boolean } | undefined {
+    return this.#hub.agreement?.shape
+  }
+  isDone(entry: number): boolean {
+    return this.#hub.entries.standing(entry) === standing.done
+  }
+  outcome(entry: number): Outcome | undefined {
+    return this.#hub.entries.outcome(entry)
+  }
+
+  // ---- inputs -----------------------------------------------------------------------------------------------------
+
+  #dispatch(input: Input): void {
+    switch (input.kind) {
+      case 'connected':
+        return this.#greeting.connected(input)
+      case 'helloArrived':
+        return this.#greeting.helloArrived(input)
+      case 'messageArrived':
+        return this.#messageArrived(input.connection, input.message)
+      case 'connectionEnded':
+        return this.#connectionEnded(input.connection)
+      case 'heard':
+        if (input.connection === this.#hub.open) this.#liveness.heard()
+        return
+      case 'deadlinePassed':
+        return this.#deadlinePassed()
+      case 'committed':
+        return this.#committed(input.purpose)
+      case 'pauseRequested':
+        return this.#pauseRequested(input.by)
+      case 'discardRequested':
+        return this.#discardRequested()
+      case 'frameArrived':
+      case 'pageStored':
+      case 'pageSurveyed':
+      case 'pageRefused':
+      case 'chunkWritten':
+      case 'chunkBad':
+      case 'packWritten':
+      case 'dataSynced':
+      case 'filesPlaced':
+      case 'partRevised':
+      case 'treeFinished':
+      case 'sessionDigested':
+      case 'diskFilled':
+      case 'diskCleared':
+        return this.#toReceiver(input)
+      case 'pageWalked':
+      case 'chunkSent':
+      case 'packSent':
+      case 'sendFailed':
+      case 'sourceFailed':
+      case 'sourceChecked':
+      case 'rehashed':
+      case 'sourceGone':
+      case 'sourceReturned':
+        return this.#toSender(input)
+      case 'receiptStored':
+        this.#sending?.receiptStored()
+        this.#receiving?.receiptStored()
+    }
+  }
+
+  #toReceiver(input: Input): void {
+    const receiving = this.#receiving
+    if (receiving === undefined) throw new InternalError(`a sender was told ${input.kind}`)
+    switch (input.kind) {
+      case 'frameArrived':
+        return receiving.frameArrived(input.connection, input.frame)
+      case 'pageStored':
+        return receiving.pageStored(input.shape, input.survey)
+      case 'pageSurveyed':
+        receiving.pageSurveyed(input.survey)
+        return this.#adopt()
+      case 'pageRefused':
+        return receiving.pageRefused(input.code, input.sentence)
+      case 'chunkWritten':
+        return receiving.chunkWritten(input)
+      case 'chunkBad':
+        return receiving.chunkBad(input.place, input.expected, input.found)
+      case 'packWritten':
+        return receiving.packWritten(input)
+      case 'dataSynced':
+        return receiving.syncPoints.dataSynced(input.serial, input.finished, input.syncMs)
+      case 'filesPlaced':
+        return receiving.syncPoints.filesPlaced(input.serial, input.results)
+      case 'partRevised':
+        return receiving.partRevised(input.entry)
+      case 'treeFinished':
+        return receiving.treeFinished(input.outcomes)
+      case 'sessionDigested':
+        return receiving.sessionDigested(input.digest, input.finishedAt)
+      case 'diskFilled':
+        return receiving.diskFilled(input.neededBytes, input.freeBytes)
+      case 'diskCleared':
+        return receiving.diskCleared()
+      default:
+        throw new InternalError(`${input.kind} is not for the receiver`)
+    }
+  }
+
+  #toSender(input: Input): void {
+    const sending = this.#sending
+    if (sending === undefined) throw new InternalError(`a receiver was told ${input.kind}`)
+    switch (input.kind) {
+      case 'pageWalked':
+        return sending.pageWalked(input.shape)
+      case 'chunkSent':
+        this.#hub.sentAt = this.#hub.now
+        return sending.chunkSent(input)
+      case 'packSent':
+        this.#hub.sentAt = this.#hub.now
+        return sending.packSent(input)
+      case 'sendFailed':
+        return sending.sendFailed(input)
+      case 'sourceFailed':
+        return sending.sourceFailed(input)
+      case 'sourceChecked':
+        return sending.sourceChecked(input.entry, input.revision)
+      case 'rehashed':
+        return sending.rehashed(input)
+      case 'sourceGone':
+        return sending.sourceGone(true)
+      case 'sourceReturned':
+        return sending.sourceGone(false)
+      default:
+        throw new InternalError(`${input.kind} is not for the sender`)
+    }
+  }
+
+  #adopt(): void {
+    const surveyed = this.#receiving!.entriesSurveyed
+    const ready = this.#adopted.filter(({ entry }) => entry < surveyed)
+    if (ready.length === 0) return
+    this.#adopted = this.#adopted.filter(({ entry }) => entry >= surveyed)
+    this.#receiving!.restoreAdopted(ready)
+  }
+
+  #opened(pagesAtPeer: number): void {
+    this.#liveness.opened()
+    this.#sending?.opened(pagesAtPeer)
+    this.#receiving?.opened()
+  }
+
+  #connectionEnded(connection: ConnectionId): void {
+    const hub = this.#hub
+    this.#greeting.connectionEnded(connection)
+    if (connection !== hub.open) return
+    hub.open = undefined
+    hub.phase = 'greeting'
+    this.#pauseToConfirm = undefined
+    if (hub.pausing !== undefined) hub.pausing.isConfirmed = true // Nobody is left to confirm it.
+    if (this.#discardUntil !== undefined) this.#discardUntil = hub.now
+    this.#sending?.closed()
+    this.#receiving?.closed()
+  }
+
+  #deadlinePassed(): void {
+    this.#greeting.deadlinePassed()
+    this.#liveness.deadlinePassed()
+    this.#sending?.deadlinePassed()
+    this.#receiving?.deadlinePassed()
+  }
+
+  #committed(purpose: CommitPurpose): void {
+    switch (purpose.for) {
+      case 'epoch':
+        return this.#greeting.committed(purpose.connection)
+      case 'checkpoint':
+        return this.#receiving!.syncPoints.checkpointCommitted(purpose.serial)
+      case 'outcomes':
+        return this.#receiving!.cycleOutcomesCommitted(purpose.serial)
+      case 'given-up':
+        return this.#receiving!.outcomesCommitted(purpose.outcomes)
+      case 'revision':
+        this.#sending?.revisionCommitted(purpose.entry)
+        this.#receiving?.revisionCommitted(purpose.entry)
+        return
+      case 'tree':
+        return this.#receiving!.treeCommitted(purpose.outcomes)
+      case 'receipt':
+        this.#sending?.receiptCommitted()
+        this.#receiving?.receiptCommitted()
+        return
+      case 'pause':
+        assert(this.#hub.pausing !== undefined, 'a pause is asked for before it is committed')
+        this.#hub.pausing.isCommitted = true
+        return
+      case 'end':
+        this.#endCommitted()
+    }
+  }
+
+  #endCommitted(): void {
+    if (this.#discardUntil !== undefined) return // Over when the peer confirms, or the deadline passes.
+    if (this.#isDiscardedByPeer) {
+      this.#hub.send({ kind: 'discard', confirm: true })
+      this.#hub.finish({ how: 'discarded', by: 'peer' })
+    } else {
+      this.#sending?.endCommitted()
+      this.#receiving?.endCommitted()
+    }
+  }
+  #isDiscardedByPeer = false
+
+  // ---- messages ---------------------------------------------------------------------------------------------------
+
+  #messageArrived(connection: ConnectionId, message: Message): void {
+    const hub = this.#hub
+    const isGreeting = connection === this.#greeting.connection
+    if (!isGreeting && connection !== hub.open) return // An older connection's last words.
+    const { role } = hub.settings
+    const phase = isGreeting ? 'greeting' : hub.phase
+    if (!isAccepted(role, phase, message.kind)) throw new Violation(`\`${message.kind}\` came while ${phase}`)
+    if (message.kind === 'welcome') this.#greeting.welcomeArrived(message)
+    else if (message.kind === 'refuse') this.#greeting.refused(message, connection)
+    else if (message.kind === 'abort') this.#abortArrived(connection, message)
+    else this.#inDialogue(message)
+  }
+
+  #inDialogue(message: Message): void {
+    const sending = this.#sending
+    const receiving = this.#receiving
+    switch (message.kind) {
+      case 'want':
+        this.#liveness.moved()
+        return sending!.wantArrived(message)
+      case 'acknowledge':
+        this.#liveness.moved()
+        return sending!.acknowledgeArrived(message)
+      case 'turn':
+        return sending!.turnArrived(message)
+      case 'receipt':
+        return sending!.receiptArrived(message)
+      case 'released':
+        return sending!.releasedArrived()
+      case 'manifest':
+        return receiving!.manifestArrived(message)
+      case 'sync':
+        return receiving!.syncArrived(message)
+      case 'resync':
+        return receiving!.resyncArrived(message)
+      case 'end':
+        return receiving!.endArrived(message)
+      case 'release':
+        return receiving!.releaseArrived()
+      case 'hashes':
+        if (message.way === 'answer') return this.#senderOnly(message.kind).hashesArrived(message)
+        return this.#receiverOnly(message.kind).hashesAsked(message)
+      case 'exception':
+        sending?.exceptionArrived(message)
+        return receiving?.exceptionArrived(message)
+      case 'pause':
+        return this.#pauseArrived(message.confirm, message.reason)
+      case 'discard':
+        return this.#discardArrived(message.confirm)
+      case 'ping':
+      case 'pong':
+        return this.#liveness.pingArrived(message)
+      case 'skippable':
+        return
+      case 'hello':
+      case 'welcome':
+      case 'refuse':
+      case 'abort':
+        throw new InternalError(`${message.kind} is heard elsewhere`)
+    }
+  }
+
+  #senderOnly(kind: string): Sending {
+    if (this.#sending === undefined) throw new Violation(`\`${kind}\` answers what was never asked`)
+    return this.#sending
+  }
+
+  #receiverOnly(kind: string): Receiving {
+    if (this.#receiving === undefined) throw new Violation(`\`${kind}\` was asked of the sender`)
+    return this.#receiving
+  }
+
+  /** The peer ends the connection, and for some reasons the session in its process. */
+  #abortArrived(connection: ConnectionId, { code, sentence }: Message & { kind: 'abort' }): void {
+    const isPermanent = ['protocol', 'bad-name', 'limit', 'manifest-mismatch', 'root-mismatch', 'version'].includes(
+      code,
+    )
+    if (isPermanent) this.#hub.finish({ how: 'failed', code: 'peer-refused', sentence: `${code}: ${sentence}` })
+    else this.#hub.emit({ kind: 'destroy', connection, reason: `the other side ended it: ${sentence}` })
+  }
+
+  // ---- pause and discard ------------------------------------------------------------------------------------------
+
+  #pauseRequested(by: 'user' | 'signal'): void {
+    const hub = this.#hub
+    if (hub.pausing !== undefined) return
+    hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed: hub.open === undefined, isCommitted: false }
+    this.#sending?.flush()
+    this.#receiving?.syncPoints.flush()
+    hub.send({ kind: 'pause', reason: by, confirm: false })
+    hub.commit([{ kind: 'paused', by }], { for: 'pause' })
+  }
+
+  #pauseArrived(confirm: boolean, reason: 'user' | 'signal'): void {
+    const hub = this.#hub
+    if (confirm) {
+      if (hub.pausing !== undefined) hub.pausing.isConfirmed = true
+      return
+    }
+    hub.peerPaused = reason
+    this.#pauseToConfirm = reason
+    this.#receiving?.syncPoints.flush()
+  }
+
+  #discardRequested(): void {
+    const hub = this.#hub
+    if (this.#discardUntil !== undefined) return
+    this.#discardUntil = hub.now + (hub.open === undefined ? 0 : goodbyeMs)
+    hub.commit([{ kind: 'ended', how: 'discarded', by: 'self', at: 0 }], { for: 'end' })
+    hub.send({ kind: 'discard', confirm: false })
+  }
+
+  #discardArrived(confirm: boolean): void {
+    if (confirm) {
+      if (this.#discardUntil !== undefined) this.#discardUntil = this.#hub.now
+      return
+    }
+    this.#isDiscardedByPeer = true
+    this.#hub.commit([{ kind: 'ended', how: 'discarded', by: 'peer', at: 0 }], { for: 'end' })
+  }
+
+  /** What is said last, once what it waits for has happened. */
+  #sayGoodbyes(): void {
+    const hub = this.#hub
+    const isDurable = this.#receiving?.syncPoints.isBusy !== true
+    if (this.#pauseToConfirm !== undefined && isDurable) {
+      hub.send({ kind: 'pause', reason: this.#pauseToConfirm, confirm: true })
+      this.#pauseToConfirm = undefined
+    }
+    const { pausing } = hub
+    if (pausing !== undefined) {
+      const isInOrder = pausing.isConfirmed && pausing.isCommitted && isDurable
+      if (isInOrder || hub.now >= pausing.until) hub.finish({ how: 'paused', by: pausing.by })
+    }
+    if (this.#discardUntil !== undefined && hub.now >= this.#discardUntil) hub.finish({ how: 'discarded', by: 'self' })
+  }
+}

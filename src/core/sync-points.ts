@@ -1,0 +1,223 @@
+// When what was written becomes durable, and when files get their names. One cycle at a time, while the next group fills:
+//
+//   1. syncData       data of the parts written so far, metadata of complete files, the parts directory
+//                     crash after it: durable but unlisted; adopted through hints, or sent again to the same place
+//   2. commit         durable places with their hashes, intents of the files to publish, one fdatasync
+//                     crash after it: listed but not said; the next `want` says it
+//   3. acknowledge    the places (minor). If no file is complete, the cycle ends here
+//   4. placeFiles     link or rename into place, directories synced
+//                     crash after it: the intent finds the file in place and settles it
+//   5. commit         outcomes, one fdatasync
+//   6. acknowledge    the outcomes (major), then part files are removed
+//
+// Nothing else acknowledges. In every other order some history loses what was promised.
+
+import { assert } from '../errors.ts'
+import type { Millis } from '../model/clock.ts'
+import type { EntryOutcome } from '../model/messages.ts'
+import { type Place, type PlaceRun, placeRuns } from '../model/places.ts'
+import type { DurableRun, IntentFile, JournalRecord } from '../model/records.ts'
+import type { FinishFile } from './effects.ts'
+import type { Hub } from './hub.ts'
+import type { Placed } from './inputs.ts'
+import type { Part } from './part.ts'
+
+const filesPerCycleMax = 1024 // Bounds an intent record and the descriptors and directory syncs of one cycle.
+
+export interface SyncPointsOwner {
+  /** One of `plans`. */
+  planOf(entry: number): number
+  /** A cycle has ended. */
+  ended(): void
+  /** A file to be published is nowhere: neither part nor target. */
+  lost(entry: number): void
+}
+
+interface Cycle {
+  readonly serial: number
+  readonly places: readonly Place[]
+  readonly finish: readonly FinishFile[]
+  intents: readonly IntentFile[]
+  durable: readonly PlaceRun[]
+  syncMs: number
+}
+
+export class SyncPoints {
+  readonly #hub: Hub
+  readonly #parts: ReadonlyMap<number, Part>
+  readonly #owner: SyncPointsOwner
+  #serial: number
+  #cycle: Cycle | undefined
+  #written: Place[] = []
+  #writtenBytes = 0
+  #oldest: Millis | undefined
+  #finish: FinishFile[] = []
+  #flush = false
+
+  constructor(hub: Hub, parts: ReadonlyMap<number, Part>, serial: number, owner: SyncPointsOwner) {
+    this.#hub = hub
+    this.#parts = parts
+    this.#owner = owner
+    this.#serial = serial
+  }
+
+  /** Whether something is on its way to the disk. */
+  get isBusy(): boolean {
+    return this.#cycle !== undefined || this.#finish.length > 0 || this.#written.length > 0
+  }
+
+  /** A chunk was written; it joins the next cycle. */
+  written(place: Place, bytes: number): void {
+    this.#written.push(place)
+    this.#writtenBytes += bytes
+    this.#oldest ??= this.#hub.now
+    this.startIfDue()
+  }
+
+  /** A file is complete and authorised; it is published in the next cycle. */
+  finish(part: Part, digest: string): void {
+    const { entry, revision } = part
+    this.#finish.push({ entry, revision, digest, plan: this.#owner.planOf(entry), taken: 0 })
+  }
+
+  /** A part began a new revision: what it kept and is not durable joins the next cycle. */
+  revised(part: Part): void {
+    this.#written = this.#written.filter(({ entry }) => entry !== part.entry)
+    for (const [first, count] of part.held.runs())
+      for (let chunk = first; chunk < first + count; chunk++)
+        if (!part.durable.has(chunk)) this.written({ entry: part.entry, revision: part.revision, chunk }, 0)
+  }
+
+  /** Makes the next cycle due at once. */
+  flush(): void {
+    if (this.#written.length > 0 || this.#finish.length > 0) this.#flush = true
+    this.startIfDue()
+  }
+
+  get deadline(): Millis | undefined {
+    if (this.#cycle !== undefined || this.#oldest === undefined) return undefined
+    return this.#oldest + this.#hub.settings.limits.syncEveryMs
+  }
+
+  startIfDue(): void {
+    if (this.#cycle !== undefined || !this.#isDue) return
+    const places = this.#written
+    const finish = this.#finish.splice(0, filesPerCycleMax)
+    this.#written = []
+    this.#writtenBytes = 0
+    this.#oldest = undefined
+    this.#flush = false
+    const finishing = new Set(finish.map(({ entry }) => entry))
+    const entries = [...new Set(places.map(({ entry }) => entry))].filter((entry) => !finishing.has(entry))
+    this.#cycle = { serial: ++this.#serial, places, finish, intents: [], durable: [], syncMs: 0 }
+    this.#hub.emit({ kind: 'syncData', serial: this.#serial, entries, finish })
+  }
+
+  get #isDue(): boolean {
+    const { limits } = this.#hub.settings
+    const every = Math.min(limits.syncEveryBytes, this.#hub.windowBytes / 2) // Half of W syncs while the other half fills.
+    return (
+      this.#finish.length > 0 ||
+      this.#writtenBytes >= every ||
+      (this.#written.length > 0 && (this.#flush || this.#hub.now - this.#oldest! >= limits.syncEveryMs))
+    )
+  }
+
+  dataSynced(serial: number, intents: readonly IntentFile[], syncMs: number): void {
+    const cycle = this.#current(serial)
+    cycle.intents = intents
+    cycle.syncMs = syncMs
+    // A part that began a new revision since is listed no more; what it kept joins the next cycle.
+    const places = cycle.places.filter((place) => this.#parts.get(place.entry)?.revision === place.revision)
+    const intended = new Set(intents.map(({ entry }) => entry))
+    cycle.durable = placeRuns(places)
+    const records: JournalRecord[] = []
+    const runs = cycle.durable
+      .filter(({ entry, count }) => !(count === 1 && intended.has(entry))) // One chunk and an intent: the intent says it all.
+      .flatMap((run) => this.#durableRuns(run))
+    if (runs.length > 0) records.push({ kind: 'durable', serial, runs })
+    if (intents.length > 0) records.push({ kind: 'intent', files: intents })
+    this.#hub.commit(records, { for: 'checkpoint', serial })
+  }
+
+  /** A run with its hashes, cut where data and holes meet. */
+  #durableRuns({ entry, revision, first, count }: PlaceRun): DurableRun[] {
+    const part = this.#parts.get(entry)!
+    const runs: DurableRun[] = []
+    for (let start = first; start < first + count;) {
+      const isHole = part.holes.has(start)
+      let next = start + 1
+      while (next < first + count && part.holes.has(next) === isHole) next++
+      const hashes = part.hashes.slice(start, next)
+      runs.push({ entry, revision, first: start, hashes, holes: isHole ? hashes.length : 0 })
+      start = next
+    }
+    return runs
+  }
+
+  checkpointCommitted(serial: number): void {
+    const cycle = this.#current(serial)
+    const hub = this.#hub
+    for (const { entry, revision, first, count } of cycle.durable) {
+      const part = this.#parts.get(entry)
+      if (part?.revision !== revision) continue
+      part.durable.addRun(first, count)
+      hub.entries.credit(entry, part.durableBytes(hub.chunkBytes))
+    }
+    if (cycle.durable.length > 0) this.acknowledge(cycle.durable, [])
+    if (cycle.intents.length > 0) hub.emit({ kind: 'placeFiles', serial, files: cycle.intents })
+    else this.#end()
+  }
+
+  filesPlaced(serial: number, results: readonly Placed[]): void {
+    const cycle = this.#current(serial)
+    const intents = new Map(cycle.intents.map((file) => [file.entry, file]))
+    const files = new Map(cycle.finish.map((file) => [file.entry, file]))
+    const placed: IntentFile[] = []
+    for (const { entry, result } of results) {
+      const intent = intents.get(entry)
+      const file = files.get(entry)
+      assert(intent !== undefined && file !== undefined, 'what was placed was intended')
+      if (result === 'placed') placed.push(intent)
+      else if (result === 'exists') this.#finish.push({ ...file, taken: file.taken + 1 })
+      else this.#owner.lost(entry)
+    }
+    cycle.intents = placed
+    const outcomes = placed.map(outcomeOf)
+    this.#hub.commit(outcomes.length > 0 ? [{ kind: 'outcome', serial, outcomes }] : [], { for: 'outcomes', serial })
+  }
+
+  /** Outcomes that are now on disk, for the owner to settle. */
+  outcomesCommitted(serial: number): readonly EntryOutcome[] {
+    return this.#current(serial).intents.map(outcomeOf)
+  }
+
+  /** Says what is durable. The only line that acknowledges. */
+  acknowledge(places: readonly PlaceRun[], outcomes: readonly EntryOutcome[]): void {
+    const syncMs = Math.round(this.#cycle?.syncMs ?? 0)
+    const serial = this.#cycle?.serial ?? this.#serial
+    this.#hub.send({ kind: 'acknowledge', serial, places, outcomes, level: 'checkpoint', syncMs })
+    this.#hub.emit({ kind: 'reportCheckpoint', serial, grade: outcomes.length > 0 ? 'major' : 'minor', syncMs })
+  }
+
+  /** The cycle's outcomes are settled. */
+  outcomesSettled(): void {
+    this.#end()
+  }
+
+  #end(): void {
+    this.#cycle = undefined
+    this.startIfDue()
+    this.#owner.ended()
+  }
+
+  #current(serial: number): Cycle {
+    assert(this.#cycle?.serial === serial, 'one cycle at a time')
+    return this.#cycle
+  }
+}
+
+function outcomeOf({ entry, outcome, size, digest, target }: IntentFile): EntryOutcome {
+  const base = { entry, outcome, bytes: size, digest }
+  return outcome === 'renamed' || outcome === 'conflict' ? { ...base, target } : base
+}
