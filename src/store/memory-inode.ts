@@ -1,0 +1,173 @@
+// Files, directories and links of the memory disk: what each holds now, and what of it would outlive a power cut.
+
+import type { FileKind, Stat } from '../model/disk.ts'
+import type { Name } from '../model/names.ts'
+
+export const pageBytes = 4096
+const sectorBytes = 512
+
+export interface Metadata {
+  mode: number
+  mtimeNs: bigint
+}
+
+abstract class InodeBase {
+  abstract readonly kind: FileKind
+  readonly inode: bigint
+  meta: Metadata
+  durableMeta: Metadata
+  ctimeNs = 0n
+
+  constructor(inode: bigint, mode: number, now: bigint) {
+    this.inode = inode
+    this.meta = { mode, mtimeNs: now }
+    this.durableMeta = { ...this.meta }
+    this.ctimeNs = now
+  }
+
+  stat(): Stat {
+    const { inode, kind, ctimeNs } = this
+    const { mode, mtimeNs } = this.meta
+    return { kind, size: 0, mode, mtimeNs, ctimeNs, inode, device: 1n, owner, allocatedBytes: 0 }
+  }
+}
+
+const owner = process.getuid?.() ?? 0
+
+export class FileInode extends InodeBase {
+  readonly kind = 'file'
+  size = 0
+  durableSize = 0
+  /** By page number; a page that is not there reads as zeros. Pages are replaced, never changed. */
+  pages: Map<number, Uint8Array> = new Map()
+  durablePages: Map<number, Uint8Array> = new Map()
+  readonly dirty: Set<number> = new Set()
+  /** Where pages above the size were cut off and the cut is not synced. */
+  isCut = false
+
+  override stat(): Stat {
+    return { ...super.stat(), size: this.size, allocatedBytes: this.pages.size * pageBytes }
+  }
+
+  read(target: Uint8Array, position: number): number {
+    const count = Math.max(0, Math.min(target.length, this.size - position))
+    target.fill(0, 0, count)
+    forPages(position, count, (page, from, to, offset) => {
+      const bytes = this.pages.get(page)
+      if (bytes !== undefined) target.set(bytes.subarray(from, to), offset)
+    })
+    return count
+  }
+
+  write(source: Uint8Array, position: number): void {
+    forPages(position, source.length, (page, from, to, offset) => {
+      const bytes = new Uint8Array(this.pages.get(page) ?? pageBytes)
+      bytes.set(source.subarray(offset, offset + to - from), from)
+      this.pages.set(page, bytes)
+      this.dirty.add(page)
+    })
+    this.size = Math.max(this.size, position + source.length)
+  }
+
+  /** How many pages a write would add. */
+  pagesMissing(position: number, length: number): number {
+    let missing = 0
+    forPages(position, length, (page) => {
+      if (!this.pages.has(page)) missing++
+    })
+    return missing
+  }
+
+  truncate(size: number): void {
+    if (size < this.size) {
+      this.isCut = true
+      for (const page of [...this.pages.keys()]) {
+        const from = size - page * pageBytes
+        if (from <= 0) this.pages.delete(page)
+        else if (from < pageBytes) this.pages.set(page, new Uint8Array(this.pages.get(page)!).fill(0, from))
+        if (from < pageBytes) this.dirty.add(page)
+      }
+    }
+    this.size = size
+  }
+
+  /** What fdatasync does; fsync does `syncMeta`, too. */
+  syncData(): void {
+    for (const page of this.dirty) keep(this.durablePages, page, this.pages.get(page))
+    this.dirty.clear()
+    this.isCut = false
+    this.durableSize = this.size
+  }
+
+  /** The file after a power cut: each unsynced page is kept, dropped or torn, the size old or new. */
+  afterCut(chance: Chance): FileInode {
+    const after = new FileInode(this.inode, 0, 0n)
+    const keepsSize = this.size !== this.durableSize && chance.coin()
+    after.size = keepsSize ? this.size : this.durableSize
+    after.pages = new Map(this.durablePages)
+    for (const page of this.dirty) {
+      const old = this.durablePages.get(page)
+      const fresh = this.pages.get(page)
+      const fate = chance.pick(['dropped', 'kept', 'torn'] as const)
+      if (fate === 'kept') keep(after.pages, page, fresh)
+      if (fate === 'torn') keep(after.pages, page, torn(old, fresh, chance))
+    }
+    const pagesLeft = Math.ceil(after.size / pageBytes)
+    for (const page of [...after.pages.keys()]) if (page >= pagesLeft) after.pages.delete(page)
+    const tail = after.size % pageBytes
+    const last = after.pages.get(pagesLeft - 1)
+    if (tail !== 0 && last !== undefined) after.pages.set(pagesLeft - 1, new Uint8Array(last).fill(0, tail))
+    after.durablePages = new Map(after.pages)
+    after.durableSize = after.size
+    return after
+  }
+}
+
+export class LinkInode extends InodeBase {
+  readonly kind = 'link'
+  target: Name = ''
+}
+
+export class DirectoryInode extends InodeBase {
+  readonly kind = 'directory'
+  names: Map<Name, Inode> = new Map()
+  durableNames: Map<Name, Inode> = new Map()
+}
+
+export type Inode = FileInode | LinkInode | DirectoryInode
+
+/** What becomes of the unsynced at a power cut. */
+export interface Chance {
+  coin(): boolean
+  pick<T>(choices: readonly T[]): T
+}
+
+/** Each 512 byte sector of the page is old or new. */
+function torn(old: Uint8Array | undefined, fresh: Uint8Array | undefined, chance: Chance): Uint8Array {
+  const page = new Uint8Array(old ?? pageBytes)
+  for (let from = 0; from < pageBytes; from += sectorBytes) {
+    if (!chance.coin()) continue
+    page.set((fresh ?? new Uint8Array(pageBytes)).subarray(from, from + sectorBytes), from)
+  }
+  return page
+}
+
+function keep(pages: Map<number, Uint8Array>, page: number, bytes: Uint8Array | undefined): void {
+  if (bytes === undefined) pages.delete(page)
+  else pages.set(page, bytes)
+}
+
+/** Calls back for each page that a range touches: bytes `from` to `to` of it, `offset` into the range. */
+function forPages(
+  position: number,
+  length: number,
+  act: (page: number, from: number, to: number, offset: number) => void,
+): void {
+  for (let offset = 0; offset < length;) {
+    const page = Math.floor((position + offset) / pageBytes)
+    const from = position + offset - page * pageBytes
+    const to = Math.min(pageBytes, from + length - offset)
+    act(page, from, to, offset)
+    offset += to - from
+  }
+}

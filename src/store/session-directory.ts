@@ -1,0 +1,227 @@
+// Session directories below `.carryon` or the state directory: born whole, held by one process, buried under a tombstone,
+// removed. Only directories that carry our marker, a journal whose header names them, are ever taken for sessions, and
+// only names that we make are ever removed (R5, R30). Layout: docs/journal.md.
+
+import { hasCode, isTransferError, TransferError } from '../errors.ts'
+import type { Directory } from '../model/disk.ts'
+import type { Hash64 } from '../model/hash.ts'
+import type { Name } from '../model/names.ts'
+import type { JournalRecord } from '../model/records.ts'
+import type { SessionId } from '../model/session.ts'
+import { hintsName } from './hints.ts'
+import { createJournal, openJournal, readJournal, type JournalContent, type JournalTools } from './journal.ts'
+import type { Lock, Locker } from './lock.ts'
+import { createManifest, manifestName } from './manifest-file.ts'
+import { PartFiles } from './part-files.ts'
+
+export const partsName = 'parts'
+
+/** A session directory that this process holds. */
+export interface HeldSession {
+  readonly id: SessionId
+  readonly directory: Directory
+  readonly lock: Lock
+  /** Releases the lock and closes the directory. */
+  close(): Promise<void>
+}
+
+/** A session that is there, as its journal tells. */
+export interface SessionListing {
+  readonly id: SessionId
+  /** Where its directory is, for messages. */
+  readonly label: string
+  /** What was read, or why nothing could be: `journal-version`, faults of the disk. */
+  readonly journal: JournalContent | TransferError
+}
+
+export interface NewSession {
+  /** The first records; the first of all is the header and names the session. */
+  readonly records: readonly JournalRecord[]
+  readonly tools: JournalTools
+  /** Receivers keep part files. */
+  readonly withParts: boolean
+  /** Directories above `base` that may be as new as this session, nearest first. */
+  readonly parents: readonly Directory[]
+  readonly locker: Locker
+}
+
+/**
+ * 1. Make `new-<id>`, 0700, and hold its lock.                    A crash leaves: a leftover, removed by `removeLeftovers`.
+ * 2. Write and sync journal, manifest and parts/ in it, and it.   The same.
+ * 3. Rename it to `<id>`.                                         The same, or the session.
+ * 4. Sync `base` and the parents.                                 The session.
+ *
+ * @throws TransferError `already-exists` if there is such a session; `busy` if another process is making it
+ */
+export async function createSession(base: Directory, id: SessionId, session: NewSession): Promise<HeldSession> {
+  if ((await base.stat(id)) !== undefined) throw new TransferError('already-exists', { path: `${base.label}/${id}` })
+  const fresh = `new-${id}`
+  await base.makeDirectory(fresh, 0o700)
+  const held = await hold(base, fresh, id, session.locker)
+  if (held === undefined) throw new TransferError('busy', { session: id, directory: base.label })
+  try {
+    await empty(held.directory, isOwnButLock)
+    await fill(held.directory, session)
+    await base.rename(fresh, base, id)
+    for (const directory of [base, ...session.parents]) await directory.sync()
+    return renamed(held, await base.openDirectory(id))
+  } catch (error) {
+    await held.close()
+    throw error
+  }
+}
+
+async function fill(directory: Directory, { records, tools, withParts }: NewSession): Promise<void> {
+  await (await createJournal(directory, records, tools)).close()
+  const manifest = await createManifest(directory)
+  await manifest.sync()
+  await manifest.close()
+  if (withParts) await directory.makeDirectory(partsName, 0o700)
+  await directory.sync()
+}
+
+/** Opens and locks a session directory; undefined if a live process holds it. @throws TransferError `not-found` */
+export async function holdSession(base: Directory, id: SessionId, locker: Locker): Promise<HeldSession | undefined> {
+  return hold(base, id, id, locker)
+}
+
+/** The part files of a receiver's session. */
+export async function openParts(directory: Directory): Promise<PartFiles> {
+  if (await directory.makeDirectory(partsName, 0o700)) await directory.sync()
+  return new PartFiles(await directory.openDirectory(partsName))
+}
+
+/** The sessions below `base`, in the order of their ids. Reads, locks nothing, changes nothing. */
+export async function listSessions(base: Directory, tools: { readonly hash: Hash64 }): Promise<SessionListing[]> {
+  const listings: SessionListing[] = []
+  for (const id of await base.list()) {
+    const listing = isSessionId(id) ? await listingOf(base, id, tools) : undefined
+    if (listing !== undefined) listings.push(listing)
+  }
+  return listings
+}
+
+async function listingOf(
+  base: Directory,
+  id: SessionId,
+  tools: { readonly hash: Hash64 },
+): Promise<SessionListing | undefined> {
+  const label = `${base.label}/${id}`
+  try {
+    const directory = await base.openDirectory(id)
+    try {
+      const journal = await readJournal(directory, tools)
+      const [header] = journal.records
+      return header?.kind === 'header' && header.session === id ? { id, label, journal } : undefined
+    } finally {
+      await directory.close()
+    }
+  } catch (error) {
+    if (hasCode(error, 'not-found') || hasCode(error, 'not-a-directory') || hasCode(error, 'not-a-file'))
+      return undefined
+    if (isTransferError(error)) return { id, label, journal: error }
+    throw error
+  }
+}
+
+/**
+ * Leaves a tombstone: a journal of these records alone (header, bound, ended), which answers late peers. Its journal must
+ * be closed. A crash on the way leaves a tombstone with some files beside it; the same call again removes them.
+ */
+export async function bury(directory: Directory, keep: readonly JournalRecord[], hash: Hash64): Promise<void> {
+  const tools: JournalTools = { hash, compact: () => [...keep] }
+  try {
+    await (await openJournal(directory, tools)).journal.close()
+  } catch (error) {
+    if (!hasCode(error, 'journal-damaged')) throw error
+    await (await createJournal(directory, keep, tools)).close()
+  }
+  await empty(directory, (name) => isOwnButLock(name) && name !== 'journal')
+  await directory.sync()
+}
+
+/**
+ * Removes a session that this process holds, and lets go of it.
+ * 1. Rename it to `old-<id>`, sync `base`.     A crash leaves: the session, or a leftover.
+ * 2. Remove what is in it, then itself.        A leftover, removed by `removeLeftovers`.
+ *
+ * What is not ours in it stays, and the directory with it.
+ */
+export async function removeSession(base: Directory, held: HeldSession): Promise<void> {
+  const old = `old-${held.id}`
+  await base.rename(held.id, base, old)
+  await base.sync()
+  await empty(held.directory, isOwnButLock)
+  await held.close()
+  await removeEmptied(base, old)
+}
+
+/** Removes what crashed while it was made or removed, unless a live process is at it. */
+export async function removeLeftovers(base: Directory, locker: Locker): Promise<void> {
+  for (const name of await base.list()) {
+    if (!/^(new|old)-[0-9a-f]{32}$/.test(name)) continue
+    const held = await hold(base, name, name.slice(4), locker)
+    if (held === undefined) continue
+    await empty(held.directory, isOwnButLock)
+    await held.close()
+    await removeEmptied(base, name)
+  }
+}
+
+export function isSessionId(name: Name): boolean {
+  return /^[0-9a-f]{32}$/.test(name)
+}
+
+async function hold(base: Directory, name: Name, id: SessionId, locker: Locker): Promise<HeldSession | undefined> {
+  const directory = await base.openDirectory(name)
+  try {
+    const lock = await locker(directory)
+    if (lock !== undefined) return { id, directory, lock, close: () => letGo(lock, directory) }
+  } catch (error) {
+    await directory.close()
+    throw error
+  }
+  await directory.close()
+  return undefined
+}
+
+/** The lock was bound through the first pin, so that one stays open; messages shall name the directory as it is now. */
+function renamed(held: HeldSession, directory: Directory): HeldSession {
+  const close = async (): Promise<void> => {
+    await held.close()
+    await directory.close()
+  }
+  return { ...held, directory, close }
+}
+
+async function letGo(lock: Lock, directory: Directory): Promise<void> {
+  await lock.release()
+  await directory.close()
+}
+
+const isOwnButLock = (name: Name): boolean =>
+  /^journal(\.new|\.broken-[0-9]+)?$/.test(name) || [manifestName, hintsName, partsName].includes(name)
+
+/** Removes the files that `mayGo` names, and part files; never follows a link, never goes deeper. */
+async function empty(directory: Directory, mayGo: (name: Name) => boolean): Promise<void> {
+  for (const name of await directory.list()) {
+    if (!mayGo(name)) continue
+    if (name === partsName) await removeParts(directory)
+    else await directory.unlink(name)
+  }
+}
+
+async function removeParts(directory: Directory): Promise<void> {
+  const parts = new PartFiles(await directory.openDirectory(partsName))
+  try {
+    for (const entry of await parts.list()) await parts.remove(entry)
+  } finally {
+    await parts.close()
+  }
+  await directory.removeDirectory(partsName)
+}
+
+async function removeEmptied(base: Directory, name: Name): Promise<void> {
+  await base.removeDirectory(name)
+  await base.sync()
+}
