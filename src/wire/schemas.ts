@@ -98,7 +98,8 @@ const conflictPolicy = oneOf<ConflictPolicy>({ fail: 0, keep: 0, replace: 0, upd
 
 const totals = z.object({ entries: count.max(entriesMax), bytes: count })
 const manifestState = z.object({ pages: count, ...totals.shape, digest: hash, complete: z.boolean() })
-const shape = z.object({ onConflict: conflictPolicy.nullable(), checksum: z.boolean() })
+const shape = z.object({ onConflict: conflictPolicy, checksum: z.boolean() })
+const shapeWishes = z.object({ onConflict: conflictPolicy.nullable(), checksum: z.boolean() })
 const wishes = z.object({ chunkBytes: count, windowBytes: count, lanes: count })
 const agreed = z.object({
   chunkBytes: z.int().positive().max(chunkBytesRange.max),
@@ -118,7 +119,7 @@ const hello = z.object({
   state,
   capabilities: list(word, capabilitiesMax),
   wishes,
-  shape,
+  shape: shapeWishes,
   nonce: id,
   root: id.nullable(),
   manifest: manifestState,

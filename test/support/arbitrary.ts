@@ -84,7 +84,9 @@ const outcome = fc.constantFrom(
 )
 const state = fc.constantFrom('listening', 'greeting', 'transferring', 'interrupted', 'parked', 'paused', 'released')
 const reason = fc.constantFrom('disk-full', 'quota', 'user', 'no-peer-yet')
-const shape = record({ onConflict: orNull(fc.constantFrom('fail', 'keep', 'rename')), checksum: fc.boolean() })
+const conflictPolicy = fc.constantFrom('fail', 'keep', 'replace', 'update', 'rename')
+const shape = record({ onConflict: conflictPolicy, checksum: fc.boolean() })
+const shapeWishes = record({ onConflict: orNull(conflictPolicy), checksum: fc.boolean() })
 const totals = record({ entries: fc.nat(entriesMax), bytes: count })
 const manifest = record({
   pages: count,
@@ -131,7 +133,7 @@ const byKind: { readonly [K in MessageKind]: fc.Arbitrary<object> } = {
     state,
     capabilities,
     wishes,
-    shape,
+    shape: shapeWishes,
     nonce: hex(32),
     root: orNull(hex(32)),
     manifest,

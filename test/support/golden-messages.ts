@@ -3,6 +3,7 @@
 
 import type { Entry } from '../../src/model/manifest.ts'
 import type { Message } from '../../src/model/messages.ts'
+import { encodeMessage } from '../../src/wire/messages.ts'
 
 const session = '000102030405060708090a0b0c0d0e0f'
 const nonce = '101112131415161718191a1b1c1d1e1f'
@@ -199,4 +200,9 @@ export const golden: Readonly<Record<string, Message>> = {
   ping: { kind: 'ping', number: 41, receivedBytes: 67_108_864, durableBytes: 33_554_432 },
   pong: { kind: 'pong', number: 41, receivedBytes: 67_108_864, durableBytes: 33_554_432 },
   skippable: { kind: 'skippable', name: 'preview' },
+}
+
+/** The JSON of a golden message with some fields replaced, or left out where undefined. */
+export function changed(name: string, fields: Record<string, unknown>): string {
+  return JSON.stringify({ ...(JSON.parse(encodeMessage(golden[name]!)) as object), ...fields })
 }
