@@ -1,0 +1,140 @@
+// What sessions there are: read from their journals without holding them, and put away once their time is over.
+
+import { foldRecords, type Checkpoint } from '../../core/checkpoint.ts'
+import { isTransferError, TransferError } from '../../errors.ts'
+import type { Directory } from '../../model/disk.ts'
+import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
+import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
+import type { SessionId } from '../../model/session.ts'
+import { bury, holdSession, listSessions, removeSession, type HeldSession } from '../../store/session-directory.ts'
+import { readJournal } from '../../store/journal.ts'
+import type { World } from '../context.ts'
+import { removePointer, type Home } from './home.ts'
+
+/** A session as its journal tells, at the time it was read. */
+export interface Found {
+  readonly id: SessionId
+  readonly base: Directory
+  readonly header: HeaderRecord
+  readonly checkpoint: Checkpoint
+  /** Acknowledged records are lost: only a rebuild goes on from here. */
+  readonly isDamaged: boolean
+  /** Wall time of its last record, ms. */
+  readonly updatedAt: number
+}
+
+/** All sessions below `base`, newest first; those that a newer carryon wrote are passed over. */
+export async function findSessions(world: World, base: Directory): Promise<Found[]> {
+  const found: Found[] = []
+  for (const { id, journal } of await listSessions(base, world)) {
+    if (isTransferError(journal)) continue
+    const it = await foundFrom(base, id, journal.records, journal.tail === 'damaged')
+    if (it !== undefined) found.push(it)
+  }
+  return found.toSorted((a, b) => b.header.createdAt - a.header.createdAt)
+}
+
+/** One session; undefined if there is none. @throws TransferError `journal-version` */
+export async function findSession(world: World, base: Directory, id: SessionId): Promise<Found | undefined> {
+  if ((await base.stat(id))?.kind !== 'directory') return undefined
+  const directory = await base.openDirectory(id)
+  try {
+    if ((await directory.stat('journal')) === undefined) return undefined
+    const { records, tail } = await readJournal(directory, world)
+    return await foundFrom(base, id, records, tail === 'damaged')
+  } finally {
+    await directory.close()
+  }
+}
+
+async function foundFrom(
+  base: Directory,
+  id: SessionId,
+  records: readonly JournalRecord[],
+  isDamaged: boolean,
+): Promise<Found | undefined> {
+  const checkpoint = foldRecords(records)
+  const { header } = checkpoint
+  if (header === undefined || header.session !== id) return undefined
+  return { id, base, header, checkpoint, isDamaged, updatedAt: await updatedAt(base, id, header) }
+}
+
+async function updatedAt(base: Directory, id: SessionId, header: HeaderRecord): Promise<number> {
+  const directory = await base.openDirectory(id)
+  try {
+    const stat = await directory.stat('journal')
+    return stat === undefined ? header.createdAt : Number(stat.mtimeNs / 1_000_000n)
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Whether the session is over: what is left of it only answers late peers. */
+export function isOver({ checkpoint }: Found): boolean {
+  return checkpoint.ended !== undefined
+}
+
+/** Whether first contact was made. Before it, all that a session has is its ticket. */
+export function isBound({ checkpoint }: Found): boolean {
+  return checkpoint.bound !== undefined
+}
+
+export interface Expiry {
+  readonly expiresMs: number
+  /** Tells users of a session with progress that is given up. */
+  readonly onExpired: (found: Found) => void
+}
+
+/** Puts away what nobody holds and whose time is over. Returns the others. */
+export async function sweep(world: World, home: Home, found: readonly Found[], expiry: Expiry): Promise<Found[]> {
+  const left: Found[] = []
+  for (const it of found) {
+    const due = dueFor(it, world.clock.wall(), expiry.expiresMs)
+    const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, async () => undefined)
+    if (held === undefined) {
+      left.push(it)
+    } else if (due === 'expire') {
+      const ended = { kind: 'ended', how: 'expired', by: 'self', at: world.clock.wall() } as const
+      await entomb(world, home, held, { ...it.checkpoint, ended })
+      await held.close()
+      expiry.onExpired(it)
+    } else {
+      await forget(home, held)
+    }
+  }
+  return left
+}
+
+function dueFor(found: Found, wall: number, expiresMs: number): 'nothing' | 'expire' | 'remove' {
+  const { ended } = found.checkpoint
+  if (ended !== undefined) return wall > ended.at + expireAfterMs + tombstoneExtraMs ? 'remove' : 'nothing'
+  if (!isBound(found)) return wall > found.header.ticketExpiresAt + clockLeewayMs ? 'remove' : 'nothing'
+  return wall > found.updatedAt + expiresMs ? 'expire' : 'nothing'
+}
+
+/** Leaves a tombstone in place of a session. Its journal must be closed. */
+export async function entomb(world: World, home: Home, held: HeldSession, checkpoint: Checkpoint): Promise<void> {
+  const { header, bound, ended } = checkpoint
+  const keep = [header, bound, ended].filter((record) => record !== undefined)
+  await bury(held.directory, keep, world.hash)
+  if (home.state !== undefined && home.role === 'receiver') await removePointer(home.state, held.id)
+}
+
+/** Removes a session without a trace, and lets go of it. */
+export async function forget(home: Home, held: HeldSession): Promise<void> {
+  await removeSession(home.base, held)
+  if (home.state !== undefined && home.role === 'receiver') await removePointer(home.state, held.id)
+}
+
+/** What a late peer is told of a session that is over here. */
+export function endingFor({ id, checkpoint }: Found): TransferError {
+  const ended = checkpoint.ended!
+  switch (ended.how) {
+    case 'released':
+      return new TransferError('session-unknown', { session: id })
+    case 'discarded':
+      return new TransferError('discarded', { by: 'peer' })
+    case 'expired':
+      return new TransferError('expired', { session: id, at: new Date(ended.at).toISOString() })
+  }
+}

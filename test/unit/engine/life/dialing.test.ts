@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import { Dialing, type Dialed, type DialingOptions, type DialKey, type Retry } from '../../../../src/engine/life/dialing.ts'
+import { TransferError } from '../../../../src/errors.ts'
+import type { Connection } from '../../../../src/model/connection.ts'
+import { FakeClock, settle } from './fake-clock.ts'
+
+const refused = () => new TransferError('ticket-refused', { peer: 'there:1' })
+const unreachable = () => new TransferError('peer-unreachable', { addresses: ['there:1'], cause: 'nothing listens there' })
+const connection = {} as Connection
+const ticket: DialKey = { identity: 't.1', hex: '01' }
+const session: DialKey = { identity: 's.1', hex: '02' }
+
+/** A dialer on a clock of its own; `dial` is what the way there does at each attempt. */
+function dialer(dial: (key: DialKey | undefined) => Promise<Connection>, more: Partial<DialingOptions> & { keys?: DialKey[] } = {}) {
+  const clock = new FakeClock()
+  const ended = new AbortController()
+  const retries: Retry[] = []
+  const view = { isBound: false, epoch: 0, bytesDurable: 0 }
+  const connected: Connection[] = []
+  const runner: Dialed = { view, connected: (it) => connected.push(it) }
+  const tried: (string | undefined)[] = []
+  const dialing = new Dialing({
+    world: { clock, random: { bytes: () => new Uint8Array(), fraction: () => 0.5 } } as unknown as DialingOptions['world'],
+    way: {
+      addresses: ['there:1'],
+      keys: () => more.keys ?? [ticket],
+      dial: (key) => {
+        tried.push(key?.identity)
+        return dial(key)
+      },
+    },
+    connectForMs: 30_000,
+    retryForMs: 3_600_000,
+    signal: ended.signal,
+    onRetry: (retry) => retries.push(retry),
+    ...more,
+  })
+  const lose = (reason = 'network') => dialing.disconnected({ reason, permanent: false })
+  return { clock, ended, retries, view, runner, dialing, connected, tried, lose }
+}
+
+describe('Dialing', () => {
+  it('R34: C2: redials after every loss, with growing delays, until the session ends', async () => {
+    const { dialing, runner, clock, ended, connected, lose, retries, view } = dialer(async () => connection)
+    const run = dialing.run(runner)
+    await settle()
+    view.isBound = true
+    for (let losses = 0; losses < 3; losses++) {
+      view.epoch++
+      lose()
+      await clock.pass(1_000)
+    }
+    expect(connected).toHaveLength(4)
+    expect(retries.map(({ delayMs }) => delayMs)).toEqual([125, 250, 500])
+    ended.abort()
+    await run
+    expect(clock.armed).toBe(0)
+  })
+
+  it('gives up before first contact after connectForMs, with what was in the way', async () => {
+    const { dialing, runner, clock } = dialer(() => Promise.reject(unreachable()))
+    const run = dialing.run(runner)
+    run.catch(() => {})
+    await clock.pass(31_000)
+    await expect(run).rejects.toMatchObject({ code: 'peer-unreachable' })
+  })
+
+  it('tries for retryForMs once the sides know each other, from the last loss that worked', async () => {
+    let isUp = true
+    const { dialing, runner, clock, view, lose } = dialer(async () => {
+      if (isUp) return connection
+      throw unreachable()
+    })
+    const run = dialing.run(runner)
+    run.catch(() => {})
+    await clock.pass(3_000_000)
+    view.isBound = true
+    view.epoch = 1
+    isUp = false
+    lose()
+    await clock.pass(3_500_000)
+    let isOver = false
+    run.then(undefined, () => (isOver = true))
+    await settle()
+    expect(isOver).toBe(false)
+    await clock.pass(200_000)
+    await expect(run).rejects.toMatchObject({ code: 'retry-over' })
+  })
+
+  it('R35: a refused ticket is final before first contact, and a matter of time after it', async () => {
+    const fresh = dialer(() => Promise.reject(refused()))
+    await expect(fresh.dialing.run(fresh.runner)).rejects.toMatchObject({ code: 'ticket-refused' })
+
+    const known = dialer(() => Promise.reject(refused()))
+    known.view.isBound = true
+    const run = known.dialing.run(known.runner)
+    await known.clock.pass(60_000)
+    expect(known.retries.length).toBeGreaterThan(5)
+    known.ended.abort()
+    await run
+  })
+
+  it('R114: proves the other key where the first one is not known, and nothing else', async () => {
+    const { dialing, runner, tried, ended, connected } = dialer(
+      async (key) => {
+        if (key === ticket) return connection
+        throw refused()
+      },
+      { keys: [session, ticket] },
+    )
+    const run = dialing.run(runner)
+    await settle()
+    expect(tried).toEqual(['s.1', 't.1'])
+    expect(connected).toHaveLength(1)
+    ended.abort()
+    await run
+  })
+
+  it('does not dial again after a loss for good', async () => {
+    const { dialing, runner, tried, clock, ended } = dialer(async () => connection)
+    const run = dialing.run(runner)
+    await settle()
+    dialing.disconnected({ reason: 'protocol', permanent: true })
+    await clock.pass(100_000)
+    expect(tried).toHaveLength(1)
+    ended.abort()
+    await run
+  })
+
+  it('passes a bug on at once', async () => {
+    const { dialing, runner } = dialer(() => Promise.reject(new Error('a bug')))
+    await expect(dialing.run(runner)).rejects.toThrow('a bug')
+  })
+})
