@@ -151,17 +151,20 @@ export class SourceFiles {
    */
   async #reach<Result>(path: Path, act: (root: Root, below: Path) => Promise<Result>): Promise<Result> {
     const { root, below } = await this.#roots.find(path)
+    const attempt = async (): Promise<Result> => {
+      const result = await act(root, below)
+      this.#roots.settle(root)
+      return result
+    }
     try {
-      return await act(root, below)
+      return await attempt()
     } catch (error) {
       if (!isMissing(error) && !hasCode(error, 'disk-failed')) throw error
       if (!(await this.#roots.renew(root))) throw this.#verdict(root, path, error)
     }
     await this.#directories.clear()
     try {
-      const result = await act(root, below)
-      this.#roots.settle(root)
-      return result
+      return await attempt()
     } catch (error) {
       throw this.#verdict(root, path, error)
     }
@@ -201,17 +204,18 @@ export class SourceFiles {
 
   /** lstat of an entry, entering every directory anew from the root's path. */
   async #lookAfresh(root: Root, below: Path, path: Path): Promise<Stat> {
-    let parent = await this.#roots.pin(root)
-    try {
-      for (const name of below.slice(0, -1)) {
-        const next = await this.#enter(parent, name)
-        await parent.close()
-        parent = next
+    if (await this.#roots.renew(root)) await this.#directories.clear()
+    const look = async (parent: Pinned, from: number): Promise<Stat> => {
+      const name = below[from]!
+      if (from === below.length - 1) return this.#withPlainFile(parent, name, path, async (_, stat) => stat)
+      const next = await this.#enter(parent, name)
+      try {
+        return await look(next, from + 1)
+      } finally {
+        await next.close()
       }
-      return await this.#withPlainFile(parent, below.at(-1)!, path, async (_, stat) => stat)
-    } finally {
-      await parent.close()
     }
+    return this.#roots.use(root, (pinned) => look(pinned, 0))
   }
 
   /** Acts on the plain file of that name, or at the end of the link of that name. Nothing else is ever opened (R67). */

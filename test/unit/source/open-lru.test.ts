@@ -8,7 +8,8 @@ function resources() {
   const make = async (name: string) => {
     const label = `${name}${++made}`
     open.add(label)
-    return { label, close: async () => void expect(open.delete(label), `${label} is closed once`).toBe(true) }
+    const close = async (): Promise<void> => expect(open.delete(label), `${label} is closed once`).toBe(true)
+    return { label, close }
   }
   return { open, make }
 }
