@@ -103,9 +103,9 @@ export function formatClock(seconds: number): string {
     : `${minutes}:${two(whole % 60)}`
 }
 
-/** `12 408`: thousands apart, by a space that a terminal may not break at. */
+/** `12 408`: thousands apart, by a space. */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, '\u00a0')
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
 /** `1 file`, `12 408 files`. */

@@ -1,0 +1,35 @@
+// carryon receive [DIR]: what the command line says, handed to the library, and followed.
+
+import { display } from '../../index.ts'
+import { refuseTogether, type Call, type Result } from '../call.ts'
+import { follow } from '../follow.ts'
+import { Reporter } from '../report/reporter.ts'
+import { runOptions } from '../run-options.ts'
+import { ticketFrom } from '../secrets.ts'
+
+export async function receive(call: Call): Promise<Result> {
+  const { shell, operands, values } = call
+  refuseTogether(values, [
+    ['from', 'listen'],
+    ['from', 'advertise'],
+    ['from', 'ticketFile'],
+    ['new', 'restart'],
+  ])
+  const directory = operands[0] ?? '.'
+  const from = values.from === undefined ? undefined : await ticketFrom(values.from, shell, values.noInput !== true)
+  const library = await shell.library()
+  const reporter = await Reporter.open(shell, values, { title: display(directory), role: 'receiver' })
+  return follow(call, reporter, (following) =>
+    library.receive(directory, {
+      ...runOptions(shell, values),
+      ...following,
+      from,
+      as: values.as,
+      onConflict: values.onConflict,
+      maxBytes: values.maxBytes,
+      maxFiles: values.maxFiles,
+      new: values.new,
+      restart: values.restart,
+    }),
+  )
+}

@@ -1,0 +1,44 @@
+// carryon resume [SESSION]: go on without retyping. With --all, every unfinished session that no person paused, beside each
+// other; the first code in the order of `ls` that is not 0 is the command's.
+
+import type { SessionListing } from '../../index.ts'
+import { refuseTogetherWithOperand, type Call, type Result } from '../call.ts'
+import { success } from '../exit.ts'
+import { follow } from '../follow.ts'
+import { subjectOf } from '../listing.ts'
+import { writeExit } from '../report/answers.ts'
+import { Reporter } from '../report/reporter.ts'
+import { runOptions } from '../run-options.ts'
+import { titleOf } from '../title.ts'
+
+export async function resume(call: Call): Promise<Result> {
+  refuseTogetherWithOperand(call, 'all')
+  const { shell, operands, values } = call
+  const library = await shell.library()
+  const { stateDir } = values
+  if (values.all !== true) return resumeOne(call, await library.sessionStatus(operands[0] ?? '', { stateDir }), false)
+  const waiting = (await library.listSessions({ stateDir })).filter(mayGoOn)
+  if (waiting.length === 0 && !values.quiet) shell.stderr.write('There is no session to resume.\n')
+  if (waiting.length === 1) return resumeOne(call, waiting[0]!, false)
+  // Several bars would fight for the bottom line.
+  const plain: Call = { ...call, values: { ...values, progress: values.progress === 'none' ? 'none' : 'plain' } }
+  const results = await Promise.all(waiting.map((session) => resumeOne(plain, session, true)))
+  const result = results.find(({ exit }) => exit.code !== 0) ?? { exit: success, signal: null }
+  await writeExit(shell, values, null, { exit: result.exit, error: null })
+  return result
+}
+
+async function resumeOne(call: Call, session: SessionListing, isOneOfMany: boolean): Promise<Result> {
+  const { shell, values } = call
+  const library = await shell.library()
+  const title = session.role === 'sender' && session.sources.length > 0 ? titleOf(session.sources) : subjectOf(session)
+  const reporter = await Reporter.open(shell, values, { title, role: session.role, isOneOfMany })
+  return follow(call, reporter, (following) =>
+    library.resumeSession(session.id, { ...runOptions(shell, values), ...following, rebuild: values.rebuild }),
+  )
+}
+
+/** What a person paused waits for that person. */
+function mayGoOn({ held, state, reason }: SessionListing): boolean {
+  return !held && state !== 'unresumable' && !(state === 'paused' && reason === 'user')
+}

@@ -1,0 +1,38 @@
+// carryon send PATH...: what the command line says, handed to the library, and followed.
+
+import { refuseTogether, type Call, type Result } from '../call.ts'
+import { follow } from '../follow.ts'
+import { Reporter } from '../report/reporter.ts'
+import { ticketFrom } from '../secrets.ts'
+import { readPatterns } from '../patterns.ts'
+import { runOptions } from '../run-options.ts'
+import { titleOf } from '../title.ts'
+
+export async function send(call: Call): Promise<Result> {
+  const { shell, operands, values } = call
+  refuseTogether(values, [
+    ['to', 'listen'],
+    ['to', 'advertise'],
+    ['to', 'ticketFile'],
+    ['new', 'restart'],
+  ])
+  const to = values.to === undefined ? undefined : await ticketFrom(values.to, shell, values.noInput !== true)
+  const exclude = await readPatterns(values)
+  const library = await shell.library()
+  const reporter = await Reporter.open(shell, values, { title: titleOf(operands), role: 'sender' })
+  return follow(call, reporter, (following) =>
+    library.send(operands, {
+      ...runOptions(shell, values),
+      ...following,
+      to,
+      exclude,
+      as: values.as,
+      links: values.links,
+      special: values.special,
+      onConflict: values.onConflict,
+      checksum: values.checksum,
+      new: values.new,
+      restart: values.restart,
+    }),
+  )
+}

@@ -1,0 +1,93 @@
+// Sessions as text: the rows of `ls` and the page of `status`. Pure.
+
+import { display, type SessionListing, type SessionStatus } from '../index.ts'
+import { counted, formatBytes, formatBytesOf, formatClock, formatDuration, formatRate } from './quantities.ts'
+import { percentOf } from './report/view.ts'
+import { outcomeWords, reasonWords, stateWords } from './words.ts'
+
+/** Digits of an id that people see and type: enough for any list a person reads. */
+export const idDigits = 8
+
+/** What a session is about: `disk.img`, `photos and 2 more`, or the folder received into. Safe to show. */
+export function subjectOf(session: SessionListing): string {
+  if (session.role === 'receiver') return display(session.directory ?? '?')
+  const [first = '?', ...more] = session.sources
+  return display(first) + (more.length > 0 ? ` and ${more.length} more` : '')
+}
+
+/** Two lines for `ls`: how it stands, and what to run. */
+export function rowOf(session: SessionListing, wallMs: number): readonly string[] {
+  const percent = percentOf(session)
+  const sizes =
+    session.bytesTotal === null
+      ? formatBytes(session.bytesDurable)
+      : formatBytesOf(session.bytesDurable, session.bytesTotal)
+  const facts = [
+    session.id.slice(0, idDigits),
+    `${session.role === 'sender' ? 'send' : 'receive'} ${subjectOf(session)}`,
+    percent === null ? sizes : `${percent}% of ${sizes.split('/').at(-1)}`,
+    `${standingOf(session)}, ${ago(session.since, wallMs)}`,
+  ]
+  return [facts.join('  '), ...(session.resumeCommand === null ? [] : [`          ${display(session.resumeCommand)}`])]
+}
+
+/** All there is to say about one session, a fact a line. */
+export function pageOf(session: SessionStatus, wallMs: number): readonly string[] {
+  const percent = percentOf(session)
+  const done =
+    session.bytesTotal === null
+      ? formatBytes(session.bytesDurable)
+      : formatBytesOf(session.bytesDurable, session.bytesTotal)
+  const outcomes = session.outcomes
+    .filter(({ count }) => count > 0)
+    .map(({ outcome, count }) => `${counted(count, 'entry', 'entries')} ${outcomeWords[outcome] ?? outcome}`)
+  const facts: readonly (readonly [string, string | null])[] = [
+    ['Session', session.id],
+    [session.role === 'sender' ? 'Sends' : 'Receives into', subjectOf(session)],
+    ['State', `${standingOf(session)}, ${ago(session.since, wallMs)}`],
+    ['Held', session.held ? 'a process here works on it' : 'nobody here works on it'],
+    ['Safe', `${percent === null ? '' : `${percent}%, `}${done}`],
+    [
+      'Files done',
+      session.filesTotal === null ? String(session.filesDone) : `${session.filesDone} of ${session.filesTotal}`,
+    ],
+    ['Outcomes', outcomes.length === 0 ? null : outcomes.join(', ')],
+    ['Now', session.live === null ? null : liveOf(session.live)],
+    [
+      'Listens on',
+      session.live === null || session.live.addresses.length === 0
+        ? null
+        : session.live.addresses.map(display).join(', '),
+    ],
+    ['Peer', session.peer === null ? null : display(session.peer)],
+    ['Other side', session.other === null ? null : otherOf(session.other, wallMs)],
+    ['Epoch', String(session.epoch)],
+    ['Begun', ago(session.createdAt, wallMs)],
+    ['Last progress', ago(session.updatedAt, wallMs)],
+    ['Expires', `in ${formatDuration(Math.max(0, Date.parse(session.expiresAt) - wallMs))}`],
+    ['Journal', display(session.stateDirectory)],
+    ['Receipt', session.receipt === null ? null : display(session.receipt)],
+    ['To go on', session.resumeCommand === null ? null : display(session.resumeCommand)],
+  ]
+  return facts.filter(([, fact]) => fact !== null).map(([name, fact]) => `${`${name}:`.padEnd(15)} ${fact}`)
+}
+
+function standingOf({ state, reason }: Pick<SessionListing, 'state' | 'reason'>): string {
+  const why = reason === null ? stateWords[state] : reasonWords[reason]
+  return why === undefined ? state : `${state}: ${why}`
+}
+
+function liveOf(live: NonNullable<SessionStatus['live']>): string {
+  const left = live.etaSeconds === null ? '' : `, ${formatClock(live.etaSeconds)} left`
+  return `${formatRate(live.rateBytesPerSecond)}${left}, ${formatBytes(live.bytesSent)} sent, ${formatBytes(live.bytesReceived)} received`
+}
+
+function otherOf(other: NonNullable<SessionStatus['other']>, wallMs: number): string {
+  const bytes = `${formatBytes(other.bytesReceived)} received, ${formatBytes(other.bytesDurable)} safe`
+  return `${standingOf(other)}; ${bytes} (heard ${ago(other.heardAt, wallMs)})`
+}
+
+function ago(time: string, wallMs: number): string {
+  const ms = wallMs - Date.parse(time)
+  return ms < 1000 ? 'just now' : `${formatDuration(ms)} ago`
+}

@@ -1,0 +1,102 @@
+// What a screen needs to know of a session: its events folded into one value. Pure.
+
+import type {
+  Event,
+  ProgressEvent,
+  ReconnectingEvent,
+  Role,
+  SessionId,
+  SessionState,
+  StateReason,
+  WaitingEvent,
+} from '../../index.ts'
+
+export interface View {
+  /** What is sent, or the folder received into; made safe to show. */
+  readonly title: string
+  readonly role: Role
+  readonly session: SessionId | null
+  readonly state: SessionState | null
+  readonly reason: StateReason | null
+  readonly peer: string | null
+  /** Whether this run found a session to go on with. */
+  readonly resumed: boolean
+  readonly bytesDurable: number
+  readonly bytesTotal: number | null
+  readonly progress: ProgressEvent | null
+  /** Why nothing moves: the latest such event since data last flowed. */
+  readonly stalled: ReconnectingEvent | WaitingEvent | null
+}
+
+export function newView(title: string, role: Role): View {
+  return {
+    title,
+    role,
+    session: null,
+    state: null,
+    reason: null,
+    peer: null,
+    resumed: false,
+    bytesDurable: 0,
+    bytesTotal: null,
+    progress: null,
+    stalled: null,
+  }
+}
+
+/** The view once `event` is known. */
+export function viewAfter(view: View, event: Event): View {
+  const session = event.session ?? view.session
+  switch (event.type) {
+    case 'session':
+      return {
+        ...view,
+        session,
+        state: event.state,
+        reason: event.reason,
+        peer: event.peer ?? view.peer,
+        resumed: view.resumed || event.resumed,
+        bytesDurable: event.bytesDurable,
+        bytesTotal: event.bytesTotal ?? view.bytesTotal,
+        stalled: isStill(event.state) ? view.stalled : null,
+      }
+    case 'progress':
+      return {
+        ...view,
+        session,
+        progress: event,
+        bytesDurable: event.bytesDurable,
+        bytesTotal: event.bytesTotal ?? view.bytesTotal,
+        stalled: hasMoved(view.progress, event) ? null : view.stalled,
+      }
+    case 'reconnecting':
+    case 'waiting':
+      return { ...view, session, stalled: event }
+    case 'checkpoint':
+      return { ...view, session, bytesDurable: event.bytesDurable }
+    case 'listening':
+    case 'adopted':
+    case 'file':
+    case 'warning':
+    case 'hint':
+    case 'summary':
+    case 'exit':
+      return { ...view, session }
+  }
+}
+
+/** Durable of total, rounded down; 100 only once released, null while the total is unknown. */
+export function percentOf(view: Pick<View, 'bytesDurable' | 'bytesTotal' | 'state'>): number | null {
+  if (view.state === 'released') return 100
+  if (view.bytesTotal === null) return null
+  if (view.bytesTotal === 0) return 0
+  return Math.min(99, Math.floor((view.bytesDurable / view.bytesTotal) * 100))
+}
+
+function isStill(state: SessionState): boolean {
+  return state === 'interrupted' || state === 'parked' || state === 'paused' || state === 'listening'
+}
+
+function hasMoved(before: ProgressEvent | null, now: ProgressEvent): boolean {
+  return before !== null && (now.bytesDurable > before.bytesDurable || now.bytesSent > before.bytesSent)
+}

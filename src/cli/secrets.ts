@@ -1,0 +1,82 @@
+// From what stands behind --to or --from to a ticket. One grammar wherever a secret is wanted: a ticket itself, @FILE, `-`,
+// env:NAME, credential:NAME. Nothing here prints, keeps or quotes a secret in an error.
+
+import { TransferError } from '../errors.ts'
+import { askHidden } from './prompt.ts'
+import type { Shell } from './shell.ts'
+import { readSmallFile } from './user-files.ts'
+
+const ticketPrefix = 'carryon1:'
+
+/**
+ * The ticket that `target` stands for.
+ * @throws usage, secret-unreadable, ticket-damaged, cancelled-prompt
+ */
+export async function ticketFrom(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
+  if (target.startsWith(ticketPrefix)) return target
+  const text = (await secretText(target, shell, mayAsk)).trim()
+  if (text.startsWith(ticketPrefix) && !/\s/.test(text)) return text
+  const why = text === '' ? 'it is empty' : `it does not begin with "${ticketPrefix}", or goes on behind its end`
+  throw new TransferError('ticket-damaged', { why })
+}
+
+/** Whether a word of the command line is a ticket, which may not be shown again. */
+export function holdsTicket(word: string): boolean {
+  return word.includes(ticketPrefix)
+}
+
+async function secretText(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
+  if (target.startsWith('@')) return fromFile(target.slice(1), target)
+  if (target === '-') return shell.stdin.isTTY ? askHidden('Ticket: ', 'the ticket', shell, mayAsk) : fromPipe(shell)
+  const [, scheme, name] = /^(env|credential|cmd):(.*)$/s.exec(target) ?? []
+  switch (scheme) {
+    case 'env':
+      return fromVariable(name!, shell)
+    case 'credential':
+      return fromCredential(name!, shell)
+    case 'cmd':
+      throw notBuilt('Tickets from a command (cmd:)')
+    default:
+      throw notBuilt(/:/.test(target) ? 'Dialing over ssh (HOST:PATH)' : `Saved peers ("${target}")`)
+  }
+}
+
+async function fromFile(path: string, source: string): Promise<string> {
+  try {
+    return await readSmallFile(path, true)
+  } catch (error) {
+    throw new TransferError('secret-unreadable', { source, cause: (error as Error).message }, { cause: error })
+  }
+}
+
+async function fromPipe(shell: Shell): Promise<string> {
+  let text = ''
+  for await (const piece of shell.stdin.setEncoding('utf8')) {
+    text += String(piece)
+    if (text.length > 65_536) throw new TransferError('ticket-damaged', { why: 'standard input is too long for one' })
+  }
+  return text
+}
+
+function fromVariable(name: string, shell: Shell): string {
+  const text = shell.env[name]
+  if (text !== undefined) return text
+  throw new TransferError('secret-unreadable', { source: `env:${name}`, cause: 'the variable is not set' })
+}
+
+async function fromCredential(name: string, shell: Shell): Promise<string> {
+  const source = `credential:${name}`
+  const directory = shell.env['CREDENTIALS_DIRECTORY']
+  if (directory === undefined || directory === '')
+    throw new TransferError('secret-unreadable', { source, cause: 'CREDENTIALS_DIRECTORY is not set' })
+  if (name === '' || name.includes('/') || name.startsWith('.'))
+    throw new TransferError('secret-unreadable', { source, cause: 'that is no name of a credential' })
+  return fromFile(`${directory}/${name}`, source)
+}
+
+function notBuilt(what: string): TransferError {
+  return new TransferError('usage', {
+    problem: `${what} are not built yet.`.replace(/^(Dialing.*) are/, '$1 is'),
+    remedy: 'Pass a ticket: carryon1:..., @FILE, -, env:NAME or credential:NAME.',
+  })
+}
