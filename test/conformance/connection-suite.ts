@@ -105,6 +105,7 @@ export function connectionSuite(name: string, join: () => Promise<Pair>): void {
       const atLeft = record(left)
       left.sendText('early')
       await left.sendData(bytesOf(10))
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate) // Long enough to arrive.
       const atRight = record(right)
       expect(await atRight.heard(2)).toHaveLength(2)
       expect(atRight.told[0]).toBe('early')
