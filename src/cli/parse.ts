@@ -204,8 +204,10 @@ function unswapped(text: string): string {
   return text === dash ? '-' : text
 }
 
+/** yargs leaves a string or a boolean, or a list of them where a flag is repeated. */
 function listOf(value: unknown): string[] {
-  return value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)]
+  const values = (Array.isArray(value) ? value : [value]) as readonly (string | boolean | undefined)[]
+  return values.filter((one) => one !== undefined).map(String)
 }
 
 function usage(problem: string, remedy: string): TransferError {

@@ -28,17 +28,11 @@ export function holdsTicket(word: string): boolean {
 async function secretText(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
   if (target.startsWith('@')) return fromFile(target.slice(1), target)
   if (target === '-') return shell.stdin.isTTY ? askHidden('Ticket: ', 'the ticket', shell, mayAsk) : fromPipe(shell)
-  const [, scheme, name] = /^(env|credential|cmd):(.*)$/s.exec(target) ?? []
-  switch (scheme) {
-    case 'env':
-      return fromVariable(name!, shell)
-    case 'credential':
-      return fromCredential(name!, shell)
-    case 'cmd':
-      throw notBuilt('Tickets from a command (cmd:)')
-    default:
-      throw notBuilt(/:/.test(target) ? 'Dialing over ssh (HOST:PATH)' : `Saved peers ("${target}")`)
-  }
+  const name = target.slice(target.indexOf(':') + 1)
+  if (target.startsWith('env:')) return fromVariable(name, shell)
+  if (target.startsWith('credential:')) return fromCredential(name, shell)
+  if (target.startsWith('cmd:')) throw notBuilt('A ticket from a command (cmd:)')
+  throw notBuilt(target.includes(':') ? 'Dialing over ssh (HOST:PATH)' : `A saved peer ("${target}")`)
 }
 
 async function fromFile(path: string, source: string): Promise<string> {
@@ -76,7 +70,7 @@ async function fromCredential(name: string, shell: Shell): Promise<string> {
 
 function notBuilt(what: string): TransferError {
   return new TransferError('usage', {
-    problem: `${what} are not built yet.`.replace(/^(Dialing.*) are/, '$1 is'),
+    problem: `${what} is not built yet.`,
     remedy: 'Pass a ticket: carryon1:..., @FILE, -, env:NAME or credential:NAME.',
   })
 }
