@@ -5,7 +5,7 @@
 export interface ConnectionHandlers {
   /** A text frame. */
   text(text: string): void
-  /** A binary frame. The bytes are the callee's to keep. */
+  /** A binary frame. The bytes are the callee's to keep; they lie anywhere in their ArrayBuffer, unaligned. */
   data(frame: Uint8Array): void
   /** The connection is gone, for whatever reason; exactly once. */
   ended(reason: EndReason): void
@@ -37,7 +37,7 @@ export interface Connection {
   readonly heardBytes: number
   /** Bytes handed over and not yet taken by the kernel. */
   readonly queuedBytes: number
-  /** Ends in order: what is queued is sent first, for at most 2 s. */
+  /** Ends in order: what is queued is sent first, for at most 2 s. From here on nothing is told but `ended`. */
   close(code: number, reason: string): void
   /** Ends at once. */
   destroy(): void
