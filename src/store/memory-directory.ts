@@ -4,7 +4,7 @@ import { assert, TransferError } from '../errors.ts'
 import type { Directory, DiskFile, OpenMode, Stat } from '../model/disk.ts'
 import { encodeName, nameFault, type Name } from '../model/names.ts'
 import type { MemoryDisk, OperationKind } from './memory-disk.ts'
-import { DirectoryInode, FileInode, LinkInode, pageBytes, type Inode } from './memory-inode.ts'
+import { DirectoryInode, FileInode, LinkInode, pageBytes, PowerCut, type Inode } from './memory-inode.ts'
 
 export class MemoryDirectory implements Directory {
   readonly label: string
@@ -263,7 +263,6 @@ class MemoryFile implements DiskFile {
     this.#isClosed = true
   }
 
-  /** After a failed sync the pages count as clean, and as not written: the next one would succeed and mean nothing (M3). */
   #sync(): void {
     if (this.#syncFault !== undefined) throw this.#disk.fault('EIO', 'sync', this.#path)
     try {
@@ -271,6 +270,7 @@ class MemoryFile implements DiskFile {
       this.#inode.syncData()
     } catch (error) {
       this.#syncFault = error
+      if (!(error instanceof PowerCut)) this.#inode.loseDirty()
       throw error
     }
   }

@@ -8,7 +8,7 @@ import type { Name } from '../model/names.ts'
 import { translateFault } from './faults.ts'
 import type { Lock } from './lock.ts'
 import { MemoryDirectory } from './memory-directory.ts'
-import { DirectoryInode, FileInode, LinkInode, pageBytes, type Chance, type Inode } from './memory-inode.ts'
+import { DirectoryInode, FileInode, LinkInode, pageBytes, PowerCut, type Chance, type Inode } from './memory-inode.ts'
 
 /** What a call did to the disk. Reading does nothing to it and is not counted. */
 export type OperationKind =
@@ -46,11 +46,6 @@ interface NameChange {
     readonly name: Name
     readonly inode: Inode | undefined
   }[]
-}
-
-/** Thrown by every operation from the moment `cutPowerAfter` named. */
-export class PowerCut extends Error {
-  override readonly name = 'PowerCut'
 }
 
 export class MemoryDisk implements Disk {
@@ -161,7 +156,8 @@ export class MemoryDisk implements Disk {
   }
 
   get freeBytes(): number {
-    return Math.max(0, Math.min(this.capacityBytes, Number.MAX_SAFE_INTEGER) - this.usedBytes)
+    if (this.capacityBytes === Infinity) return Number.MAX_SAFE_INTEGER
+    return Math.max(0, this.capacityBytes - this.usedBytes)
   }
 
   /** Wall time of this disk, ns: each change takes a microsecond. */

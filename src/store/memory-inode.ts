@@ -6,6 +6,11 @@ import type { Name } from '../model/names.ts'
 export const pageBytes = 4096
 const sectorBytes = 512
 
+/** Thrown by every operation from the moment that `MemoryDisk.cutPowerAfter` named. */
+export class PowerCut extends Error {
+  override readonly name = 'PowerCut'
+}
+
 export interface Metadata {
   mode: number
   mtimeNs: bigint
@@ -42,8 +47,6 @@ export class FileInode extends InodeBase {
   pages: Map<number, Uint8Array> = new Map()
   durablePages: Map<number, Uint8Array> = new Map()
   readonly dirty: Set<number> = new Set()
-  /** Where pages above the size were cut off and the cut is not synced. */
-  isCut = false
 
   override stat(): Stat {
     return { ...super.stat(), size: this.size, allocatedBytes: this.pages.size * pageBytes }
@@ -61,7 +64,7 @@ export class FileInode extends InodeBase {
 
   write(source: Uint8Array, position: number): void {
     forPages(position, source.length, (page, from, to, offset) => {
-      const bytes = new Uint8Array(this.pages.get(page) ?? pageBytes)
+      const bytes = copyOfPage(this.pages.get(page))
       bytes.set(source.subarray(offset, offset + to - from), from)
       this.pages.set(page, bytes)
       this.dirty.add(page)
@@ -80,11 +83,10 @@ export class FileInode extends InodeBase {
 
   truncate(size: number): void {
     if (size < this.size) {
-      this.isCut = true
-      for (const page of [...this.pages.keys()]) {
+      for (const page of this.pages.keys()) {
         const from = size - page * pageBytes
         if (from <= 0) this.pages.delete(page)
-        else if (from < pageBytes) this.pages.set(page, new Uint8Array(this.pages.get(page)!).fill(0, from))
+        else if (from < pageBytes) this.pages.set(page, copyOfPage(this.pages.get(page)).fill(0, from))
         if (from < pageBytes) this.dirty.add(page)
       }
     }
@@ -95,8 +97,12 @@ export class FileInode extends InodeBase {
   syncData(): void {
     for (const page of this.dirty) keep(this.durablePages, page, this.pages.get(page))
     this.dirty.clear()
-    this.isCut = false
     this.durableSize = this.size
+  }
+
+  /** What a failed sync does: the pages count as clean, and what was on the disk is still what is on the disk (M3). */
+  loseDirty(): void {
+    this.dirty.clear()
   }
 
   /** The file after a power cut: each unsynced page is kept, dropped or torn, the size old or new. */
@@ -113,10 +119,10 @@ export class FileInode extends InodeBase {
       if (fate === 'torn') keep(after.pages, page, torn(old, fresh, chance))
     }
     const pagesLeft = Math.ceil(after.size / pageBytes)
-    for (const page of [...after.pages.keys()]) if (page >= pagesLeft) after.pages.delete(page)
+    for (const page of after.pages.keys()) if (page >= pagesLeft) after.pages.delete(page)
     const tail = after.size % pageBytes
     const last = after.pages.get(pagesLeft - 1)
-    if (tail !== 0 && last !== undefined) after.pages.set(pagesLeft - 1, new Uint8Array(last).fill(0, tail))
+    if (tail !== 0 && last !== undefined) after.pages.set(pagesLeft - 1, copyOfPage(last).fill(0, tail))
     after.durablePages = new Map(after.pages)
     after.durableSize = after.size
     return after
@@ -144,12 +150,18 @@ export interface Chance {
 
 /** Each 512 byte sector of the page is old or new. */
 function torn(old: Uint8Array | undefined, fresh: Uint8Array | undefined, chance: Chance): Uint8Array {
-  const page = new Uint8Array(old ?? pageBytes)
+  const page = copyOfPage(old)
   for (let from = 0; from < pageBytes; from += sectorBytes) {
     if (!chance.coin()) continue
     page.set((fresh ?? new Uint8Array(pageBytes)).subarray(from, from + sectorBytes), from)
   }
   return page
+}
+
+function copyOfPage(page: Uint8Array | undefined): Uint8Array {
+  const copy = new Uint8Array(pageBytes)
+  if (page !== undefined) copy.set(page)
+  return copy
 }
 
 function keep(pages: Map<number, Uint8Array>, page: number, bytes: Uint8Array | undefined): void {
