@@ -2,8 +2,16 @@
 // is believed. What each field means and how far it may go: docs/protocol.md. Unknown keys are dropped, unknown kinds
 // refused unless their sender marks them skippable.
 
-import { TransferError } from '../errors.ts'
-import { codeMaxChars, controlMaxBytes, helloMaxBytes } from '../model/limits.ts'
+import { TransferError, assert } from '../errors.ts'
+import {
+  codeMaxChars,
+  controlMaxBytes,
+  helloMaxBytes,
+  outcomesPerMessageMax,
+  pageEntriesMax,
+  runsPerMessageMax,
+  sentenceMaxChars,
+} from '../model/limits.ts'
 import { protocolVersion, type EntryOutcome, type Hello, type Message } from '../model/messages.ts'
 import { nameBytes } from '../model/names.ts'
 import type { PlaceRun } from '../model/places.ts'
@@ -93,29 +101,33 @@ function isVersion(value: unknown): value is number {
 function toWire(message: Message): object {
   switch (message.kind) {
     case 'manifest':
+      assert(message.entries.length <= pageEntriesMax, 'a page has too many entries')
       return { ...message, entries: entriesToWire(message.entries) }
     case 'acknowledge':
+      assert(message.places.length <= runsPerMessageMax, 'an acknowledge names too many places')
+      assert(message.outcomes.length <= outcomesPerMessageMax, 'an acknowledge names too many outcomes')
       return { ...message, places: message.places.map(placeToWire), outcomes: message.outcomes.map(outcomeToWire) }
     case 'sync':
       if (message.grade === 'minor') return message
       return { ...message, files: message.files.map(({ entry, revision, digest }) => [entry, revision, digest]) }
     case 'skippable':
       return { kind: message.name, skippable: true }
+    case 'refuse':
+    case 'exception':
+    case 'abort':
+      return { ...message, sentence: cut(message.sentence) }
     case 'hello':
     case 'welcome':
-    case 'refuse':
     case 'want':
     case 'resync':
     case 'hashes':
     case 'turn':
-    case 'exception':
     case 'pause':
     case 'discard':
     case 'end':
     case 'receipt':
     case 'release':
     case 'released':
-    case 'abort':
     case 'ping':
     case 'pong':
       return message
@@ -128,9 +140,22 @@ function placeToWire({ entry, revision, first, count }: PlaceRun): readonly numb
 
 /** Ends where there is nothing more to say. */
 function outcomeToWire({ entry, outcome, bytes, digest, target, reason }: EntryOutcome): readonly unknown[] {
-  const row = [entry, outcome, bytes, digest ?? null, target === undefined ? null : nameToWire(target), reason ?? null]
+  const row = [
+    entry,
+    outcome,
+    bytes,
+    digest ?? null,
+    target === undefined ? null : nameToWire(target),
+    reason === undefined ? null : cut(reason),
+  ]
   while (row.at(-1) === null) row.pop()
   return row
+}
+
+/** A sentence is for people: a long path in it must not cost the connection. */
+function cut(sentence: string): string {
+  if (sentence.length <= sentenceMaxChars) return sentence
+  return `${sentence.slice(0, sentenceMaxChars - 1).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
 /** Counts bytes only where a count of characters does not answer. */

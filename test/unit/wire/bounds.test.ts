@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import * as limits from '../../../src/model/limits.ts'
-import type { Message } from '../../../src/model/messages.ts'
+import type { Acknowledge, Message } from '../../../src/model/messages.ts'
 import { decodeMessage, encodeMessage } from '../../../src/wire/messages.ts'
 import { changed, golden } from '../../support/golden-messages.ts'
 import { codeOf } from '../../support/rejection.ts'
@@ -69,9 +69,9 @@ describe('bounds', () => {
     [
       'acknowledge',
       'outcomes',
-      [[], Array(1024).fill([0, 'kept', 0]), [[0, 'kept', 0, null, null, null]]],
+      [[], Array(512).fill([0, 'kept', 0]), [[0, 'kept', 0, null, null, null]]],
       [
-        Array(1025).fill([0, 'kept', 0]),
+        Array(513).fill([0, 'kept', 0]),
         [[0, 'gone', 0]],
         [[0, 'kept']],
         [[0, 'kept', 0, 'x']],
@@ -133,7 +133,7 @@ describe('bounds', () => {
         [{ need: 'later', from: 0, count: 0 }],
         [{ need: 'later', from: 1, count: limits.entriesMax }],
         [{ need: 'most', from: 0, count: 1 }],
-        Array(8193).fill({ need: 'again', from: 0, revision: 0, chunks: [[0, 1]] }),
+        [{ need: 'again', from: 0, revision: 0, chunks: Array.from({ length: 8193 }, (_, i) => [i * 2, 1]) }],
         [{ need: 'part', from: 0, revision: 0, durable: [[0, 1]] }],
       ],
     ],
@@ -151,13 +151,6 @@ describe('bounds', () => {
         codeOf(() => decodeMessage(changed(name, { [field]: value }))),
         JSON.stringify(value)?.slice(0, 80),
       ).toBe('protocol')
-  })
-
-  it('counts the runs of all wants together', () => {
-    const half = Array.from({ length: 4096 }, (_, i) => [i * 2, 1])
-    const part = (from: number, received: unknown) => ({ need: 'part', from, revision: 0, durable: half, received })
-    expect(codeOf(() => decodeMessage(changed('want.all', { wants: [part(0, half)] })))).toBe('returned')
-    expect(codeOf(() => decodeMessage(changed('want.all', { wants: [part(0, half), part(1, [])] })))).toBe('protocol')
   })
 
   it('every field that is no option must be there', () => {
@@ -187,13 +180,38 @@ describe('bounds', () => {
   })
 
   it('sends no message longer than that either', () => {
-    const outcomes = Array.from({ length: 1024 }, (_, entry) => ({
+    const outcomes = Array.from({ length: 512 }, (_, entry) => ({
       entry,
       outcome: 'conflict' as const,
       bytes: 0,
       target: '\x01'.repeat(255),
+      reason: '\x01'.repeat(1000),
     }))
     const sent: Message = { kind: 'acknowledge', serial: 1, places: [], outcomes, level: 'checkpoint', syncMs: 1 }
     expect(codeOf(() => encodeMessage(sent))).toBe('limit')
+  })
+
+  it('a sentence that is too long is cut between characters, not refused', () => {
+    for (const [long, shown] of [
+      ['x'.repeat(1000), 'x'.repeat(1000)],
+      ['x'.repeat(1001), `${'x'.repeat(999)}…`],
+      ['💾'.repeat(600), `${'💾'.repeat(499)}…`],
+    ] as const) {
+      const sent: Message = { kind: 'abort', code: 'disk-failed', sentence: long }
+      expect(decodeMessage(encodeMessage(sent))).toStrictEqual({ ...sent, sentence: shown })
+      const outcomes = [{ entry: 0, outcome: 'failed', bytes: 0, reason: long }] as const
+      const failed: Message = { ...(golden['acknowledge'] as Acknowledge), outcomes }
+      expect(decodeMessage(encodeMessage(failed))).toMatchObject({ outcomes: [{ reason: shown }] })
+    }
+  })
+
+  it('a list of ours beyond its bound is a bug, found before it is sent', () => {
+    const acknowledge = { kind: 'acknowledge', serial: 1, level: 'checkpoint', syncMs: 1 } as const
+    const outcomes = Array(513).fill({ entry: 0, outcome: 'kept', bytes: 0 })
+    const places = Array(8193).fill({ entry: 0, revision: 0, first: 0, count: 1 })
+    const entries = Array(2001).fill({ kind: 'directory', path: ['a'], mtimeUs: 0, mode: 0 })
+    expect(() => encodeMessage({ ...acknowledge, places: [], outcomes })).toThrow('bug')
+    expect(() => encodeMessage({ ...acknowledge, places, outcomes: [] })).toThrow('bug')
+    expect(() => encodeMessage({ kind: 'manifest', page: 0, first: 0, entries, digest: '' })).toThrow('bug')
   })
 })
