@@ -1,3 +1,5 @@
+// WebSocket connections do what every Connection must: plain and TLS, either end sending.
+
 import { afterAll } from 'vitest'
 import { connectedPairs } from '../support/loopback.ts'
 import { connectionSuite } from './connection-suite.ts'

@@ -1,3 +1,5 @@
+// How people write addresses, and which ones a ticket names.
+
 import type { NetworkInterfaceInfo } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import {

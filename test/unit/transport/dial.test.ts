@@ -1,3 +1,5 @@
+// What dialing makes of whoever answers: a listener, nobody, another program, an impostor.
+
 import { afterEach, describe, expect, it } from 'vitest'
 import { dialAny } from '../../../src/transport/dial.ts'
 import type { Listener } from '../../../src/transport/listen.ts'

@@ -1,3 +1,5 @@
+// Keys derived from a ticket, against RFC 5869 spelled out and against golden values that never change.
+
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { parseIdentity, sessionIdentity, sessionKey, ticketIdentity, ticketKey } from '../../../src/transport/keys.ts'

@@ -1,3 +1,5 @@
+// Who gets through a listener with what proof, and how strangers are kept short and few.
+
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Connection } from '../../../src/model/connection.ts'

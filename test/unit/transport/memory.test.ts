@@ -1,3 +1,5 @@
+// What the memory pair offers beyond a Connection: little room, cuts, a clock.
+
 import { expect, it } from 'vitest'
 import { memoryPair } from '../../../src/transport/memory.ts'
 import { bytesOf, connectionSuite, record } from '../../conformance/connection-suite.ts'

@@ -1,3 +1,5 @@
+// Trying several ways at once: who starts when, who wins, what becomes of the others.
+
 import { describe, expect, it } from 'vitest'
 import { firstToSucceed, type Way } from '../../../src/transport/race.ts'
 

@@ -1,3 +1,5 @@
+// The throttle holds the rate, on a clock that is moved by hand.
+
 import { describe, expect, it } from 'vitest'
 import { memoryPair } from '../../../src/transport/memory.ts'
 import { throttled } from '../../../src/transport/throttle.ts'
