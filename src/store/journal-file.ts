@@ -14,6 +14,7 @@ import {
   readFrame,
   recordHeaderBytes,
   recordLength,
+  recordMagic,
   recordMinBytes,
   type RecordFrame,
 } from './record-codec.ts'
@@ -90,19 +91,36 @@ function takeRecord(frame: RecordFrame, records: JournalRecord[], path: string):
   }
 }
 
+/** Goes through the rest in blocks: nearly always it is zeros written ahead. */
 async function restOf(scan: JournalScan, from: number): Promise<{ isZero: boolean; committed: number }> {
   let isZero = true
   let committed = 0
-  for (let position = from; ; position += 8) {
-    const eight = await scan.at(position, 8)
-    if (eight.length === 0) return { isZero, committed }
-    if (eight.every((byte) => byte === 0)) continue
-    isZero = false
-    const frame = await scan.frameAt(position)
-    if (frame === undefined) continue
-    committed = Math.max(committed, frame.committed)
-    position += frame.length - 8
+  for (let position = from; ; ) {
+    const block = await scan.at(position, windowBytes)
+    const found = findRecord(block)
+    isZero &&= found.isZero
+    if (found.offset === undefined) {
+      if (block.length < windowBytes) return { isZero, committed }
+      position += windowBytes
+      continue
+    }
+    const frame = await scan.frameAt(position + found.offset)
+    committed = Math.max(committed, frame?.committed ?? 0)
+    position += found.offset + (frame?.length ?? 8)
   }
+}
+
+/** Where in a block a record may begin, and whether all before that is zero. */
+function findRecord(block: Uint8Array): { offset: number | undefined; isZero: boolean } {
+  const view = new DataView(block.buffer, block.byteOffset, block.length)
+  let isZero = true
+  for (let offset = 0; offset + 8 <= block.length; offset += 8) {
+    const word = view.getUint32(offset, true)
+    if (word === recordMagic) return { offset, isZero: false }
+    isZero &&= word === 0 && view.getUint32(offset + 4, true) === 0
+  }
+  for (let offset = block.length & ~7; offset < block.length; offset++) isZero &&= block[offset] === 0
+  return { offset: undefined, isZero }
 }
 
 /** A window that moves over the file; it never holds more than one record and a bit. */

@@ -16,7 +16,7 @@ const alignBytes = 8
 export const recordMinBytes: number = recordHeaderBytes + trailerBytes
 
 const fileMagic = Buffer.from('CARRYONJ')
-const recordMagic = 0x52_59_52_43 // "CRYR", read as a little-endian u32.
+export const recordMagic = 0x52_59_52_43 // "CRYR", read as a little-endian u32.
 const skippableFlag = 1
 
 /** Never renumbered; a number that was given up stays unused. */
