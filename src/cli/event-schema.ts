@@ -30,6 +30,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'torn-journal': true,
   'frozen-chunk-size': true,
   'expires-soon': true,
+  expired: true,
 }
 const hintCodes: Readonly<Record<HintCode, true>> = { 'window-small': true, 'new-entries': true }
 

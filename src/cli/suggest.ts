@@ -2,7 +2,7 @@
 
 /** The word of `words` that `typed` was probably meant to be, or undefined if none is near. */
 export function nearest(typed: string, words: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(typed.length / 3))
+  const limit = typed.length < 2 ? 0 : Math.max(1, Math.floor(typed.length / 3))
   let best: { readonly word: string; readonly distance: number } | undefined
   for (const word of words) {
     const distance = word.startsWith(typed) && typed.length >= 3 ? 1 : editDistance(typed, word)
