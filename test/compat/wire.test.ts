@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadHash } from '../../src/hash/xxh64.ts'
 import { hex64, type Hash64 } from '../../src/model/hash.ts'
+import type { ManifestMessage } from '../../src/model/messages.ts'
 import { decodeTicket, encodeTicket } from '../../src/model/ticket.ts'
 import { readHeader, readPackRows, writeHeader, writePackRow, type PackHeader } from '../../src/wire/frames.ts'
 import { digestInput } from '../../src/wire/manifest.ts'
@@ -79,6 +80,29 @@ describe('data frames', () => {
     writeHeader(written, 0, header, hash)
     expect(written).toEqual(frame)
   })
+})
+
+describe('docs/protocol.md', () => {
+  const page = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+
+  it('shows the bytes of the fixtures', () => {
+    const example = page.slice(page.indexOf('### A worked example'), page.indexOf('## Hashes and digests'))
+    const blocks = [...example.matchAll(/^```\n(.*?)^```$/gms)].map(([, block]) => hexOf(block!))
+    expect(blocks).toEqual(
+      ['frame.chunk.bin', 'frame.pack.bin'].map((file) => Buffer.from(bytesOf(file)).toString('hex')),
+    )
+  })
+
+  it('shows the running digests of the fixtures', () => {
+    for (const name of ['manifest', 'manifest.names', 'manifest.last'])
+      expect(page).toContain(`\`${(golden[name] as ManifestMessage).digest}\``)
+  })
+
+  /** The bytes at the beginning of each line; what follows three spaces is a remark. */
+  function hexOf(block: string): string {
+    const lines = block.trim().split('\n')
+    return lines.map((line) => line.split('   ')[0]!.replaceAll(' ', '')).join('')
+  }
 })
 
 describe('tickets', () => {
