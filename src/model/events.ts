@@ -157,6 +157,7 @@ export type WarningCode =
   | 'torn-journal'
   | 'frozen-chunk-size'
   | 'expires-soon'
+  | 'expired'
 
 /** Something a person should know; the transfer goes on. */
 export interface WarningEvent extends Envelope {

@@ -7,6 +7,7 @@ import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limi
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { bury, holdSession, listSessions, removeSession, type HeldSession } from '../../store/session-directory.ts'
+import { takeLock, type Locker } from '../../store/lock.ts'
 import { readJournal } from '../../store/journal.ts'
 import type { World } from '../context.ts'
 import { removePointer, type Home } from './home.ts'
@@ -90,7 +91,7 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
   const left: Found[] = []
   for (const it of found) {
     const due = dueFor(it, world.clock.wall(), expiry.expiresMs)
-    const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, async () => undefined)
+    const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, silently)
     if (held === undefined) {
       left.push(it)
     } else if (due === 'expire') {
@@ -104,6 +105,9 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
   }
   return left
 }
+
+/** Held for a moment, with nothing to tell. */
+const silently: Locker = (directory) => takeLock(directory, async () => null)
 
 function dueFor(found: Found, wall: number, expiresMs: number): 'nothing' | 'expire' | 'remove' {
   const { ended } = found.checkpoint

@@ -52,6 +52,7 @@ export class Reporter {
   #progressDueAt: Millis
   #lastCheckpointAt: Millis | undefined
   #bytesUnchanged = 0
+  #addresses: readonly string[] = []
 
   constructor(options: ReporterOptions) {
     this.#options = options
@@ -61,6 +62,11 @@ export class Reporter {
 
   get standing(): Standing | undefined {
     return this.#standing
+  }
+
+  /** Where the followed runner stands. */
+  get view(): RunnerView | undefined {
+    return this.#reported?.view()
   }
 
   get speed(): { readonly bytesPerSecond: number; readonly etaSeconds: number | null } {
@@ -74,6 +80,17 @@ export class Reporter {
     const { clock, role, sink } = this.#options
     const session = this.#reported?.session ?? null
     sink({ v: 1, time: timeText(clock.wall()), session, role, ...body } as RunEvent)
+  }
+
+  /** Where this side listens; []: it dials. */
+  get addresses(): readonly string[] {
+    return this.#addresses
+  }
+
+  /** Says where this side listens, and how the other one gets here. */
+  listening(body: Omit<Body & { readonly type: 'listening' }, 'type'>): void {
+    this.#addresses = body.addresses
+    this.say({ type: 'listening', ...body })
   }
 
   /** From now on the events belong to this session, and its progress is told. */

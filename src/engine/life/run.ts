@@ -5,12 +5,14 @@ import { errorTable, isTransferError, TransferError } from '../../errors.ts'
 import type { Receipt, Role, SessionId } from '../../model/session.ts'
 import type { SessionEnd } from '../../core/effects.ts'
 import type { Ending, RunOptions, Session } from '../api.ts'
+import { takeLock, type Lock, type Locker } from '../../store/lock.ts'
 import type { World } from '../context.ts'
 import type { Runner } from '../runner.ts'
 import { EventQueue, type RunEvent } from './event-queue.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import { Reporter } from './reporter.ts'
-import { deferred } from './waiting.ts'
+import { answerer } from './control.ts'
+import { aborted, deferred } from './waiting.ts'
 
 /** How a body came to its end: what became of the session, and where its receipt lies. */
 export interface Finished {
@@ -30,6 +32,12 @@ export interface RunContext {
   /** Aborted when the run is to end; `request` then says how. */
   readonly stop: AbortSignal
   readonly request: StopRequest | undefined
+  /** As if whoever holds the run had asked. */
+  ask(request: StopRequest): void
+  /** Takes locks whose control channel leads to this run. */
+  readonly locker: Locker
+  /** From now on who watches this lock hears the events, too. */
+  broadcastTo(lock: Pick<Lock, 'broadcast'>): void
   /** The session of this run is known. */
   settle(session: SessionId): void
   /** From now on requests go to this runner. */
@@ -37,7 +45,7 @@ export interface RunContext {
   /** The ticket others may use, or null once it is of no use. */
   offer(ticket: string | null): void
   /** Another process does the work; its events are passed on as they are. */
-  attach(events: AsyncIterable<RunEvent>): Promise<void>
+  attach(events: AsyncIterable<RunEvent>, onEvent: (event: RunEvent) => void): Promise<void>
   /** Bytes of payload per second, as it is now; null: no limit. */
   readonly bandwidth: number | null
 }
@@ -66,6 +74,7 @@ class Run implements Session {
   #ticket: string | null = null
   #isAttached = false
   #bandwidth: number | null
+  #lock: Pick<Lock, 'broadcast'> | undefined
 
   constructor(role: Role, options: RunOptions) {
     this.role = role
@@ -149,18 +158,35 @@ class Run implements Session {
     this.#stop.abort()
   }
 
+  /** Until the other process lets go, or this run is to stop following. */
+  async #passOn(events: AsyncIterable<RunEvent>, onEvent: (event: RunEvent) => void): Promise<void> {
+    const stopped = aborted(this.#stop.signal)
+    const iterator = events[Symbol.asyncIterator]()
+    for (;;) {
+      const next = await Promise.race([iterator.next(), stopped])
+      if (next === undefined || next.done === true) break
+      this.#queue.push(next.value)
+      onEvent(next.value)
+    }
+    void iterator.return?.()
+  }
+
   #reporter(world: World): Reporter {
     return new Reporter({
       clock: world.clock,
       role: this.role,
       files: this.#options.files === true,
       intervalMs: this.#options.progressIntervalMs ?? progressIntervalMsDefault,
-      sink: (event) => this.#queue.push(event),
+      sink: (event) => {
+        this.#queue.push(event)
+        this.#lock?.broadcast(JSON.stringify(event))
+      },
     })
   }
 
   #context(world: World, reporter: Reporter): RunContext {
     const run = this
+    const ask = (request: StopRequest): void => this.#ask(request)
     return {
       world,
       reporter,
@@ -171,15 +197,18 @@ class Run implements Session {
       get bandwidth() {
         return run.#bandwidth
       },
+      ask,
+      locker: (directory) => takeLock(directory, answerer(reporter, ask)),
+      broadcastTo: (lock) => (this.#lock = lock),
       settle: (session) => this.#id.resolve(session),
       offer: (ticket) => (this.#ticket = ticket),
       employ: (runner) => {
         this.#runner = runner
         if (this.#request !== undefined) tell(runner, this.#request)
       },
-      attach: async (events) => {
+      attach: async (events, onEvent) => {
         this.#isAttached = true
-        for await (const event of events) this.#queue.push(event)
+        await this.#passOn(events, onEvent)
       },
     }
   }

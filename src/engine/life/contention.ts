@@ -1,0 +1,80 @@
+// When another process of this machine holds the session that is asked for: say so, wait for it, or follow it.
+
+import { TransferError } from '../../errors.ts'
+import type { Directory } from '../../model/disk.ts'
+import type { Receipt } from '../../model/session.ts'
+import { readReceipt } from '../../store/receipts.ts'
+import type { Found } from './catalog.ts'
+import { askStatus, followHolder } from './control.ts'
+import type { RunEvent } from './event-queue.ts'
+import { OutcomeCounts } from './outcome-counts.ts'
+import type { Plan } from './plan.ts'
+import type { Finished } from './run.ts'
+import { shortId } from './same-command.ts'
+import { sleep } from './waiting.ts'
+import { Work } from './work.ts'
+
+/** Thrown to a body that shall follow instead of work. */
+export class Followed extends Error {
+  readonly found: Found
+
+  constructor(found: Found) {
+    super('another process does the work')
+    this.found = found
+  }
+}
+
+const lookAgainMs = 500
+
+/**
+ * Holds a session. If another process does: waits for it with `wait`, or throws.
+ * @throws TransferError `busy`; `paused` if the run is stopped while it waits; Followed where the options say `attach`
+ */
+export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
+  const { tools, options } = plan
+  const { clock } = tools.world
+  const { stop, reporter } = tools.context
+  for (let isFirst = true; ; isFirst = false) {
+    const work = await Work.hold(tools, found.id)
+    if (work !== undefined) return work
+    if (options.attach === true) throw new Followed(found)
+    if (options.wait !== true)
+      throw new TransferError('busy', { session: shortId(found.id), directory: found.base.label })
+    if (isFirst) reporter.stand('interrupted', 'peer-busy', 'self')
+    await sleep(clock, lookAgainMs, stop)
+    if (stop.aborted) throw new TransferError('paused', { by: 'user' })
+  }
+}
+
+/** Passes on what the holder says until it lets go, and tells how the session stood then. */
+export async function follow(plan: Plan, { found }: Followed): Promise<Finished> {
+  const { context, home } = plan.tools
+  const directory = await found.base.openDirectory(found.id)
+  context.settle(found.id)
+  let last: RunEvent | undefined
+  try {
+    await sayStanding(plan, directory)
+    await context.attach(followHolder(directory), (event) => {
+      if (event.type === 'session') last = event
+    })
+  } finally {
+    await directory.close()
+  }
+  const receipt = home.state === undefined ? undefined : await readReceipt(home.state.directory, found.id)
+  const end = context.stop.aborted ? ({ how: 'paused', by: 'user' } as const) : endOf(last, receipt)
+  return { end, receiptPath: null, counts: new OutcomeCounts() }
+}
+
+/** What went before is not said again: begin with where it stands. */
+async function sayStanding({ tools: { context } }: Plan, directory: Directory): Promise<void> {
+  const live = await askStatus(directory)
+  if (live !== undefined) context.reporter.stand(live.state, live.reason, live.who)
+}
+
+function endOf(last: RunEvent | undefined, receipt: Receipt | undefined): Finished['end'] {
+  const state = last?.type === 'session' ? last.state : undefined
+  if (state === 'released' && receipt !== undefined) return { how: 'released', receipt, confirmed: true }
+  if (state === 'paused') return { how: 'paused', by: 'user' }
+  if (state === 'discarded') return { how: 'discarded', by: 'self' }
+  return { how: 'failed', code: 'retry-over', sentence: 'The process that worked on the session has ended.' }
+}

@@ -1,0 +1,109 @@
+// What the processes of this machine say to each other about a session, over its lock: the holder answers, others ask or
+// follow along. Requests come from this user's processes, and are checked all the same.
+
+import { isTransferError, TransferError } from '../../errors.ts'
+import type { Directory } from '../../model/disk.ts'
+import type { SessionState, StateReason, Who } from '../../model/session.ts'
+import { askHolder, watchHolder, type Answer } from '../../store/lock.ts'
+import type { RunEvent } from './event-queue.ts'
+import type { Reporter } from './reporter.ts'
+
+/** Where a running session stands, as its holder tells. */
+export interface LiveStatus {
+  readonly state: SessionState
+  readonly reason: StateReason | null
+  readonly who: Who | null
+  readonly since: string
+  readonly epoch: number
+  readonly peer: string | null
+  readonly bytesDurable: number
+  readonly bytesTotal: number | null
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly filesDone: number
+  readonly filesTotal: number | null
+  readonly rateBytesPerSecond: number
+  readonly etaSeconds: number | null
+  readonly addresses: readonly string[]
+}
+
+export type ControlRequest = { readonly want: 'status' } | { readonly want: 'pause' } | { readonly want: 'discard' }
+
+const askForMs = 3_000 // A holder answers from memory.
+
+/** Answers for a run. A session that waits for its first peer has no status beyond its journal's. */
+export function answerer(reporter: Reporter, stop: (how: 'user' | 'discard') => void): Answer {
+  return async (request) => {
+    switch ((request as Partial<ControlRequest> | null)?.want) {
+      case 'status':
+        return liveStatus(reporter) ?? null
+      case 'pause':
+        stop('user')
+        return { done: true }
+      case 'discard':
+        stop('discard')
+        return { done: true }
+      default:
+        return null
+    }
+  }
+}
+
+function liveStatus(reporter: Reporter): LiveStatus | undefined {
+  const { standing, view, speed, addresses } = reporter
+  if (standing === undefined) return undefined
+  const crossed = view === undefined ? 0 : view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
+  const bytesSent = Math.max(crossed, view?.bytesDurable ?? 0)
+  return {
+    ...standing,
+    epoch: view?.epoch ?? 0,
+    peer: view?.peer ?? null,
+    bytesDurable: view?.bytesDurable ?? 0,
+    bytesTotal: view?.bytesTotal ?? null,
+    bytesSent,
+    bytesReceived: view?.role === 'receiver' ? bytesSent : (view?.bytesDurable ?? 0),
+    filesDone: view?.filesDone ?? 0,
+    filesTotal: view?.filesTotal ?? null,
+    rateBytesPerSecond: speed.bytesPerSecond,
+    etaSeconds: speed.etaSeconds,
+    addresses,
+  }
+}
+
+/** What the holder says of a session; undefined if nobody holds it, or it has nothing to say. */
+export async function askStatus(directory: Directory): Promise<LiveStatus | undefined> {
+  const answer = await ask(directory, { want: 'status' })
+  return (answer as LiveStatus | null) ?? undefined
+}
+
+/** Whether a holder took the request. What follows shows when it lets go of the session. */
+export async function askToStop(directory: Directory, want: 'pause' | 'discard'): Promise<boolean> {
+  return ((await ask(directory, { want })) as { done?: boolean } | null | undefined)?.done === true
+}
+
+/** @returns undefined if nobody answered */
+async function ask(directory: Directory, request: ControlRequest): Promise<unknown> {
+  try {
+    return await askHolder(directory, request, askForMs)
+  } catch (error) {
+    if (isTransferError(error)) throw error
+    throw new TransferError('disk-failed', { path: directory.label, operation: 'ask', cause: String(error) })
+  }
+}
+
+/** The holder's events from now on, as they were said; ends when it lets go. */
+export async function* followHolder(directory: Directory): AsyncGenerator<RunEvent, void, void> {
+  for await (const line of watchHolder(directory)) {
+    const event = parseEvent(line)
+    if (event !== undefined) yield event
+  }
+}
+
+function parseEvent(line: string): RunEvent | undefined {
+  try {
+    const value = JSON.parse(line) as Partial<RunEvent>
+    return value.v === 1 && typeof value.type === 'string' ? (value as RunEvent) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,168 @@
+// The life of a session on the side that dials: which session the ticket leads to, and keeping it connected.
+
+import { hasCode, TransferError } from '../../errors.ts'
+import type { Connection } from '../../model/connection.ts'
+import type { HeaderRecord } from '../../model/records.ts'
+import type { Ticket } from '../../model/ticket.ts'
+import { dialAny } from '../../transport/dial.ts'
+import { sessionIdentity, sessionKey, ticketIdentity } from '../../transport/keys.ts'
+import { throttled } from '../../transport/throttle.ts'
+import { endingFor, isBound, isOver, type Found } from './catalog.ts'
+import { holdOrFail } from './contention.ts'
+import { Dialing, dialWithAnyKey, type DialingOptions, type DialKey, type WayThere } from './dialing.ts'
+import { isPlain, newHeader, type Plan } from './plan.ts'
+import { timeText } from './reporter.ts'
+import type { Finished } from './run.ts'
+import { checkFrozen } from './same-command.ts'
+import { checkExpiry } from './tickets.ts'
+import { workOut } from './work-out.ts'
+import { Work } from './work.ts'
+
+/** Lives a session that a ticket leads to: the one it was made for, or an unfinished one of the same command. */
+export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
+  const own = plan.found.find(({ id }) => id === ticket.id)
+  if (own !== undefined) {
+    if (isOver(own)) throw endedError(own)
+    return keepConnected(plan, await resume(plan, own), ticket.addresses)
+  }
+  checkExpiry(ticket, plan.tools.world.clock.wall())
+  const older = await findOlder(plan, ticket)
+  if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, older.connection)
+  return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+}
+
+/** Goes on with a session that dials, by what its journal remembers. */
+export async function dialAgain(plan: Plan, found: Found): Promise<Finished> {
+  return keepConnected(plan, await resume(plan, found), found.header.addresses)
+}
+
+async function resume(plan: Plan, found: Found): Promise<Work> {
+  checkFrozen(found.header, plan.frozen)
+  return holdOrFail(plan, found)
+}
+
+/** This side's own view of why there is nothing to go on with. */
+function endedError(found: Found): TransferError {
+  const { ended } = found.checkpoint
+  if (ended?.how === 'discarded') return new TransferError('discarded', { by: ended.by })
+  if (ended?.how === 'expired') return endingFor(found)
+  return new TransferError('ticket-refused', { peer: 'The other side' })
+}
+
+/**
+ * A fresh ticket finds an unfinished session of the same command, unless the peer knows no such session: only the key
+ * tells, so it is tried at the addresses of the ticket.
+ */
+async function findOlder(plan: Plan, ticket: Ticket): Promise<{ work: Work; connection: Connection } | undefined> {
+  if (plan.options.new === true || plan.options.restart === true) return undefined
+  const older = plan.found.find(
+    (it) => it.header.side === 'dialer' && it.header.identity === plan.identity && isBound(it) && !isOver(it),
+  )
+  if (older === undefined || isPlain(older.header) !== (ticket.tls === 'plain') || isPlain(older.header))
+    return undefined
+  checkFrozen(older.header, plan.frozen)
+  const work = await Work.hold(plan.tools, older.id)
+  if (work === undefined) return undefined
+  try {
+    const way = {
+      ...wayTo(plan, older.header, ticket.addresses),
+      keys: () => dialKeys(older.header, older).slice(0, 1),
+    }
+    return { work, connection: await dialWithAnyKey({ way, signal: plan.tools.context.stop }) }
+  } catch (error) {
+    await work.release()
+    if (hasCode(error, 'ticket-refused') || hasCode(error, 'peer-unreachable') || plan.tools.context.stop.aborted)
+      return undefined
+    throw error
+  }
+}
+
+async function keepConnected(
+  plan: Plan,
+  work: Work,
+  addresses: readonly string[],
+  first?: Connection,
+): Promise<Finished> {
+  const { context, world } = plan.tools
+  return workOut(
+    work,
+    async (runner, over) => {
+      const dialing = new Dialing({
+        world,
+        way: wayTo(plan, work.header, addresses, work.found, () => noteJoined()),
+        connectForMs: plan.connectForMs,
+        retryForMs: plan.retryForMs,
+        signal: over,
+        onRetry: (retry) => sayRetry(plan, retry),
+      })
+      work.onDisconnected = (event) => dialing.disconnected(event)
+      if (first !== undefined) noteJoined()
+      await dialing.run(runner, first)
+
+      let isJoined = work.found.checkpoint.isJoined
+      function noteJoined(): void {
+        if (!isJoined) runner.note([{ kind: 'joined' }])
+        isJoined = true
+      }
+    },
+    context,
+  )
+}
+
+const dialTimeoutMs = 10_000 // TCP, TLS and upgrade of one attempt; the next address does not wait for it.
+
+/** @param onSessionKey called when the other side has proven that it knows the session's own key */
+function wayTo(
+  plan: Plan,
+  header: HeaderRecord,
+  addresses: readonly string[],
+  found?: Found,
+  onSessionKey: () => void = () => {},
+): WayThere {
+  const { context, world } = plan.tools
+  const plain = isPlain(header)
+  const bandwidth = (): number | undefined => context.bandwidth ?? undefined
+  return {
+    addresses,
+    keys: () => (plain ? [] : dialKeys(header, found)),
+    async dial(key, signal) {
+      const connection = await dialAny(addresses, { plain, key, timeoutMs: dialTimeoutMs, signal })
+      if (key?.identity.startsWith('s.')) onSessionKey()
+      return throttled(connection, bandwidth, world.clock)
+    },
+  }
+}
+
+/**
+ * Which key the other side has depends on where it or we crashed. Before its `welcome` arrived here it may have stored
+ * the binding or not; once bound, it may not have heard that we know (R114). So both are tried, the likelier one first.
+ */
+function dialKeys(header: HeaderRecord, found: Found | undefined): DialKey[] {
+  const session = sessionDialKey(header, found)
+  const ticket =
+    header.ticketKey === '' ? undefined : { identity: ticketIdentity(header.session), hex: header.ticketKey }
+  const order = found?.checkpoint.bound === undefined ? [ticket, session] : [session, ticket]
+  return order.filter((key) => key !== undefined)
+}
+
+function sessionDialKey(header: HeaderRecord, found?: Found): DialKey | undefined {
+  const identity = sessionIdentity(header.session)
+  const bound = found?.checkpoint.bound
+  if (bound !== undefined) return { identity, hex: bound.sessionKey }
+  if (header.ticketKey === '') return undefined
+  return { identity, hex: sessionKey(header.ticketKey, header.nonce, header.session) }
+}
+
+function sayRetry(plan: Plan, retry: Parameters<DialingOptions['onRetry']>[0]): void {
+  const { reporter } = plan.tools.context
+  const { view } = reporter
+  const sent = view === undefined ? 0 : view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
+  reporter.say({
+    type: 'reconnecting',
+    attempt: retry.attempt,
+    reason: retry.reason,
+    delayMs: Math.round(retry.delayMs),
+    retryUntil: retry.retryUntil === null ? null : timeText(retry.retryUntil),
+    bytesAtRisk: Math.max(0, sent - (view?.bytesDurable ?? 0)),
+  })
+}

@@ -1,0 +1,104 @@
+// What one command wants, once its options are understood: where its sessions lie, what makes one of them its own, and how
+// long to try. The dialing and the listening life are both led by it.
+
+import type { Millis } from '../../model/clock.ts'
+import { clamp, deadAfterMsRange, entriesMax, expireAfterMs } from '../../model/limits.ts'
+import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
+import type { Ticket } from '../../model/ticket.ts'
+import { ticketKey } from '../../transport/keys.ts'
+import type { ReceiveOptions, RunOptions, TransferOptions } from '../api.ts'
+import type { World } from '../context.ts'
+import { findSessions, sweep, type Found } from './catalog.ts'
+import type { Home } from './home.ts'
+import type { RunContext } from './run.ts'
+import { wishesOf, type Frozen } from './same-command.ts'
+import type { WorkTools } from './work.ts'
+
+export interface Plan {
+  readonly tools: WorkTools
+  readonly home: Home
+  readonly options: RunOptions & Pick<TransferOptions, 'new' | 'restart'>
+  readonly identity: string
+  readonly frozen: Frozen
+  /** A sender's. */
+  readonly sources: readonly SourceRoot[]
+  /** Sessions of this side's home that nobody has put away, newest first. */
+  readonly found: readonly Found[]
+  readonly connectForMs: Millis
+  readonly retryForMs: Millis
+}
+
+const connectForMsDefault = 30_000
+const retryForMsDefault = 24 * 3_600_000
+
+export interface PlanParts {
+  readonly identity: string
+  readonly frozen: Frozen
+  readonly sources: readonly SourceRoot[]
+}
+
+/** Reads what sessions there are, puts away those whose time is over, and gathers the rest. */
+export async function makePlan(
+  context: RunContext,
+  home: Home,
+  options: Plan['options'] & Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'>,
+  parts: PlanParts,
+): Promise<Plan> {
+  const world = withLimits(context.world, options.deadAfterMs)
+  const found = await sweep(world, home, await findSessions(world, home.base), {
+    expiresMs: options.expiresMs ?? expireAfterMs,
+    onExpired: (it) =>
+      context.reporter.warn('expired', `Session ${it.id} made no progress for too long and was put away.`),
+  })
+  return {
+    tools: {
+      context,
+      world,
+      home,
+      quota: { maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER, maxFiles: options.maxFiles ?? entriesMax },
+      instance: Buffer.from(world.random.bytes(8)).toString('hex'),
+    },
+    home,
+    options,
+    found,
+    connectForMs: options.connectForMs ?? connectForMsDefault,
+    retryForMs: options.retryForMs ?? retryForMsDefault,
+    ...parts,
+  }
+}
+
+function withLimits(world: World, deadAfterMs: Millis | undefined): World {
+  if (deadAfterMs === undefined) return world
+  const dead = clamp(deadAfterMs, deadAfterMsRange, world.limits.deadAfterMs)
+  return { ...world, limits: { ...world.limits, deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) } }
+}
+
+/** The first record of a new session of this plan. */
+export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']): HeaderRecord {
+  const { home, tools, identity, frozen, sources } = plan
+  const { clock, random } = tools.world
+  return {
+    kind: 'header',
+    session: ticket.id,
+    role: home.role,
+    createdAt: clock.wall(),
+    side,
+    ticketKey: ticketKey(ticket.secret),
+    ticketExpiresAt: ticket.expiresAt,
+    nonce: side === 'dialer' ? Buffer.from(random.bytes(16)).toString('hex') : '',
+    addresses: ticket.addresses,
+    root: home.target?.rootId ?? '',
+    sources,
+    directory: home.folder,
+    identity,
+    frozen: ticket.tls === 'plain' ? { ...frozen, [plainMark]: 'yes' } : frozen,
+    wishes: wishesOf(frozen),
+  }
+}
+
+/** Kept among the frozen options, though no command can ask for it: this session's connections are plain text. */
+const plainMark = 'plaintext'
+
+export function isPlain({ frozen }: Pick<HeaderRecord, 'frozen'>): boolean {
+  return frozen[plainMark] === 'yes'
+}

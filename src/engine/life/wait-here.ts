@@ -1,0 +1,327 @@
+// The life of a session on the side that listens: one port for all sessions that may find their peer here, a fresh ticket
+// where none of them is known to be awaited, and then the one session that a peer came for.
+
+import { TransferError } from '../../errors.ts'
+import type { Millis } from '../../model/clock.ts'
+import { helloDeadlineMs } from '../../model/limits.ts'
+import { encodeTicket, type Ticket } from '../../model/ticket.ts'
+import { formatAddress, parseAddress, type Address } from '../../transport/addresses.ts'
+import { listen, type Listener } from '../../transport/listen.ts'
+import { throttled } from '../../transport/throttle.ts'
+import type { Runner } from '../runner.ts'
+import { endingFor, isBound, isOver, type Found } from './catalog.ts'
+import { holdOrFail } from './contention.ts'
+import { Reception } from './listening.ts'
+import { isPlain, newHeader, type Plan } from './plan.ts'
+import { timeText } from './reporter.ts'
+import type { Finished } from './run.ts'
+import { checkFrozen, quoted, shortId } from './same-command.ts'
+import { Seat } from './seat.ts'
+import { commandForPeer, mintTicket, writeTicketFile } from './tickets.ts'
+import { aborted, deferred, sleep } from './waiting.ts'
+import { workOut } from './work-out.ts'
+import { Work } from './work.ts'
+
+/** Waits for a peer of one of the command's sessions, or with a fresh ticket for a new one, and lives that session. */
+export async function waitHere(plan: Plan): Promise<Finished> {
+  const { new: begins, restart } = plan.options
+  const same = begins === true || restart === true ? [] : plan.found.filter((it) => isSame(plan, it))
+  return receiveGuests(
+    plan,
+    await (plan.home.role === 'sender' ? awaitedSends(plan, same) : awaitedReceives(plan, same)),
+  )
+}
+
+/** Goes on with one session that listens. */
+export async function waitAgain(plan: Plan, found: Found): Promise<Finished> {
+  const work = await holdOrFail(plan, found)
+  return receiveGuests(plan, { works: [work], mints: !isBound(found) })
+}
+
+/** The sessions held for this run, and whether a new one is offered beside them. */
+interface Awaited {
+  readonly works: readonly Work[]
+  readonly mints: boolean
+}
+
+function isSame(plan: Plan, found: Found): boolean {
+  const { header } = found
+  return header.side === 'listener' && header.identity === plan.identity && !isOver(found) && !found.isDamaged
+}
+
+/** A sender goes on with its newest session that has a peer; without one, older tickets stay good beside a fresh one. */
+async function awaitedSends(plan: Plan, same: readonly Found[]): Promise<Awaited> {
+  const known = same.find(isBound)
+  if (known !== undefined) {
+    checkFrozen(known.header, plan.frozen)
+    return { works: [await holdOrFail(plan, known)], mints: false }
+  }
+  const works: Work[] = []
+  for (const found of same.filter((it) => isAlike(plan, it))) works.push(await holdOrFail(plan, found))
+  return { works, mints: true }
+}
+
+/** A receiver waits for the peers of all its folder's sessions that nobody holds. */
+async function awaitedReceives(plan: Plan, same: readonly Found[]): Promise<Awaited> {
+  for (const found of same.filter(isBound)) checkFrozen(found.header, plan.frozen)
+  const works: Work[] = []
+  for (const found of same) {
+    const work = isBound(found) || isAlike(plan, found) ? await Work.hold(plan.tools, found.id) : undefined
+    if (work !== undefined) works.push(work)
+  }
+  return { works, mints: true }
+}
+
+/** Whether a ticket that nobody has used yet would begin the very session that is asked for now. */
+function isAlike(plan: Plan, { header }: Found): boolean {
+  const isSamePlain = isPlain(header) === (plan.options.insecurePlaintext === true)
+  return isSamePlain && Object.entries(plan.frozen).every(([name, value]) => (header.frozen[name] ?? '') === value)
+}
+
+async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Finished> {
+  const { context } = plan.tools
+  const lobby = new Lobby(plan)
+  let listener: Listener | undefined
+  try {
+    for (const work of works) lobby.seat(work)
+    for (const found of plan.found.filter(isOver)) lobby.reception.bury(tombstone(found))
+    listener = await openPort(plan, lobby, works)
+    if (mints) lobby.seat(await offer(plan, listener))
+    else sayKnown(plan, listener, works[0]!)
+    const chosen = (await firstGuest(plan, lobby)) ?? (await lobby.leave())
+    if (chosen === undefined) throw stopped(plan)
+    context.offer(null)
+    await lobby.keepOnly(chosen)
+    return await workOut(chosen, (runner, over) => stayReachable(plan, runner, over), context)
+  } catch (error) {
+    await lobby.releaseAll()
+    throw error
+  } finally {
+    await listener?.close()
+  }
+
+  function tombstone(found: Found): Parameters<Reception['bury']>[0] {
+    return { session: found.id, sessionKey: found.checkpoint.bound?.sessionKey ?? '', error: endingFor(found) }
+  }
+}
+
+/** The sessions that wait, until a peer has come for one of them. */
+class Lobby {
+  readonly reception: Reception
+  readonly #plan: Plan
+  readonly #seats: Seat[] = []
+  readonly #first = deferred<Work>()
+  #chosen: Work | undefined
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+    this.reception = new Reception({
+      clock: plan.tools.world.clock,
+      plain: plan.options.insecurePlaintext === true,
+      helloDeadlineMs,
+    })
+  }
+
+  /** Resolves with the session that a peer has come for. */
+  get first(): Promise<Work> {
+    return this.#first.promise
+  }
+
+  get hasKnownPeer(): boolean {
+    return this.#seats.some(({ isBound: bound }) => bound)
+  }
+
+  seat(work: Work): void {
+    const seat = new Seat(work, this.#plan.tools.world, ({ work: asked }) => {
+      if (this.#chosen !== undefined && this.#chosen !== asked) {
+        throw new TransferError('peer-busy', { session: shortId(this.#chosen.id) })
+      }
+      this.#chosen = asked
+      this.#first.resolve(asked)
+    })
+    this.#seats.push(seat)
+    this.reception.add(seat)
+  }
+
+  /** This run belongs to one session now. Where that came by a ticket, the other tickets offered for it are of no use. */
+  async keepOnly(chosen: Work): Promise<void> {
+    for (const { work } of this.#seats.splice(0)) {
+      if (work === chosen) continue
+      this.reception.remove(work.id)
+      if (isBound(work.found) || isBound(chosen.found)) await work.release()
+      else await work.forget()
+    }
+  }
+
+  /** The run is to end before anybody came. The one session that is left to discard, if that is asked for. */
+  async leave(): Promise<Work | undefined> {
+    const isDiscarded = this.#plan.tools.context.request === 'discard'
+    const works = this.#seats.splice(0).map(({ work }) => work)
+    const known = works.filter((work) => isBound(work.found))
+    const only = isDiscarded && known.length === 1 ? known[0] : undefined
+    for (const work of works) {
+      if (work === only) continue
+      if (isDiscarded && !isBound(work.found)) await work.forget()
+      else await work.release()
+    }
+    return only
+  }
+
+  async releaseAll(): Promise<void> {
+    for (const { work } of this.#seats.splice(0)) await work.release()
+  }
+}
+
+const portLookAgainMs = 2_000
+
+/** Binds the port that the command names, or the one where the sessions' peers last found this side, or any. */
+async function openPort(plan: Plan, lobby: Lobby, works: readonly Work[]): Promise<Listener> {
+  const { options, retryForMs } = plan
+  const { context, world } = plan.tools
+  const asked = options.listen ?? { host: '', port: 0 }
+  const isExplicit = asked.port !== 0
+  const usual = works.map(portOf).find((port) => port !== 0) ?? 0
+  const address = isExplicit ? asked : { ...asked, port: usual }
+  const giveUpAt = world.clock.now() + retryForMs
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await listenAt(plan, lobby, address)
+    } catch (error) {
+      if (!(error instanceof TransferError) || error.code !== 'port-in-use') throw error
+      if (!isExplicit) return await listenAt(plan, lobby, { ...asked, port: 0 })
+      if (!lobby.hasKnownPeer || world.clock.now() > giveUpAt || context.stop.aborted) throw error
+      if (isFirst) sayPortTaken(plan, error)
+      await sleep(world.clock, portLookAgainMs, context.stop)
+    }
+  }
+}
+
+function portOf({ header }: Work): number {
+  const [first] = header.addresses
+  return header.side === 'listener' && first !== undefined ? parseAddress(first).port : 0
+}
+
+function listenAt(plan: Plan, { reception }: Lobby, address: Address): Promise<Listener> {
+  const { context, world } = plan.tools
+  const bandwidth = (): number | undefined => context.bandwidth ?? undefined
+  return listen({
+    ...address,
+    plain: plan.options.insecurePlaintext === true,
+    keyFor: (identity) => reception.keyFor(identity),
+    onConnection: (connection) => reception.receive(throttled(connection, bandwidth, world.clock)),
+  })
+}
+
+/** A session that nobody has joined yet, offered with a fresh ticket. */
+async function offer(plan: Plan, listener: Listener): Promise<Work> {
+  const { options, home, tools } = plan
+  const { context, world } = tools
+  const plain = options.insecurePlaintext === true
+  const advertise = options.advertise ?? []
+  const ticket = mintTicket(world, { role: home.role, listening: listener.addresses, advertise, plain })
+  const work = await Work.create(tools, newHeader(plan, ticket, 'listener'))
+  if (plain) context.reporter.warn('insecure', 'Nothing is encrypted and nobody proves anything: this machine only.')
+  if (options.ticketFile !== undefined) await writeTicketFile(world, options.ticketFile, ticket)
+  else context.offer(encodeTicket(ticket))
+  sayOffer(plan, ticket)
+  return work
+}
+
+function sayOffer({ options, tools }: Plan, ticket: Ticket): void {
+  tools.context.reporter.listening({
+    addresses: ticket.addresses,
+    ticket: options.ticketFile === undefined ? encodeTicket(ticket) : null,
+    command: commandForPeer(ticket, options.ticketFile),
+    expiresAt: timeText(ticket.expiresAt),
+  })
+}
+
+/** Both sides know each other: the other one redials by itself, or goes on by its id. */
+function sayKnown({ tools }: Plan, listener: Listener, work: Work): void {
+  tools.context.reporter.listening({
+    addresses: listener.addresses.map(formatAddress),
+    ticket: null,
+    command: quoted('carryon', 'resume', shortId(work.id)),
+    expiresAt: null,
+  })
+}
+
+/** Undefined if the run is to end. @throws TransferError `retry-over`, `ticket-expired` if nobody came */
+async function firstGuest(plan: Plan, lobby: Lobby): Promise<Work | undefined> {
+  const { context, world } = plan.tools
+  context.reporter.stand('listening', 'no-peer-yet', 'peer')
+  const waited = new AbortController()
+  const forMs = lobby.hasKnownPeer ? plan.retryForMs : ticketWaitMs
+  const first = await Promise.race([
+    lobby.first,
+    aborted(context.stop),
+    sleep(world.clock, forMs, waited.signal).then(() => 'late' as const),
+  ])
+  waited.abort()
+  if (first !== 'late') return first ?? undefined
+  context.reporter.stand('interrupted', 'retry-over', 'peer')
+  if (lobby.hasKnownPeer) throw nobodyCame(forMs)
+  throw new TransferError('ticket-expired', { expiredAt: timeText(world.clock.wall()) })
+}
+
+const ticketWaitMs: Millis = 24 * 3_600_000 // A ticket's life: whoever comes later is not let in.
+
+function nobodyCame(triedForMs: Millis): TransferError {
+  return new TransferError('retry-over', { triedForMs, last: 'The other side did not come.' })
+}
+
+/** What a run says that was stopped before it had a peer. */
+function stopped({ tools: { context } }: Plan): TransferError {
+  const { request, reporter } = context
+  if (request === 'discard') {
+    reporter.stand('discarded', 'user', 'self')
+    return new TransferError('discarded', { by: 'self' })
+  }
+  const by = request === 'signal' ? 'signal' : 'user'
+  reporter.stand('paused', by, 'self')
+  return new TransferError('paused', { by })
+}
+
+const lookEveryMs = 1_000 // How late giving up may be.
+
+/** Between two connections a listener can only wait, and not for ever. Looks again and again: no event can be missed. */
+async function stayReachable(plan: Plan, runner: Runner, over: AbortSignal): Promise<void> {
+  const { clock } = plan.tools.world
+  let connectedAt = clock.now()
+  let isAlone = true // The greeting is under way: that is not worth a word.
+  while (!over.aborted) {
+    const now = clock.now()
+    if (runner.view.isConnected) {
+      connectedAt = now
+      isAlone = false
+    } else if (now - connectedAt > plan.retryForMs) {
+      throw nobodyCame(now - connectedAt)
+    } else if (!isAlone) {
+      sayWaiting(plan)
+      isAlone = true
+    }
+    await sleep(clock, Math.min(lookEveryMs, plan.retryForMs), over)
+  }
+}
+
+function sayWaiting({ tools, retryForMs }: Plan): void {
+  const wall = tools.world.clock.wall()
+  tools.context.reporter.say({
+    type: 'waiting',
+    reason: 'network',
+    who: 'peer',
+    since: timeText(wall),
+    ...(retryForMs === Infinity ? {} : { retryUntil: timeText(wall + retryForMs) }),
+    hint: 'The other side comes back by itself, or when its command is run again.',
+  })
+}
+
+function sayPortTaken({ tools }: Plan, error: TransferError): void {
+  tools.context.reporter.say({
+    type: 'waiting',
+    reason: 'port-in-use',
+    who: 'self',
+    since: timeText(tools.world.clock.wall()),
+    hint: error.hint,
+  })
+}

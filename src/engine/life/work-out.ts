@@ -1,0 +1,43 @@
+// Working on one session until it ends here: its runner on one side, whoever keeps it connected on the other. When either
+// gives up, the other is called off, and the session is left in order.
+
+import { isTransferError } from '../../errors.ts'
+import type { Runner } from '../runner.ts'
+import type { Finished, RunContext } from './run.ts'
+import type { Work } from './work.ts'
+
+/**
+ * @param drive keeps the runner connected until `over` aborts, or throws when that has become pointless
+ * @throws what `drive` throws, after the runner has stopped and the session was let go of
+ */
+export async function workOut(
+  work: Work,
+  drive: (runner: Runner, over: AbortSignal) => Promise<void>,
+  { reporter }: Pick<RunContext, 'reporter'>,
+): Promise<Finished> {
+  const over = new AbortController()
+  let runner: Runner | undefined
+  let driving: Promise<void> = Promise.resolve()
+  try {
+    runner = await work.runner()
+    driving = drive(runner, over.signal)
+    const end = await Promise.race([runner.ended, failureOf(driving)])
+    over.abort()
+    await driving
+    return await work.conclude(end)
+  } catch (error) {
+    over.abort()
+    await runner?.stop()
+    await driving.catch(() => {})
+    if (isTransferError(error) && error.exit === 5) reporter.stand('interrupted', 'retry-over', 'peer')
+    await work.release()
+    throw error
+  }
+}
+
+/** Rejects if `driving` does, and never resolves. */
+function failureOf(driving: Promise<void>): Promise<never> {
+  return new Promise((_, reject) => {
+    driving.catch(reject)
+  })
+}

@@ -1,0 +1,176 @@
+// A session that this process holds, from its lock to what is left of it in the end: the runner is opened when it is first
+// needed, and afterwards the session is put where its end says.
+
+import type { SessionEnd } from '../../core/effects.ts'
+import { assert } from '../../errors.ts'
+import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
+import type { SessionId } from '../../model/session.ts'
+import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
+import { openRunner } from '../open-runner.ts'
+import type { World } from '../context.ts'
+import type { Runner } from '../runner.ts'
+import { entomb, findSession, forget, type Found } from './catalog.ts'
+import { writePointer, type Home } from './home.ts'
+import { OutcomeCounts } from './outcome-counts.ts'
+import type { Finished, RunContext } from './run.ts'
+import { walkOptions } from './same-command.ts'
+
+/** What a receiver refuses. */
+export interface Quota {
+  readonly maxBytes: number
+  readonly maxFiles: number
+}
+
+export interface WorkTools {
+  readonly context: RunContext
+  /** The context's world, with this run's limits. */
+  readonly world: World
+  readonly home: Home
+  readonly quota: Quota
+  /** Names this process in hellos: 16 hex digits. */
+  readonly instance: string
+}
+
+/** One held session. */
+export class Work {
+  readonly found: Found
+  readonly resumed: boolean
+  readonly #held: HeldSession
+  readonly #tools: WorkTools
+  readonly #counts: OutcomeCounts
+  #runner: Promise<Runner> | undefined
+  /** Told what the runner tells, beside the reporter. */
+  onDisconnected: (event: { readonly reason: string; readonly permanent: boolean }) => void = () => {}
+
+  private constructor(tools: WorkTools, held: HeldSession, found: Found, resumed: boolean) {
+    this.#tools = tools
+    this.#held = held
+    this.found = found
+    this.resumed = resumed
+    this.#counts = new OutcomeCounts(found.header.frozen['special'] === 'fail' ? 'fail' : 'list')
+    for (const outcome of found.checkpoint.outcomes.values()) this.#counts.note(outcome)
+  }
+
+  /** Holds a session that was found; undefined if another process holds it, or if it is gone. */
+  static async hold(tools: WorkTools, id: SessionId): Promise<Work | undefined> {
+    const { home, world, context } = tools
+    const held = await holdSession(home.base, id, context.locker)
+    if (held === undefined) return undefined
+    const found = await findSession(world, home.base, id) // Again, under the lock: another process may have gone on.
+    if (found !== undefined) return new Work(tools, held, found, true)
+    await held.close()
+    return undefined
+  }
+
+  /** Makes a session and holds it. */
+  static async create(tools: WorkTools, header: HeaderRecord): Promise<Work> {
+    const { home, world, context } = tools
+    if (home.state !== undefined && home.role === 'receiver') {
+      await writePointer(home.state, header.session, home.folder) // First: a pointer to nothing is harmless.
+    }
+    const held = await createSession(home.base, header.session, {
+      records: [header],
+      tools: { hash: world.hash, compact: (records: readonly JournalRecord[]) => [...records] },
+      withParts: header.role === 'receiver',
+      parents: home.target === undefined ? [] : [home.target.root],
+      locker: context.locker,
+    })
+    const found = await findSession(world, home.base, header.session)
+    assert(found !== undefined, 'a session that was made is there')
+    return new Work(tools, held, found, false)
+  }
+
+  get id(): SessionId {
+    return this.found.id
+  }
+
+  get header(): HeaderRecord {
+    return this.found.header
+  }
+
+  /** Its runner, opened at the first call; from then on it is the run's. */
+  runner(): Promise<Runner> {
+    this.#runner ??= this.#open()
+    return this.#runner
+  }
+
+  async #open(): Promise<Runner> {
+    const { context, home, world, quota, instance } = this.#tools
+    const { reporter } = context
+    const early: Parameters<typeof reporter.hear>[0][] = []
+    let view: (() => Runner['view']) | undefined
+    const runner = await openRunner({
+      world,
+      session: this.id,
+      directory: this.#held.directory,
+      receipts: home.state?.directory,
+      instance,
+      ...(home.target === undefined
+        ? { walk: walkOptions(this.header) }
+        : { receive: { root: home.target.root, ...quota } }),
+      observer: (event) => {
+        if (event.kind === 'outcome') this.#counts.note(event.outcome)
+        if (event.kind === 'disconnected') this.onDisconnected(event)
+        if (view === undefined) early.push(event)
+        else reporter.hear(event)
+      },
+    })
+    view = () => runner.view
+    context.settle(this.id)
+    context.broadcastTo(this.#held.lock)
+    reporter.follow({ session: this.id, resumed: this.resumed, view })
+    for (const event of early) reporter.hear(event)
+    context.employ(runner)
+    return runner
+  }
+
+  /** Where its receipt is, or will be. */
+  get receiptPath(): string | null {
+    const { state } = this.#tools.home
+    return state === undefined ? null : `${state.path}/receipts/${this.id}.json`
+  }
+
+  /** Puts the session where its end says, once its runner has ended, and lets go of it. */
+  async conclude(end: SessionEnd): Promise<Finished> {
+    const { home, world } = this.#tools
+    if (end.how === 'released' && end.confirmed) await forget(home, this.#held)
+    else {
+      if (isOver(end, this.header)) await this.#entomb(world, end)
+      await this.#held.close()
+    }
+    const receiptPath = end.how === 'released' ? this.receiptPath : null
+    return { end, receiptPath, counts: this.#counts }
+  }
+
+  async #entomb(world: World, end: SessionEnd): Promise<void> {
+    const { home } = this.#tools
+    const found = await findSession(world, home.base, this.id)
+    if (found === undefined) return
+    const how = end.how === 'released' || end.how === 'discarded' ? end.how : 'expired'
+    const by = end.how === 'discarded' ? end.by : 'self'
+    await entomb(world, home, this.#held, {
+      ...found.checkpoint,
+      ended: { kind: 'ended', how, by, at: world.clock.wall() },
+    })
+  }
+
+  /** Lets go of it as it is. */
+  async release(): Promise<void> {
+    await this.#held.close()
+  }
+
+  /** Removes it: nobody ever came. */
+  async forget(): Promise<void> {
+    await forget(this.#tools.home, this.#held)
+  }
+}
+
+/**
+ * What leaves a tombstone. A receiver that was not told `release` keeps everything, so that the same command gives the
+ * receipt again; a sender has it on its disk and is done.
+ */
+function isOver(end: SessionEnd, { role }: HeaderRecord): boolean {
+  if (end.how === 'discarded') return true
+  if (end.how === 'released') return role === 'sender'
+  return end.how === 'failed' && end.code === 'expired'
+}
