@@ -30,6 +30,8 @@ export interface Checkpoint {
   windowBytes: number
   pages: PageRecord[]
   serial: number
+  /** Sender: bytes durable on the other side, as last acknowledged. */
+  bytesAcknowledged: number
   /** Durable chunks of files without an outcome, by entry. */
   parts: Map<number, HeldPart>
   revised: Map<number, RevisedRecord>
@@ -50,6 +52,7 @@ export function emptyCheckpoint(): Checkpoint {
     windowBytes: 0,
     pages: [],
     serial: 0,
+    bytesAcknowledged: 0,
     parts: new Map(),
     revised: new Map(),
     intents: new Map(),
@@ -119,6 +122,7 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
       }
       return
     case 'acknowledged':
+      checkpoint.bytesAcknowledged = record.bytesDurable
       checkpoint.serial = Math.max(checkpoint.serial, record.serial)
       return
     case 'parked':

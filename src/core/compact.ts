@@ -21,7 +21,8 @@ export function compactRecords(records: readonly JournalRecord[]): JournalRecord
   compact.push(...pages, ...checkpoint.revised.values(), ...durableRecords(checkpoint))
   if (checkpoint.intents.size > 0) compact.push({ kind: 'intent', files: [...checkpoint.intents.values()] })
   compact.push(...outcomeRecords(checkpoint))
-  if (checkpoint.serial > 0) compact.push({ kind: 'acknowledged', serial: checkpoint.serial, bytesDurable: 0 })
+  const { serial, bytesAcknowledged: bytesDurable } = checkpoint
+  if (serial > 0) compact.push({ kind: 'acknowledged', serial, bytesDurable })
   if (checkpoint.pausedBy !== null) compact.push({ kind: 'paused', by: checkpoint.pausedBy })
   if (receipt !== undefined) compact.push({ kind: 'receipt', receipt })
   if (ended !== undefined) compact.push(ended)

@@ -5,7 +5,7 @@ import { isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
-import type { SessionId } from '../../model/session.ts'
+import type { SessionId, StateReason } from '../../model/session.ts'
 import { bury, holdSession, listSessions, removeSession, type HeldSession } from '../../store/session-directory.ts'
 import { takeLock, type Locker } from '../../store/lock.ts'
 import { readJournal } from '../../store/journal.ts'
@@ -20,6 +20,8 @@ export interface Found {
   readonly checkpoint: Checkpoint
   /** Acknowledged records are lost: only a rebuild goes on from here. */
   readonly isDamaged: boolean
+  /** Why the last run of it ended or waited, if it had time to say so. */
+  readonly stuckBy: StateReason | null
   /** Wall time of its last record, ms. */
   readonly updatedAt: number
 }
@@ -57,7 +59,14 @@ async function foundFrom(
   const checkpoint = foldRecords(records)
   const { header } = checkpoint
   if (header === undefined || header.session !== id) return undefined
-  return { id, base, header, checkpoint, isDamaged, updatedAt: await updatedAt(base, id, header) }
+  const stuckBy = lastReason(records)
+  return { id, base, header, checkpoint, isDamaged, stuckBy, updatedAt: await updatedAt(base, id, header) }
+}
+
+/** Of the last run: a new epoch means that what was said before is over. */
+function lastReason(records: readonly JournalRecord[]): StateReason | null {
+  const last = records.findLast(({ kind }) => kind === 'parked' || kind === 'opened')
+  return last?.kind === 'parked' ? last.reason : null
 }
 
 async function updatedAt(base: Directory, id: SessionId, header: HeaderRecord): Promise<number> {

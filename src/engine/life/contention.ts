@@ -67,8 +67,8 @@ export async function follow(plan: Plan, { found }: Followed): Promise<Finished>
 
 /** What went before is not said again: begin with where it stands. */
 async function sayStanding({ tools: { context } }: Plan, directory: Directory): Promise<void> {
-  const live = await askStatus(directory)
-  if (live !== undefined) context.reporter.stand(live.state, live.reason, live.who)
+  const live = (await askStatus(directory))?.live
+  if (live) context.reporter.stand(live.state, live.reason, live.who)
 }
 
 function endOf(last: RunEvent | undefined, receipt: Receipt | undefined): Finished['end'] {

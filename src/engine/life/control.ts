@@ -36,7 +36,7 @@ export function answerer(reporter: Reporter, stop: (how: 'user' | 'discard') => 
   return async (request) => {
     switch ((request as Partial<ControlRequest> | null)?.want) {
       case 'status':
-        return liveStatus(reporter) ?? null
+        return { held: true, live: liveStatus(reporter) ?? null }
       case 'pause':
         stop('user')
         return { done: true }
@@ -70,10 +70,9 @@ function liveStatus(reporter: Reporter): LiveStatus | undefined {
   }
 }
 
-/** What the holder says of a session; undefined if nobody holds it, or it has nothing to say. */
-export async function askStatus(directory: Directory): Promise<LiveStatus | undefined> {
-  const answer = await ask(directory, { want: 'status' })
-  return (answer as LiveStatus | null) ?? undefined
+/** What the holder says of a session; `live` is null while it has nothing to say beyond the journal. Undefined if nobody holds it. */
+export async function askStatus(directory: Directory): Promise<{ readonly live: LiveStatus | null } | undefined> {
+  return (await ask(directory, { want: 'status' })) as { readonly live: LiveStatus | null } | undefined
 }
 
 /** Whether a holder took the request. What follows shows when it lets go of the session. */

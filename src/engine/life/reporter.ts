@@ -13,7 +13,8 @@ import { Speed } from './rates.ts'
 
 export interface ReporterOptions {
   readonly clock: Clock
-  readonly role: Role
+  /** Null until it is known. */
+  readonly role: () => Role | null
   /** Say `file` for every entry, not only for those neither delivered nor unchanged. */
   readonly files: boolean
   /** Between two `progress` events, ms; `Infinity` says none. */
@@ -79,7 +80,7 @@ export class Reporter {
   say(body: Body): void {
     const { clock, role, sink } = this.#options
     const session = this.#reported?.session ?? null
-    sink({ v: 1, time: timeText(clock.wall()), session, role, ...body } as RunEvent)
+    sink({ v: 1, time: timeText(clock.wall()), session, role: role(), ...body } as RunEvent)
   }
 
   /** Where this side listens; []: it dials. */

@@ -38,6 +38,8 @@ export interface RunContext {
   readonly locker: Locker
   /** From now on who watches this lock hears the events, too. */
   broadcastTo(lock: Pick<Lock, 'broadcast'>): void
+  /** The role of this side is known. */
+  become(role: Role): void
   /** The session of this run is known. */
   settle(session: SessionId): void
   /** From now on requests go to this runner. */
@@ -54,15 +56,15 @@ export type Body = (context: RunContext) => Promise<Finished>
 
 const progressIntervalMsDefault = 1_000
 
-/** Starts a run. @param makeWorld fails as the body may: `receipt` and `ending` tell of it */
-export function startRun(role: Role, options: RunOptions, makeWorld: () => Promise<World>, body: Body): Session {
+/** Starts a run. @param role null if the body has to find out @param makeWorld fails as the body may: `receipt` and `ending` tell of it */
+export function startRun(role: Role | null, options: RunOptions, makeWorld: () => Promise<World>, body: Body): Session {
   const run = new Run(role, options)
   void run.live(makeWorld, body)
   return run
 }
 
 class Run implements Session {
-  readonly role: Role
+  #role: Role | null
   readonly #options: RunOptions
   readonly #queue = new EventQueue()
   readonly #id = deferred<SessionId>()
@@ -76,10 +78,14 @@ class Run implements Session {
   #bandwidth: number | null
   #lock: Pick<Lock, 'broadcast'> | undefined
 
-  constructor(role: Role, options: RunOptions) {
-    this.role = role
+  constructor(role: Role | null, options: RunOptions) {
+    this.#role = role
     this.#options = options
     this.#bandwidth = options.bwlimit ?? null
+  }
+
+  get role(): Role {
+    return this.#role ?? 'sender'
   }
 
   get id(): Promise<SessionId> {
@@ -174,7 +180,7 @@ class Run implements Session {
   #reporter(world: World): Reporter {
     return new Reporter({
       clock: world.clock,
-      role: this.role,
+      role: () => this.#role,
       files: this.#options.files === true,
       intervalMs: this.#options.progressIntervalMs ?? progressIntervalMsDefault,
       sink: (event) => {
@@ -200,6 +206,7 @@ class Run implements Session {
       ask,
       locker: (directory) => takeLock(directory, answerer(reporter, ask)),
       broadcastTo: (lock) => (this.#lock = lock),
+      become: (role) => (this.#role = role),
       settle: (session) => this.#id.resolve(session),
       offer: (ticket) => (this.#ticket = ticket),
       employ: (runner) => {

@@ -46,7 +46,8 @@ interface Awaited {
 
 function isSame(plan: Plan, found: Found): boolean {
   const { header } = found
-  return header.side === 'listener' && header.identity === plan.identity && !isOver(found) && !found.isDamaged
+  const isSamePlain = isPlain(header) === (plan.options.insecurePlaintext === true)
+  return header.side === 'listener' && header.identity === plan.identity && isSamePlain && !isOver(found)
 }
 
 /** A sender goes on with its newest session that has a peer; without one, older tickets stay good beside a fresh one. */
@@ -74,8 +75,7 @@ async function awaitedReceives(plan: Plan, same: readonly Found[]): Promise<Awai
 
 /** Whether a ticket that nobody has used yet would begin the very session that is asked for now. */
 function isAlike(plan: Plan, { header }: Found): boolean {
-  const isSamePlain = isPlain(header) === (plan.options.insecurePlaintext === true)
-  return isSamePlain && Object.entries(plan.frozen).every(([name, value]) => (header.frozen[name] ?? '') === value)
+  return Object.entries(plan.frozen).every(([name, value]) => (header.frozen[name] ?? '') === value)
 }
 
 async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Finished> {

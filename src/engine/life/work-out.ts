@@ -27,9 +27,13 @@ export async function workOut(
     return await work.conclude(end)
   } catch (error) {
     over.abort()
+    const isOutOfTime = isTransferError(error) && error.exit === 5
+    if (isOutOfTime) {
+      reporter.stand('interrupted', 'retry-over', 'peer')
+      runner?.note([{ kind: 'parked', reason: 'retry-over' }])
+    }
     await runner?.stop()
     await driving.catch(() => {})
-    if (isTransferError(error) && error.exit === 5) reporter.stand('interrupted', 'retry-over', 'peer')
     await work.release()
     throw error
   }

@@ -107,7 +107,7 @@ export class Work {
       instance,
       ...(home.target === undefined
         ? { walk: walkOptions(this.header) }
-        : { receive: { root: home.target.root, ...quota } }),
+        : { receive: { target: home.target, ...quota } }),
       observer: (event) => {
         if (event.kind === 'outcome') this.#counts.note(event.outcome)
         if (event.kind === 'disconnected') this.onDisconnected(event)
