@@ -79,17 +79,14 @@ export function formatDuration(ms: number): string {
   if (ms === Infinity) return 'forever'
   const seconds = Math.round(ms / 1000)
   if (seconds < 1) return `${Math.max(0, Math.round(ms))} ms`
-  const [first, second] = (
-    [
-      [Math.floor(seconds / 86_400), 'd'],
-      [Math.floor(seconds / 3_600) % 24, 'h'],
-      [Math.floor(seconds / 60) % 60, 'min'],
-      [seconds % 60, 's'],
-    ] as const
-  )
-    .slice(seconds >= 86_400 ? 0 : seconds >= 3_600 ? 1 : seconds >= 60 ? 2 : 3)
-    .filter(([count]) => count > 0)
-  return [first!, ...(second === undefined ? [] : [second])].map(([count, unit]) => `${count} ${unit}`).join(' ')
+  if (seconds >= 2 * 86_400) return twoUnits(Math.floor(seconds / 3_600), 24, 'd', 'h')
+  if (seconds >= 3_600) return twoUnits(Math.floor(seconds / 60), 60, 'h', 'min')
+  return seconds >= 60 ? twoUnits(seconds, 60, 'min', 's') : `${seconds} s`
+}
+
+function twoUnits(count: number, ratio: number, large: string, small: string): string {
+  const rest = count % ratio
+  return `${Math.floor(count / ratio)} ${large}${rest === 0 ? '' : ` ${rest} ${small}`}`
 }
 
 /** Time left, for the bar: `0:33`, `1:02:03`, `3 d`. */

@@ -33,7 +33,7 @@ export class ScriptedSession implements Session {
   readonly #steps: readonly Step[]
   readonly #end: Partial<Ending>
   #resolve!: (ending: Ending) => void
-  #wake: () => void = () => {}
+  #bytesDurable = 0
   #atMs = Date.parse('2026-11-23T12:00:00.000Z')
 
   constructor(steps: readonly Step[], { role = 'sender', attached = false, end = {} }: ScriptOptions = {}) {
@@ -55,10 +55,16 @@ export class ScriptedSession implements Session {
     for (const step of this.#steps) {
       if (this.#paused !== null) break
       if (typeof step === 'function') await step()
-      else yield this.#stamped(step)
+      else {
+        if (step.type === 'progress') this.#bytesDurable = step.bytesDurable
+        yield this.#stamped(step)
+      }
     }
     if (this.#paused === null) return this.#resolve({ ...ended, ...this.#end })
-    yield this.#stamped(at({ state: 'paused', previous: 'transferring', reason: this.#paused, who: 'self' }))
+    const bytesDurable = this.#bytesDurable
+    yield this.#stamped(
+      at({ state: 'paused', previous: 'transferring', reason: this.#paused, who: 'self', bytesDurable }),
+    )
     yield this.#stamped(summary())
     const error = new TransferError('paused', { by: this.#paused })
     this.#resolve({ ...ended, state: 'paused', resumable: true, error, receipt: null })
@@ -67,20 +73,11 @@ export class ScriptedSession implements Session {
   pause(by: 'user' | 'signal' = 'user'): Promise<void> {
     this.calls.push(`pause ${by}`)
     this.#paused = by
-    this.#wake()
     return Promise.resolve()
-  }
-
-  /** A step that lasts until the session is paused or its signal aborted. */
-  untilStopped(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
-    })
   }
 
   abort(): void {
     this.calls.push('abort')
-    this.#wake()
   }
 
   discard(): Promise<void> {
@@ -159,7 +156,7 @@ export function at(fields: Partial<Extract<Body, { type: 'session' }>>): Body {
 export function progress(
   fields: Partial<Extract<Body, { type: 'progress' }>> = {},
 ): Extract<Body, { type: 'progress' }> {
-  const bytesTotal = Math.floor(11.7 * GiB)
+  const bytesTotal = Math.ceil(11.7 * GiB)
   return {
     type: 'progress',
     phase: 'transferring',
@@ -184,9 +181,9 @@ export function summary(fields: Partial<Extract<Body, { type: 'summary' }>> = {}
   return {
     type: 'summary',
     files: 1,
-    bytes: Math.floor(11.7 * GiB),
+    bytes: Math.ceil(11.7 * GiB),
     bytesSentThisRun: Math.ceil(3.41 * GiB),
-    bytesReused: Math.floor(11.7 * GiB) - Math.ceil(3.41 * GiB),
+    bytesReused: Math.ceil(11.7 * GiB) - Math.ceil(3.41 * GiB),
     bytesResent: 0,
     bytesOnWire: 3_700_000_000,
     reconnects: 0,

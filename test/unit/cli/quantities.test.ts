@@ -105,6 +105,8 @@ describe('shown', () => {
     [250_000, '4 min 10 s'],
     [240_000, '4 min'],
     [7_500_000, '2 h 5 min'],
+    [86_400_000, '24 h'],
+    [172_800_000, '2 d'],
     [530_000_000, '6 d 3 h'],
     [Infinity, 'forever'],
   ])('%d ms are %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
