@@ -63,6 +63,7 @@ export interface ErrorDetails {
   'already-exists': { readonly path: string }
   'links-unsupported': { readonly path: string }
   'state-unsafe': { readonly path: string; readonly why: string }
+  bug: { readonly why: string }
   // One entry
   'source-changed': { readonly path: string; readonly what: string }
   'source-vanished': { readonly path: string }
@@ -420,6 +421,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     hint: 'Nothing was changed. Mend its owner or permissions, or name another folder with --state-dir.',
     retryable: 'never',
     exit: 2,
+    close: 4001,
+  },
+  bug: {
+    say: (d) => `This is a bug in carryon: ${d.why}`,
+    hint: 'Nothing that was acknowledged is lost: run the same command again. Please report this text.',
+    retryable: 'never',
+    exit: 1,
     close: 4001,
   },
   'source-changed': {

@@ -68,6 +68,13 @@ export type Input =
       readonly records: readonly JournalRecord[]
     }
   | { readonly kind: 'messageArrived'; readonly connection: ConnectionId; readonly message: Message }
+  /** What came can't be a message or frame of a carryon peer. */
+  | {
+      readonly kind: 'peerBroke'
+      readonly connection: ConnectionId
+      readonly code: 'protocol' | 'bad-name' | 'version'
+      readonly sentence: string
+    }
   | { readonly kind: 'connectionEnded'; readonly connection: ConnectionId; readonly reason: string }
   | { readonly kind: 'heard'; readonly connection: ConnectionId }
   | { readonly kind: 'deadlinePassed' }

@@ -505,7 +505,7 @@ export class Receiving {
       version: 1,
       session: settings.session,
       manifest: entries.manifest.digest,
-      digest: `xxh64c:${digest}`,
+      digest,
       entries: entries.manifest.entries,
       files: entries.filesDone,
       bytes: entries.bytesPublished,

@@ -5,7 +5,7 @@ import { assert, InternalError } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import type { Message } from '../model/messages.ts'
 import type { Place } from '../model/places.ts'
-import type { Outcome } from '../model/session.ts'
+import type { Outcome, Shape } from '../model/session.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isAccepted } from './dialogue.ts'
 import type { CommitPurpose, Effect } from './effects.ts'
@@ -19,6 +19,33 @@ import { Sending } from './sending.ts'
 import { Violation } from './violation.ts'
 
 const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
+
+type ReceiverInput =
+  | 'frameArrived'
+  | 'pageStored'
+  | 'pageSurveyed'
+  | 'pageRefused'
+  | 'chunkWritten'
+  | 'chunkBad'
+  | 'packWritten'
+  | 'dataSynced'
+  | 'filesPlaced'
+  | 'partRevised'
+  | 'treeFinished'
+  | 'sessionDigested'
+  | 'diskFilled'
+  | 'diskCleared'
+
+type SenderInput =
+  | 'pageWalked'
+  | 'chunkSent'
+  | 'packSent'
+  | 'sendFailed'
+  | 'sourceFailed'
+  | 'sourceChecked'
+  | 'rehashed'
+  | 'sourceGone'
+  | 'sourceReturned'
 
 export class Session {
   readonly #hub: Hub
@@ -103,6 +130,10 @@ export class Session {
   get openConnection(): ConnectionId | undefined {
     return this.#hub.open
   }
+  /** Whether a connection is open or being greeted. */
+  get isConnected(): boolean {
+    return this.#hub.open !== undefined || this.#greeting.connection !== undefined
+  }
   get phase(): string {
     return this.#hub.phase
   }
@@ -112,7 +143,7 @@ export class Session {
   get isBound(): boolean {
     return this.#hub.agreement !== undefined
   }
-  get shape(): { readonly onConflict: string; readonly checksum: boolean } | undefined {
+  get shape(): Shape | undefined {
     return this.#hub.agreement?.shape
   }
   isDone(entry: number): boolean {
@@ -132,6 +163,10 @@ export class Session {
         return this.#greeting.helloArrived(input)
       case 'messageArrived':
         return this.#messageArrived(input.connection, input.message)
+      case 'peerBroke':
+        if (input.connection === this.#hub.open || input.connection === this.#greeting.connection)
+          this.#hub.fail(input.code, input.sentence)
+        return
       case 'connectionEnded':
         return this.#connectionEnded(input.connection)
       case 'heard':
@@ -176,7 +211,7 @@ export class Session {
     }
   }
 
-  #toReceiver(input: Input): void {
+  #toReceiver(input: Input & { readonly kind: ReceiverInput }): void {
     const receiving = this.#receiving
     if (receiving === undefined) throw new InternalError(`a sender was told ${input.kind}`)
     switch (input.kind) {
@@ -209,12 +244,10 @@ export class Session {
         return receiving.diskFilled(input.neededBytes, input.freeBytes)
       case 'diskCleared':
         return receiving.diskCleared()
-      default:
-        throw new InternalError(`${input.kind} is not for the receiver`)
     }
   }
 
-  #toSender(input: Input): void {
+  #toSender(input: Input & { readonly kind: SenderInput }): void {
     const sending = this.#sending
     if (sending === undefined) throw new InternalError(`a receiver was told ${input.kind}`)
     switch (input.kind) {
@@ -238,8 +271,6 @@ export class Session {
         return sending.sourceGone(true)
       case 'sourceReturned':
         return sending.sourceGone(false)
-      default:
-        throw new InternalError(`${input.kind} is not for the sender`)
     }
   }
 

@@ -8,6 +8,7 @@ import type { EntryOutcome, Hello } from '../model/messages.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
 import type { Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
 import type { SessionEnd } from '../core/effects.ts'
+import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
 
 /** What a runner is given. The session's lock is already held. */
@@ -24,6 +25,8 @@ export interface RunnerOptions {
   readonly walk?: WalkOptions
   /** Receiver only. */
   readonly receive?: ReceiveLimits
+  /** Keep what a damaged journal still says instead of refusing it. */
+  readonly rebuild?: boolean
   readonly observer: (event: RunnerEvent) => void
 }
 
@@ -33,7 +36,8 @@ export interface WalkOptions {
 }
 
 export interface ReceiveLimits {
-  readonly root: Directory
+  readonly target: Target
+  /** Infinity: no bound. */
   readonly maxBytes: number
   readonly maxFiles: number
 }
@@ -52,7 +56,12 @@ export type RunnerEvent =
   | { readonly kind: 'outcome'; readonly path: string; readonly outcome: EntryOutcome; readonly bytes: number }
   | { readonly kind: 'warning'; readonly code: string; readonly sentence: string; readonly path: string | null }
   /** Chunks known only from hints, read back and written again after a crash. Receiver only, before anything else. */
-  | { readonly kind: 'adopted'; readonly bytesHinted: number; readonly bytesAdopted: number; readonly durationMs: number }
+  | {
+      readonly kind: 'adopted'
+      readonly bytesHinted: number
+      readonly bytesAdopted: number
+      readonly durationMs: number
+    }
   /** The connection in use is gone: the dialer dials again, the listener waits. */
   | { readonly kind: 'disconnected'; readonly reason: string; readonly permanent: boolean }
 

@@ -94,6 +94,11 @@ export class Target {
     }
   }
 
+  /** Has the next `syncDirectories` sync the directory that holds `path`, whoever made the name there. */
+  async touch(path: Path): Promise<void> {
+    await this.#within(path, false, async ({ touch }) => touch())
+  }
+
   /** Puts all names made so far on the disk; false if the file system can't, told once (R7). @throws as `Pins.syncAll` */
   async syncDirectories(): Promise<boolean> {
     return this.#pins.syncAll()

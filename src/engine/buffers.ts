@@ -1,0 +1,34 @@
+// The few big buffers that payload is read into: taken, filled, sent, given back. Waiting for one is the back-pressure on
+// reading. Header room lies in front, so a frame is one send of one buffer.
+
+import { headerBytes } from '../model/limits.ts'
+
+export class BufferPool {
+  readonly #payloadBytes: number
+  #free: Uint8Array[] = []
+  #left: number
+  #waiting: ((buffer: Uint8Array) => void)[] = []
+
+  /** @param payloadBytes the most that one frame carries */
+  constructor(payloadBytes: number, count: number) {
+    this.#payloadBytes = payloadBytes
+    this.#left = count
+  }
+
+  /** A buffer of header room and payload room; waits for one to come back. */
+  async take(): Promise<Uint8Array> {
+    const buffer = this.#free.pop()
+    if (buffer !== undefined) return buffer
+    if (this.#left > 0) {
+      this.#left--
+      return new Uint8Array(headerBytes + this.#payloadBytes)
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  give(buffer: Uint8Array): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#free.push(buffer)
+    else next(buffer)
+  }
+}

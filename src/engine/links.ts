@@ -1,0 +1,187 @@
+// The connections of one session: numbers them, turns frames into inputs for the core and the core's messages into frames,
+// and watches whether bytes come in. Payload stays here, under a number, until the core says what becomes of it.
+
+import { isTransferError } from '../errors.ts'
+import type { Clock } from '../model/clock.ts'
+import type { Connection } from '../model/connection.ts'
+import type { Hash64 } from '../model/hash.ts'
+import { headerBytes } from '../model/limits.ts'
+import type { FrameHeader, Hello, Message, PackRow } from '../model/messages.ts'
+import type { JournalRecord } from '../model/records.ts'
+import type { ArrivedFrame, ConnectionId, Input } from '../core/inputs.ts'
+import { readHeader, readPackRows } from '../wire/frames.ts'
+import { decodeMessage, encodeMessage } from '../wire/messages.ts'
+import type { ConnectionSink } from './runner.ts'
+
+const heardEveryMs = 500 // Well below the shortest `--dead-after`, 3 s.
+
+/** A data frame that the core has not decided on. */
+export interface HeldFrame {
+  readonly header: FrameHeader
+  /** Of a pack. */
+  readonly rows: readonly PackRow[]
+  readonly payload: Uint8Array
+}
+
+interface Link {
+  readonly connection: Connection
+  heardBytes: number
+  isPaused: boolean
+}
+
+export class Links {
+  readonly #links = new Map<ConnectionId, Link>()
+  readonly #frames = new Map<number, HeldFrame>()
+  readonly #clock: Clock
+  readonly #hash: Hash64
+  readonly #tell: (input: Input) => void
+  #connections = 0
+  #framesSeen = 0
+  #cancelWatch: (() => void) | undefined
+
+  readonly #gone: (reason: string) => void
+
+  /** @param gone called when a connection has ended and the core knows it */
+  constructor(clock: Clock, hash: Hash64, tell: (input: Input) => void, gone: (reason: string) => void) {
+    this.#clock = clock
+    this.#hash = hash
+    this.#tell = tell
+    this.#gone = gone
+  }
+
+  /** Dialer: starts a connection that is up, and greets. */
+  connected(connection: Connection): void {
+    const { id, sink } = this.#add(connection)
+    connection.start({ text: sink.text, data: sink.data, ended: ({ detail }) => sink.ended(detail) })
+    this.#tell({ kind: 'connected', connection: id, attempt: id })
+  }
+
+  /** Listener: takes over a connection whose hello was proven. */
+  accepted(connection: Connection, hello: Hello, records: readonly JournalRecord[]): ConnectionSink {
+    const { id, sink } = this.#add(connection)
+    this.#tell({ kind: 'helloArrived', connection: id, hello, records })
+    return sink
+  }
+
+  #add(connection: Connection): { id: ConnectionId; sink: ConnectionSink } {
+    const id = ++this.#connections
+    this.#links.set(id, { connection, heardBytes: 0, isPaused: false })
+    this.#cancelWatch ??= this.#clock.after(heardEveryMs, () => this.#watch())
+    const sink: ConnectionSink = {
+      text: (text) => this.#guard(id, () => this.#textArrived(id, text)),
+      data: (frame) => this.#guard(id, () => this.#dataArrived(id, frame)),
+      ended: (reason) => this.#ended(id, reason),
+    }
+    return { id, sink }
+  }
+
+  #textArrived(connection: ConnectionId, text: string): void {
+    this.#tell({ kind: 'messageArrived', connection, message: decodeMessage(text) })
+  }
+
+  #dataArrived(connection: ConnectionId, bytes: Uint8Array): void {
+    const header = readHeader(bytes, this.#hash)
+    const rows = header.kind === 'pack' ? readPackRows(bytes, header) : []
+    const frame = ++this.#framesSeen
+    const payload = bytes.subarray(headerBytes)
+    this.#frames.set(frame, { header, rows, payload })
+    this.#tell({ kind: 'frameArrived', connection, frame: arrived(frame, header, rows, payload.length) })
+  }
+
+  /** What is no message or frame of a carryon peer ends the connection by name. */
+  #guard(connection: ConnectionId, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (!isTransferError(error)) throw error
+      const code = error.code === 'bad-name' || error.code === 'version' ? error.code : 'protocol'
+      this.#tell({ kind: 'peerBroke', connection, code, sentence: error.message })
+    }
+  }
+
+  #ended(connection: ConnectionId, reason: string): void {
+    if (!this.#links.delete(connection)) return
+    this.#tell({ kind: 'connectionEnded', connection, reason })
+    this.#gone(reason)
+  }
+
+  /** Takes a frame's payload; it is the caller's from then on. */
+  takeFrame(frame: number): HeldFrame {
+    const held = this.#frames.get(frame)!
+    this.#frames.delete(frame)
+    return held
+  }
+
+  peerOf(id: ConnectionId | undefined): string | null {
+    return id === undefined ? null : (this.#links.get(id)?.connection.peer ?? null)
+  }
+
+  send(id: ConnectionId, message: Message): void {
+    this.#links.get(id)?.connection.sendText(encodeMessage(message))
+  }
+
+  /** Text that is a message already. */
+  sendText(id: ConnectionId, text: string): void {
+    this.#links.get(id)?.connection.sendText(text)
+  }
+
+  /** Sends a frame; false if the connection is gone. */
+  async sendFrame(id: ConnectionId, frame: Uint8Array): Promise<boolean> {
+    const link = this.#links.get(id)
+    if (link === undefined) return false
+    try {
+      await link.connection.sendData(frame)
+      return true
+    } catch (error) {
+      if (!isTransferError(error)) throw error
+      return false
+    }
+  }
+
+  close(id: ConnectionId, code: number, reason: string): void {
+    this.#links.get(id)?.connection.close(code, reason)
+  }
+
+  destroy(id: ConnectionId, reason: string): void {
+    const link = this.#links.get(id)
+    if (link === undefined) return
+    link.connection.destroy()
+    this.#ended(id, reason)
+  }
+
+  /** Stops or goes on reading from all connections: the disk sets the pace. */
+  setReading(isReading: boolean): void {
+    for (const link of this.#links.values()) {
+      if (link.isPaused === !isReading) continue
+      link.isPaused = !isReading
+      if (isReading) link.connection.resume()
+      else link.connection.pause()
+    }
+  }
+
+  /** Raw bytes count as life, half a frame too; while we don't read, silence means nothing (R32). */
+  #watch(): void {
+    for (const [connection, link] of this.#links) {
+      const { heardBytes } = link.connection
+      if (heardBytes === link.heardBytes && !link.isPaused) continue
+      link.heardBytes = heardBytes
+      this.#tell({ kind: 'heard', connection })
+    }
+    this.#cancelWatch = this.#links.size === 0 ? undefined : this.#clock.after(heardEveryMs, () => this.#watch())
+  }
+
+  /** Ends all connections in order. */
+  closeAll(code: number, reason: string): void {
+    this.#cancelWatch?.()
+    for (const { connection } of this.#links.values()) connection.close(code, reason)
+    this.#links.clear()
+    this.#frames.clear()
+  }
+}
+
+function arrived(frame: number, header: FrameHeader, rows: readonly PackRow[], payloadBytes: number): ArrivedFrame {
+  const { epoch } = header
+  if (header.kind === 'pack') return { kind: 'pack', frame, epoch, files: rows }
+  const { kind, entry, revision, chunk } = header
+  return { kind, frame, epoch, place: { entry, revision, chunk }, length: kind === 'zeros' ? -1 : payloadBytes }
+}

@@ -1,0 +1,329 @@
+// Carries out the effects of the receiving core: stores and surveys pages, compares and writes chunks, syncs, publishes.
+// A full disk makes the work wait; any other fault of the disk ends the run, and the next one starts from the journal.
+
+import { assert, hasCode, isTransferError } from '../errors.ts'
+import { hex64 } from '../model/hash.ts'
+import type { FileEntry } from '../model/manifest.ts'
+import { entriesMax } from '../model/limits.ts'
+import type { Place } from '../model/places.ts'
+import type { IntentFile, RevisedRecord } from '../model/records.ts'
+import type { Effect, FinishFile } from '../core/effects.ts'
+import { type Input, plans, type Placed, type WrittenFile } from '../core/inputs.ts'
+import type { Session } from '../core/session.ts'
+import { zerosHash } from '../hash/xxh64.ts'
+import type { Hints, Hint } from '../store/hints.ts'
+import type { Journal } from '../store/journal.ts'
+import type { PartFiles } from '../store/part-files.ts'
+import type { Target } from '../store/target.ts'
+import type { World } from './context.ts'
+import type { Counters } from './counters.ts'
+import { inTurns } from './in-turns.ts'
+import type { Links } from './links.ts'
+import { type ManifestPages, pageDigest, shapeOf } from './manifest-pages.ts'
+import { OrderCheck } from './order-check.ts'
+import type { Room } from './room.ts'
+import { surveyPage } from './survey.ts'
+import { digestOfSession, finishTree } from './tree.ts'
+
+const pauseAtBytes = 8 * 1024 * 1024 // Of payload that waits for the disk ...
+const goOnAtBytes = 4 * 1024 * 1024 // ... so that a slow disk slows the sender and not this process's memory.
+const finishesUnderWay = 4
+const hintEveryMs = 200
+
+export interface ReceiverParts {
+  readonly world: World
+  readonly session: Session
+  readonly journal: Journal
+  readonly pages: ManifestPages
+  readonly files: PartFiles
+  readonly hints: Hints
+  readonly target: Target
+  readonly links: Links
+  readonly room: Room
+  readonly counters: Counters
+  readonly maxBytes: number
+  readonly maxFiles: number
+  /** Newest revision of each entry that has one. */
+  readonly revised: Map<number, RevisedRecord>
+  readonly tell: (input: Input) => void
+}
+
+type Of<Kind extends Effect['kind']> = Effect & { readonly kind: Kind }
+
+export class Receiver {
+  readonly #parts: ReceiverParts
+  readonly #order = new OrderCheck()
+  readonly #pagesInTurn = inTurns()
+  #pendingBytes = 0
+  /** Hinted since the last sync of data began, and before it. */
+  #hinted: Hint[] = []
+  #cancelHints: (() => void) | undefined
+
+  constructor(parts: ReceiverParts) {
+    this.#parts = parts
+  }
+
+  /** The work for an effect, or undefined if it is not the receiver's. */
+  carryOut(effect: Effect): Promise<void> | undefined {
+    switch (effect.kind) {
+      case 'storePage':
+        return this.#pagesInTurn(() => this.#storePage(effect))
+      case 'surveyPage':
+        return this.#pagesInTurn(() => this.#surveyStored(effect.page))
+      case 'writeChunk':
+        return this.#writeChunk(effect)
+      case 'writePack':
+        return this.#writePack(effect)
+      case 'dropFrame':
+        this.#parts.links.takeFrame(effect.frame)
+        return Promise.resolve()
+      case 'syncData':
+        return this.#syncData(effect)
+      case 'placeFiles':
+        return this.#placeFiles(effect)
+      case 'removeParts':
+        return this.#removeParts(effect.entries)
+      case 'revisePart':
+        return this.#revisePart(effect)
+      case 'finishTree':
+        return this.#finishTree()
+      case 'digestSession':
+        return this.#digestSession()
+      default:
+        return undefined
+    }
+  }
+
+  // ---- manifest ---------------------------------------------------------------------------------------------------
+
+  async #storePage({ message }: Of<'storePage'>): Promise<void> {
+    const { world, pages, journal, room, tell } = this.#parts
+    const refusal = this.#refusePage(message)
+    if (refusal !== undefined) return tell({ kind: 'pageRefused', ...refusal })
+    const { entries, last } = message
+    const { survey, existed } = await this.#survey(message.page, message.first, entries, undefined)
+    const record = await room.use(() => pages.write(entries, last, { fingerprints: [], existed }))
+    assert(record.digest === pageDigest(pages.lastDigest, message, world.hash), 'a page is stored as it came')
+    await room.use(() => journal.commit([record]))
+    pages.add(record, entries)
+    tell({ kind: 'pageStored', shape: shapeOf(record, entries), survey })
+  }
+
+  /** Why a page can't be the next one, if it can't: its digest, its order, what it adds up to. */
+  #refusePage({
+    first,
+    entries,
+    digest,
+    last,
+  }: Of<'storePage'>['message']): Omit<Input & { kind: 'pageRefused' }, 'kind'> | undefined {
+    const { world, pages, maxBytes, maxFiles } = this.#parts
+    const refuse = (sentence: string): { code: 'protocol'; sentence: string } => ({ code: 'protocol', sentence })
+    if (first !== pages.nextEntry) return refuse('a page of the manifest leaves entries out')
+    if (pageDigest(pages.lastDigest, last === undefined ? { entries } : { entries, last }, world.hash) !== digest)
+      return refuse('the digest of a manifest page is wrong')
+    const count = first + entries.length
+    if (count > entriesMax) return refuse(`the manifest has more than ${entriesMax} entries`)
+    const fault = this.#order.fault(entries)
+    if (fault !== undefined) return refuse(fault)
+    const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), pages.bytesSoFar)
+    if (!Number.isSafeInteger(bytes)) return refuse('the manifest adds up to more bytes than can be counted')
+    if (bytes > maxBytes) return { code: 'limit', sentence: `What is offered has more than --max-bytes ${maxBytes}.` }
+    if (count > maxFiles) return { code: 'limit', sentence: `What is offered has more than --max-files ${maxFiles}.` }
+    if (last !== undefined && (last.entries !== count || last.bytes !== bytes))
+      return refuse('the last page counts other entries or bytes than came')
+    return undefined
+  }
+
+  async #surveyStored(page: number): Promise<void> {
+    const { pages, tell } = this.#parts
+    const { first, existed } = pages.record(page)
+    const entries = await pages.entries(page)
+    this.#order.fault(entries)
+    tell({ kind: 'pageSurveyed', survey: (await this.#survey(page, first, entries, existed)).survey })
+  }
+
+  #survey(...[page, first, entries, existed]: Tail<Parameters<typeof surveyPage>>): ReturnType<typeof surveyPage> {
+    const { target, session, world } = this.#parts
+    const { shape, chunkBytes } = session
+    assert(shape !== undefined, 'a session is bound before pages come')
+    return surveyPage(page, first, entries, existed, { target, shape, chunkBytes, hash: world.hash })
+  }
+
+  // ---- data -------------------------------------------------------------------------------------------------------
+
+  async #writeChunk({ frame, place, length, fresh }: Of<'writeChunk'>): Promise<void> {
+    const { world, links, files, counters, tell } = this.#parts
+    const { header, payload } = links.takeFrame(frame)
+    const isZeros = header.kind === 'zeros'
+    const found = isZeros ? zerosHash(length, world.hash) : world.hash(payload)
+    if (found !== header.hash)
+      return tell({ kind: 'chunkBad', place, expected: hex64(header.hash), found: hex64(found) })
+    counters.sent(length, payload.length, false)
+    const hole = isZeros && fresh
+    if (!hole) {
+      const bytes = isZeros ? new Uint8Array(length) : payload
+      await this.#pressed(length, () => files.write(place.entry, place.chunk * this.#parts.session.chunkBytes, bytes))
+    }
+    this.#hint({ ...place, hash: found, isHole: hole })
+    tell({ kind: 'chunkWritten', place, hash: found, hole })
+  }
+
+  async #writePack({ frame, accept }: Of<'writePack'>): Promise<void> {
+    const { world, links, files, counters, tell } = this.#parts
+    const { header, rows, payload } = links.takeFrame(frame)
+    assert(header.kind === 'pack', 'a pack is written from a pack')
+    const accepted = new Set(accept)
+    const isWhole = world.hash(payload) === header.hash
+    const written: WrittenFile[] = []
+    const bad: Place[] = []
+    let start = header.tableBytes
+    for (const [i, { entry, revision, length, hash }] of rows.entries()) {
+      const bytes = payload.subarray(start, start + length)
+      start += length
+      if (!accepted.has(i)) continue
+      if (!isWhole || world.hash(bytes) !== hash) bad.push({ entry, revision, chunk: 0 })
+      else {
+        await this.#pressed(length, () => files.write(entry, 0, bytes))
+        written.push({ entry, revision, hash })
+        counters.sent(length, length, false)
+      }
+    }
+    tell({ kind: 'packWritten', files: written, bad })
+  }
+
+  /** Writes with back-pressure: what waits for the disk is bounded by reading no further. */
+  async #pressed(bytes: number, write: () => Promise<void>): Promise<void> {
+    const { links, room } = this.#parts
+    this.#pendingBytes += bytes
+    if (this.#pendingBytes >= pauseAtBytes) links.setReading(false)
+    try {
+      await room.use(write)
+    } finally {
+      this.#pendingBytes -= bytes
+      if (this.#pendingBytes <= goOnAtBytes) links.setReading(true)
+    }
+  }
+
+  #hint(hint: Hint): void {
+    this.#hinted.push(hint)
+    this.#parts.hints.note(hint)
+    this.#cancelHints ??= this.#parts.world.clock.after(hintEveryMs, () => {
+      this.#cancelHints = undefined
+      void this.flushHints()
+    })
+  }
+
+  /** Hands the hints to the operating system, so that a kill costs nothing but reading them back. Best effort. */
+  async flushHints(): Promise<void> {
+    try {
+      await this.#parts.hints.flush()
+    } catch (error) {
+      if (!isTransferError(error)) throw error // A hint that is lost costs a chunk sent again, no more.
+    }
+  }
+
+  // ---- sync points ------------------------------------------------------------------------------------------------
+
+  async #syncData({ serial, entries, finish }: Of<'syncData'>): Promise<void> {
+    const { world, files, room, tell } = this.#parts
+    const started = world.clock.now()
+    this.#covered = this.#hinted.splice(0)
+    await room.use(() => files.syncNames())
+    await room.use(() => files.datasync(entries))
+    const intents: IntentFile[] = []
+    await inParallel(finishesUnderWay, finish, async (file) => {
+      intents.push(await room.use(() => this.#finishFile(file)))
+    })
+    tell({ kind: 'dataSynced', serial, finished: intents, syncMs: world.clock.now() - started })
+  }
+  #covered: Hint[] = []
+
+  /** The durable record is on the disk: hints are needed only for what was written since its sync began. */
+  async checkpointCommitted(): Promise<void> {
+    if (this.#covered.length === 0) return
+    this.#covered = []
+    await this.#parts.hints.reset(this.#hinted)
+    await this.flushHints()
+  }
+
+  async #finishFile({ entry, revision, digest, plan, taken }: FinishFile): Promise<IntentFile> {
+    const { files, target, revised } = this.#parts
+    const { path, ...listed } = await this.#fileEntry(entry)
+    const { size, mtimeUs, mode } = revised.get(entry) ?? listed
+    const { inode } = await files.finish(entry, { mode, mtimeUs, size })
+    const common = { entry, revision, digest, size, mtimeUs, inode }
+    if (plan === plans.replace && taken === 0)
+      return { ...common, target: path.at(-1)!, method: 'replace', outcome: 'replaced' }
+    if (plan === plans.link && taken === 0)
+      return { ...common, target: path.at(-1)!, method: 'link', outcome: 'delivered' }
+    const outcome = plan === plans.rename ? 'renamed' : 'conflict'
+    return { ...common, target: await target.freeName(path), method: 'link', outcome }
+  }
+
+  async #placeFiles({ serial, files: intents }: Of<'placeFiles'>): Promise<void> {
+    const { target, room, tell } = this.#parts
+    const results: Placed[] = []
+    for (const intent of intents) {
+      const { path } = await this.#fileEntry(intent.entry)
+      results.push({ entry: intent.entry, result: await room.use(() => this.#place(intent, path)) })
+    }
+    await room.use(() => target.syncDirectories())
+    tell({ kind: 'filesPlaced', serial, results })
+  }
+
+  async #place({ entry, target: name, method }: IntentFile, path: FileEntry['path']): Promise<Placed['result']> {
+    const { target, files } = this.#parts
+    try {
+      return await target.publish(files.directory, String(entry), path, name, method)
+    } catch (error) {
+      if (hasCode(error, 'not-found')) return 'lost'
+      throw error
+    }
+  }
+
+  async #removeParts(entries: readonly number[]): Promise<void> {
+    for (const entry of entries) await this.#parts.files.remove(entry)
+  }
+
+  async #revisePart({ entry, revision, size }: Of<'revisePart'>): Promise<void> {
+    const { files, room, tell } = this.#parts
+    await room.use(() => files.truncate(entry, size))
+    tell({ kind: 'partRevised', entry, revision })
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------------
+
+  async #finishTree(): Promise<void> {
+    const { session, room, tell } = this.#parts
+    const { shape } = session
+    assert(shape !== undefined, 'a session is bound before it ends')
+    const outcomes = await room.use(() => finishTree({ ...this.#parts, shape }))
+    tell({ kind: 'treeFinished', outcomes })
+  }
+
+  async #digestSession(): Promise<void> {
+    const { world, tell } = this.#parts
+    const digest = await digestOfSession(this.#parts, world.hash)
+    tell({ kind: 'sessionDigested', digest, finishedAt: new Date(world.clock.wall()).toISOString() })
+  }
+
+  async #fileEntry(index: number): Promise<FileEntry> {
+    const entry = await this.#parts.pages.entry(index)
+    assert(entry.kind === 'file', `entry ${index} is a file`)
+    return entry
+  }
+
+  stop(): void {
+    this.#cancelHints?.()
+  }
+}
+
+type Tail<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown] ? Head : never
+
+async function inParallel<T>(count: number, items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items]
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await act(item)
+  }
+  await Promise.all(Array.from({ length: count }, worker))
+}

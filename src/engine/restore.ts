@@ -1,0 +1,259 @@
+// From what is on the disk to where a session stands. The journal is read and rewritten; intents are settled; what it calls
+// durable is held against the part files; chunks known only from hints are adopted. Every step may be the last of this
+// process: the next one begins again from the first.
+
+import { assert, hasCode } from '../errors.ts'
+import type { Directory } from '../model/disk.ts'
+import { defaultLimits } from '../model/limits.ts'
+import type { EntryOutcome } from '../model/messages.ts'
+import { chunkCount, chunkLength, type Place, placeRuns } from '../model/places.ts'
+import type { IntentFile, JournalRecord } from '../model/records.ts'
+import { type Checkpoint, foldRecords, type HeldPart, type HeldRun } from '../core/checkpoint.ts'
+import { compactRecords } from '../core/compact.ts'
+import type { PageShape } from '../core/inputs.ts'
+import { zerosHash } from '../hash/xxh64.ts'
+import { readHints } from '../store/hints.ts'
+import { type Journal, openJournal, rebuildJournal } from '../store/journal.ts'
+import { openManifest } from '../store/manifest-file.ts'
+import type { PartFiles } from '../store/part-files.ts'
+import type { Target } from '../store/target.ts'
+import type { World } from './context.ts'
+import { ManifestPages } from './manifest-pages.ts'
+
+export interface Restored {
+  readonly journal: Journal
+  readonly checkpoint: Checkpoint
+  readonly pages: ManifestPages
+  readonly shapes: readonly PageShape[]
+}
+
+/** What both sides do: journal, checkpoint, manifest. `rebuild` keeps what a damaged journal still says (R10). */
+export async function restoreJournal(directory: Directory, world: World, rebuild: boolean): Promise<Restored> {
+  const tools = { hash: world.hash, compact: compactRecords }
+  const { journal, records } = await (rebuild ? rebuildJournal(directory, tools) : openJournal(directory, tools))
+  const checkpoint = foldRecords(records)
+  const file = await openManifest(directory)
+  const last = checkpoint.pages.at(-1)
+  await file.truncate(last === undefined ? 0 : last.offset + last.length)
+  const pages = new ManifestPages(file, checkpoint.pages, world.hash)
+  return { journal, checkpoint, pages, shapes: await pages.shapes() }
+}
+
+export type AdoptedPlace = Place & { readonly hash: bigint; readonly hole: boolean }
+
+export interface ReceivedState {
+  readonly adopted: readonly AdoptedPlace[]
+  readonly bytesHinted: number
+  readonly bytesAdopted: number
+  /** Chunks the journal called durable that are not what they should be. */
+  readonly bytesBad: number
+}
+
+/** What a receiver does besides, in this order. */
+export async function restoreReceived(
+  { journal, checkpoint, pages }: Restored,
+  directory: Directory,
+  files: PartFiles,
+  target: Target,
+  world: World,
+): Promise<ReceivedState> {
+  const restoring = new Restoring(journal, checkpoint, pages, files, target, world)
+  await restoring.settleIntents()
+  const bytesBad = await restoring.checkParts()
+  const { adopted, bytesHinted, bytesAdopted } = await restoring.adopt(directory)
+  await restoring.removeStrays(adopted)
+  return { adopted, bytesHinted, bytesAdopted, bytesBad }
+}
+
+class Restoring {
+  readonly #journal: Journal
+  readonly #checkpoint: Checkpoint
+  readonly #pages: ManifestPages
+  readonly #files: PartFiles
+  readonly #target: Target
+  readonly #world: World
+  readonly #chunkBytes: number
+  readonly #buffer: Uint8Array
+
+  constructor(
+    journal: Journal,
+    checkpoint: Checkpoint,
+    pages: ManifestPages,
+    files: PartFiles,
+    target: Target,
+    world: World,
+  ) {
+    this.#journal = journal
+    this.#checkpoint = checkpoint
+    this.#pages = pages
+    this.#files = files
+    this.#target = target
+    this.#world = world
+    this.#chunkBytes = checkpoint.bound?.chunkBytes ?? defaultLimits.chunkBytes
+    this.#buffer = new Uint8Array(this.#chunkBytes)
+  }
+
+  // ---- intents ----------------------------------------------------------------------------------------------------
+
+  /** A file that was about to be published is, or is again, or never was; the journal hears which (R45). */
+  async settleIntents(): Promise<void> {
+    const { intents, outcomes, serial } = this.#checkpoint
+    const settled: EntryOutcome[] = []
+    for (const intent of intents.values()) if (await this.#settle(intent)) settled.push(outcomeOf(intent))
+    if (settled.length > 0) {
+      await this.#target.syncDirectories()
+      await this.#journal.commit([{ kind: 'outcome', serial, outcomes: settled }])
+    }
+    for (const outcome of settled) {
+      outcomes.set(outcome.entry, outcome)
+      this.#checkpoint.parts.delete(outcome.entry)
+    }
+    intents.clear()
+  }
+
+  async #settle(intent: IntentFile): Promise<boolean> {
+    const { path } = await this.#pages.entry(intent.entry)
+    const there = await this.#target.survey([...path.slice(0, -1), intent.target])
+    if (there?.kind === 'file' && there.inode.toString() === intent.inode && there.size === intent.size) {
+      await this.#target.touch(path) // The name is there, but perhaps only in memory.
+      return true
+    }
+    const part = await this.#files.stat(intent.entry)
+    if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return false
+    const placed = await this.#target.publish(
+      this.#files.directory,
+      String(intent.entry),
+      path,
+      intent.target,
+      intent.method,
+    )
+    return placed === 'placed'
+  }
+
+  // ---- parts ------------------------------------------------------------------------------------------------------
+
+  /** Holds durable chunks against the disk (R14): length and blocks of each part, and the bytes of the last record. */
+  async checkParts(): Promise<number> {
+    let bytesBad = 0
+    for (const [entry, part] of this.#checkpoint.parts) {
+      const runs = await this.#suspects(entry, part.runs)
+      const bad: number[] = []
+      for (const run of runs)
+        for (const [i, hash] of run.hashes.entries())
+          if (!(await this.#isOnDisk(entry, run.first + i, hash, run.holes > 0))) bad.push(run.first + i)
+      if (bad.length === 0) continue
+      const places = bad.map((chunk) => ({ entry, revision: part.revision, chunk }))
+      const chunks = placeRuns(places).map(({ first, count }) => [first, count] as const)
+      const record: JournalRecord = { kind: 'bad', entry, revision: part.revision, chunks }
+      await this.#journal.commit([record])
+      const folded = foldRecords([durableOf(entry, part), record])
+      this.#checkpoint.parts.set(entry, { revision: part.revision, runs: folded.parts.get(entry)?.runs ?? [] })
+      bytesBad += bad.length * this.#chunkBytes
+    }
+    return bytesBad
+  }
+
+  /** All runs of a part that looks cut or punched, else the last one. */
+  async #suspects(entry: number, runs: readonly HeldRun[]): Promise<readonly HeldRun[]> {
+    const last = runs.at(-1)
+    if (last === undefined) return []
+    const size = await this.#sizeOf(entry)
+    const held = new Map<number, boolean>()
+    for (const run of runs) run.hashes.forEach((_, i) => held.set(run.first + i, run.holes > 0))
+    let dataBytes = 0
+    let end = 0
+    for (const [chunk, isHole] of held) {
+      if (isHole) continue
+      const length = chunkLength(size, this.#chunkBytes, chunk)
+      dataBytes += length
+      end = Math.max(end, chunk * this.#chunkBytes + length)
+    }
+    const stat = await this.#files.stat(entry)
+    if (stat === undefined) return dataBytes === 0 ? [] : runs
+    return stat.size < end || stat.allocatedBytes < dataBytes ? runs : [last]
+  }
+
+  async #isOnDisk(entry: number, chunk: number, hash: bigint, isHole: boolean): Promise<boolean> {
+    const found = await this.#read(entry, chunk)
+    if (found !== undefined) return this.#world.hash(found) === hash
+    return (
+      isHole && zerosHash(chunkLength(await this.#sizeOf(entry), this.#chunkBytes, chunk), this.#world.hash) === hash
+    )
+  }
+
+  /** A chunk's bytes as they are on the disk; undefined if the part ends before it. */
+  async #read(entry: number, chunk: number): Promise<Uint8Array | undefined> {
+    const view = this.#buffer.subarray(0, chunkLength(await this.#sizeOf(entry), this.#chunkBytes, chunk))
+    try {
+      return (await this.#files.read(entry, chunk * this.#chunkBytes, view)) === view.length ? view : undefined
+    } catch (error) {
+      if (hasCode(error, 'not-found')) return undefined
+      throw error
+    }
+  }
+
+  async #sizeOf(entry: number): Promise<number> {
+    const revised = this.#checkpoint.revised.get(entry)
+    if (revised !== undefined) return revised.size
+    const listed = await this.#pages.entry(entry)
+    assert(listed.kind === 'file', `entry ${entry} is a file`)
+    return listed.size
+  }
+
+  // ---- hints ------------------------------------------------------------------------------------------------------
+
+  /**
+   * Reads each hinted chunk, compares it, and writes the same bytes back, so that the next sync really writes them: after
+   * a failed sync a page may read well and be clean (R115). What does not compare is wanted again.
+   */
+  async adopt(directory: Directory): Promise<Omit<ReceivedState, 'bytesBad'>> {
+    const adopted = new Map<string, AdoptedPlace>()
+    let bytesHinted = 0
+    let bytesAdopted = 0
+    for (const { entry, revision, chunk, hash, isHole } of await readHints(directory, { hash: this.#world.hash })) {
+      if (!(await this.#isOpenPlace(entry, revision, chunk))) continue
+      const length = chunkLength(await this.#sizeOf(entry), this.#chunkBytes, chunk)
+      bytesHinted += length
+      const bytes = isHole ? undefined : await this.#read(entry, chunk)
+      const isThere = isHole
+        ? zerosHash(length, this.#world.hash) === hash && (await this.#isUnwritten(entry, chunk))
+        : bytes !== undefined && this.#world.hash(bytes) === hash
+      if (!isThere) continue
+      if (bytes !== undefined) await this.#files.write(entry, chunk * this.#chunkBytes, bytes)
+      adopted.set(`${entry} ${chunk}`, { entry, revision, chunk, hash, hole: isHole })
+      bytesAdopted += length
+    }
+    return { adopted: [...adopted.values()], bytesHinted, bytesAdopted }
+  }
+
+  /** A hole reads as zeros, or lies behind the part's end. */
+  async #isUnwritten(entry: number, chunk: number): Promise<boolean> {
+    const bytes = await this.#read(entry, chunk)
+    return bytes === undefined || this.#world.hash(bytes) === zerosHash(bytes.length, this.#world.hash)
+  }
+
+  async #isOpenPlace(entry: number, revision: number, chunk: number): Promise<boolean> {
+    const { outcomes, parts, revised } = this.#checkpoint
+    if (outcomes.has(entry) || entry >= this.#pages.nextEntry) return false
+    if (revision !== (revised.get(entry)?.revision ?? 0)) return false
+    if ((await this.#pages.entry(entry)).kind !== 'file') return false
+    if (chunk >= chunkCount(await this.#sizeOf(entry), this.#chunkBytes)) return false
+    const runs = parts.get(entry)?.runs ?? []
+    return !runs.some(({ first, hashes }) => chunk >= first && chunk < first + hashes.length)
+  }
+
+  /** Part files nobody vouches for: a pack that was not published, or bytes written and neither synced nor hinted. */
+  async removeStrays(adopted: readonly AdoptedPlace[]): Promise<void> {
+    const known = new Set([...this.#checkpoint.parts.keys(), ...adopted.map(({ entry }) => entry)])
+    for (const entry of await this.#files.list()) if (!known.has(entry)) await this.#files.remove(entry)
+  }
+}
+
+function outcomeOf({ entry, outcome, size, digest, target }: IntentFile): EntryOutcome {
+  const base = { entry, outcome, bytes: size, digest }
+  return outcome === 'renamed' || outcome === 'conflict' ? { ...base, target } : base
+}
+
+function durableOf(entry: number, { revision, runs }: HeldPart): JournalRecord {
+  return { kind: 'durable', serial: 0, runs: runs.map((run) => ({ entry, revision, ...run })) }
+}

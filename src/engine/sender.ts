@@ -1,0 +1,321 @@
+// Carries out the effects of the sending core: walks pages, reads chunks into pooled buffers, hashes and frames them, looks
+// at sources again. What can't be read fails alone; a root that is gone makes its reads wait until it is back.
+
+import { assert, hasCode, isTransferError } from '../errors.ts'
+import { headerBytes, packRowBytes } from '../model/limits.ts'
+import type { Entry, FileEntry, Fingerprint, ManifestTotals } from '../model/manifest.ts'
+import { chunkLength } from '../model/places.ts'
+import type { Effect } from '../core/effects.ts'
+import type { Input, SourceProblem } from '../core/inputs.ts'
+import { zerosHash } from '../hash/xxh64.ts'
+import type { SourceFiles } from '../source/source-files.ts'
+import type { WalkedPage } from '../source/pages.ts'
+import { isZeros } from '../source/zeros.ts'
+import type { Journal } from '../store/journal.ts'
+import { writeHeader, writePackRow } from '../wire/frames.ts'
+import { encodeMessage } from '../wire/messages.ts'
+import type { BufferPool } from './buffers.ts'
+import type { World } from './context.ts'
+import type { Counters } from './counters.ts'
+import type { Links } from './links.ts'
+import { type ManifestPages, shapeOf } from './manifest-pages.ts'
+
+const lookAgainMs = 2_000 // For a source that is unmounted.
+
+export interface SenderParts {
+  readonly world: World
+  readonly journal: Journal
+  readonly pages: ManifestPages
+  readonly files: SourceFiles
+  readonly walk: AsyncIterator<WalkedPage, void>
+  readonly links: Links
+  readonly pool: BufferPool
+  readonly counters: Counters
+  /** Newer fingerprints than the manifest's, of files that changed. */
+  readonly revised: Map<number, Fingerprint>
+  readonly chunkBytes: () => number
+  readonly sizeOf: (entry: number) => number
+  readonly tell: (input: Input) => void
+}
+
+type Of<Kind extends Effect['kind']> = Effect & { readonly kind: Kind }
+
+export class Sender {
+  readonly #parts: SenderParts
+  readonly #open = new Set<number>()
+  #following: IteratorResult<WalkedPage, void> | undefined
+  #isStopped = false
+  #gone = 0
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts
+  }
+
+  /** The work for an effect, or undefined if it is not the sender's. */
+  carryOut(effect: Effect): Promise<void> | undefined {
+    switch (effect.kind) {
+      case 'walkPage':
+        return this.#walkPage()
+      case 'sendPage':
+        return this.#sendPage(effect)
+      case 'sendChunk':
+        return this.#sendChunk(effect)
+      case 'sendPack':
+        return this.#sendPack(effect)
+      case 'checkSource':
+        return this.#checkSource(effect)
+      case 'rehash':
+        return this.#rehash(effect)
+      case 'expectSource':
+        this.#parts.revised.set(effect.entry, effect.fingerprint)
+        return this.#forget(effect.entry)
+      case 'closeSource':
+        return this.#forget(effect.entry)
+      default:
+        return undefined
+    }
+  }
+
+  async #forget(entry: number): Promise<void> {
+    this.#open.delete(entry)
+    await this.#parts.files.forget(entry)
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  // ---- manifest ---------------------------------------------------------------------------------------------------
+
+  /** The page is on our disk, text and record, before anybody hears of it (R58). */
+  async #walkPage(): Promise<void> {
+    const { pages, journal, walk, tell } = this.#parts
+    const page = this.#following ?? (await walk.next())
+    const entries: readonly Entry[] = page.done === true ? [] : page.value.entries
+    const fingerprints = page.done === true ? [] : page.value.fingerprints
+    this.#following = page.done === true ? page : await walk.next() // Looks ahead, so that the last page says that it is.
+    const last = this.#following.done === true ? totals(pages, entries) : undefined
+    const record = await pages.write(entries, last, { fingerprints, existed: [] })
+    await journal.commit([record])
+    pages.add(record, entries)
+    tell({ kind: 'pageWalked', shape: shapeOf(record, entries) })
+  }
+
+  async #sendPage({ connection, page }: Of<'sendPage'>): Promise<void> {
+    const { pages, links } = this.#parts
+    const { first, digest, last } = pages.record(page)
+    const entries = await pages.entries(page)
+    const text = encodeMessage({
+      kind: 'manifest',
+      page,
+      first,
+      entries,
+      digest,
+      ...(last === undefined ? {} : { last }),
+    })
+    links.sendText(connection, text)
+  }
+
+  // ---- data -------------------------------------------------------------------------------------------------------
+
+  async #sendChunk({ connection, epoch, place, again }: Of<'sendChunk'>): Promise<void> {
+    const { pool, world, links, counters, tell } = this.#parts
+    const buffer = await pool.take()
+    try {
+      const length = chunkLength(this.#parts.sizeOf(place.entry), this.#parts.chunkBytes(), place.chunk)
+      const payload = buffer.subarray(headerBytes, headerBytes + length)
+      const isRead = await this.#withSource(place.entry, place.revision, () =>
+        this.#read(place.entry, place.chunk, payload),
+      )
+      if (!isRead) return tell({ kind: 'sendFailed', connection, places: [place] })
+      const zeros = length > 0 && isZeros(payload)
+      const hash = zeros ? zerosHash(length, world.hash) : world.hash(payload)
+      writeHeader(buffer, 0, { kind: zeros ? 'zeros' : 'chunk', epoch, ...place, hash }, world.hash)
+      const frame = buffer.subarray(0, zeros ? headerBytes : headerBytes + length)
+      if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [place] })
+      counters.sent(length, frame.length, again)
+      tell({ kind: 'chunkSent', connection, place, hash, zeros })
+    } finally {
+      pool.give(buffer)
+    }
+  }
+
+  async #read(entry: number, chunk: number, target: Uint8Array): Promise<true> {
+    await this.#parts.files.read(entry, target, chunk * this.#parts.chunkBytes())
+    return true
+  }
+
+  /** Small files, whole, behind the table of those that could be read. */
+  async #sendPack({ connection, epoch, files }: Of<'sendPack'>): Promise<void> {
+    const { pool, world, links, counters, tell } = this.#parts
+    const buffer = await pool.take()
+    try {
+      const bytesStart = headerBytes + files.length * packRowBytes
+      const rows: { entry: number; revision: number; length: number; hash: bigint }[] = []
+      let end = bytesStart
+      let againBytes = 0
+      for (const { entry, revision, again } of files) {
+        const length = this.#parts.sizeOf(entry)
+        const payload = buffer.subarray(end, end + length)
+        if (!(await this.#readSmall(entry, revision, payload))) continue
+        rows.push({ entry, revision, length, hash: world.hash(payload) })
+        end += length
+        if (again) againBytes += length
+      }
+      const sentFiles = rows.map(({ entry, revision, hash }) => ({ entry, revision, hash }))
+      if (rows.length === 0) return tell({ kind: 'packSent', connection, files: [] })
+      const frame = framePack(buffer, rows, bytesStart, end, epoch, world.hash)
+      if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [] })
+      const bytes = end - bytesStart
+      counters.sent(bytes - againBytes, frame.length, false)
+      if (againBytes > 0) counters.sent(againBytes, 0, true)
+      tell({ kind: 'packSent', connection, files: sentFiles })
+    } finally {
+      pool.give(buffer)
+    }
+  }
+
+  async #readSmall(entry: number, revision: number, target: Uint8Array): Promise<boolean> {
+    const { path } = await this.#fileEntry(entry)
+    const result = await this.#attempt(entry, revision, () =>
+      this.#parts.files.readSmall(path, this.#fingerprint(entry), target),
+    )
+    if (result === undefined) return false
+    if (result === 'same') return true
+    this.#parts.tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: result } })
+    return false
+  }
+
+  // ---- looking again ----------------------------------------------------------------------------------------------
+
+  async #checkSource({ entry, revision }: Of<'checkSource'>): Promise<void> {
+    const { files, tell } = this.#parts
+    const found = await this.#withSource(entry, revision, () => files.check(entry))
+    if (found === 'same') tell({ kind: 'sourceChecked', entry, revision })
+    else if (found !== undefined)
+      tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: found } })
+  }
+
+  /** Hashes of chunks as they are now, all of one version of the file. */
+  async #rehash({ entry, revision, chunks }: Of<'rehash'>): Promise<void> {
+    const { pool, world, files, tell } = this.#parts
+    const fingerprint = this.#fingerprint(entry)
+    const hashes = new BigUint64Array(chunks.length)
+    const buffer = await pool.take()
+    try {
+      for (const [i, chunk] of chunks.entries()) {
+        const length = chunkLength(fingerprint.size, this.#parts.chunkBytes(), chunk)
+        const payload = buffer.subarray(headerBytes, headerBytes + length)
+        const isRead = await this.#withSource(entry, revision, () => this.#read(entry, chunk, payload))
+        if (!isRead) return
+        hashes[i] = world.hash(payload)
+      }
+    } finally {
+      pool.give(buffer)
+    }
+    const found = await this.#withSource(entry, revision, () => files.check(entry))
+    if (found === undefined) return
+    if (found !== 'same')
+      return tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: found } })
+    const { mtimeUs, mode } = await this.#fileEntry(entry)
+    const modified = Number(BigInt(fingerprint.mtimeNs) / 1000n)
+    const version = { fingerprint, mtimeUs: this.#parts.revised.has(entry) ? modified : mtimeUs, mode }
+    tell({ kind: 'rehashed', entry, revision, chunks, hashes, version })
+  }
+
+  // ---- sources ----------------------------------------------------------------------------------------------------
+
+  /** Acts on an entry that is open in its expected version; undefined if that could not be, which the core was told. */
+  async #withSource<T>(entry: number, revision: number, act: () => Promise<T>): Promise<T | undefined> {
+    return this.#attempt(entry, revision, async () => {
+      if (!this.#open.has(entry)) {
+        const { path } = await this.#fileEntry(entry)
+        await this.#parts.files.open(entry, path, this.#fingerprint(entry))
+        this.#open.add(entry)
+      }
+      return act()
+    })
+  }
+
+  async #attempt<T>(entry: number, revision: number, act: () => Promise<T>): Promise<T | undefined> {
+    for (let tries = 0; ; tries++) {
+      try {
+        const result = await act()
+        if (tries > 0) this.#returned()
+        return result
+      } catch (error) {
+        this.#open.delete(entry)
+        if (!hasCode(error, 'source-gone')) {
+          if (tries > 0) this.#returned()
+          const problem = await this.#problemOf(entry, error)
+          this.#parts.tell({ kind: 'sourceFailed', entry, revision, problem })
+          return undefined
+        }
+        if (this.#isStopped) return undefined
+        if (tries === 0 && this.#gone++ === 0) this.#parts.tell({ kind: 'sourceGone' })
+        await new Promise<void>((resolve) => this.#parts.world.clock.after(lookAgainMs, resolve))
+      }
+    }
+  }
+
+  #returned(): void {
+    if (--this.#gone === 0) this.#parts.tell({ kind: 'sourceReturned' })
+  }
+
+  async #problemOf(entry: number, error: unknown): Promise<SourceProblem> {
+    if (!isTransferError(error)) throw error
+    if (error.code === 'source-vanished') return { kind: 'vanished' }
+    if (error.code !== 'source-changed') return { kind: 'unreadable', reason: error.message }
+    try {
+      const { path } = await this.#fileEntry(entry)
+      const found = await this.#parts.files.compare(path, this.#fingerprint(entry))
+      if (found !== 'same') return { kind: 'changed', version: found }
+      return { kind: 'unreadable', reason: error.message }
+    } catch (again) {
+      return hasCode(again, 'source-vanished') ? { kind: 'vanished' } : { kind: 'unreadable', reason: String(again) }
+    }
+  }
+
+  async #fileEntry(index: number): Promise<FileEntry> {
+    const entry = await this.#parts.pages.entry(index)
+    assert(entry.kind === 'file', `entry ${index} is a file`)
+    return entry
+  }
+
+  #fingerprint(entry: number): Fingerprint {
+    const fingerprint = this.#parts.revised.get(entry) ?? this.#parts.pages.fingerprint(entry)
+    assert(fingerprint !== undefined, `entry ${entry} has a fingerprint`)
+    return fingerprint
+  }
+}
+
+function totals(pages: ManifestPages, entries: readonly Entry[]): ManifestTotals {
+  const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0)
+  return { entries: pages.nextEntry + entries.length, bytes: pages.bytesSoFar + bytes }
+}
+
+/** Puts table and header before the files' bytes; where some could not be read, the bytes move up. */
+function framePack(
+  buffer: Uint8Array,
+  rows: readonly { entry: number; revision: number; length: number; hash: bigint }[],
+  bytesStart: number,
+  end: number,
+  epoch: number,
+  hash: (bytes: Uint8Array) => bigint,
+): Uint8Array {
+  const tableBytes = rows.length * packRowBytes
+  const start = headerBytes + tableBytes
+  if (start < bytesStart) buffer.copyWithin(start, bytesStart, end)
+  rows.forEach((row, i) => writePackRow(buffer, headerBytes + i * packRowBytes, row))
+  const frame = buffer.subarray(0, end - (bytesStart - start))
+  const header = {
+    kind: 'pack',
+    epoch,
+    revision: 0,
+    files: rows.length,
+    tableBytes,
+    hash: hash(frame.subarray(headerBytes)),
+  } as const
+  writeHeader(buffer, 0, header, hash)
+  return frame
+}

@@ -1,0 +1,113 @@
+// What the receiver finds where a page's entries would land, and what follows under the session's policies, before a byte is
+// sent (INTERFACE: conflicts). A repeated backup is decided here: what is there with the same kind, size and time is done.
+
+import { isTransferError } from '../errors.ts'
+import type { Stat } from '../model/disk.ts'
+import type { Hash64 } from '../model/hash.ts'
+import type { DirectoryEntry, Entry, FileEntry, OmittedEntry } from '../model/manifest.ts'
+import type { EntryOutcome } from '../model/messages.ts'
+import type { Outcome, Shape } from '../model/session.ts'
+import { type PageSurvey, plans } from '../core/inputs.ts'
+import { ownName, type Target } from '../store/target.ts'
+import { digestOfFile } from './digest-of-file.ts'
+
+export interface SurveyTools {
+  readonly target: Target
+  readonly shape: Shape
+  readonly chunkBytes: number
+  readonly hash: Hash64
+}
+
+type Found = number | Omit<EntryOutcome, 'entry'>
+
+/**
+ * Decides for each entry of a page what is to be done.
+ * @param existed directories of this page known to have been there before the session, or undefined when the page is new
+ * @returns the survey, and the directories that are there now
+ */
+export async function surveyPage(
+  page: number,
+  first: number,
+  entries: readonly Entry[],
+  existed: readonly number[] | undefined,
+  tools: SurveyTools,
+): Promise<{ survey: PageSurvey; existed: readonly number[] }> {
+  const found = new Uint8Array(entries.length)
+  const outcomes: EntryOutcome[] = []
+  const there: number[] = []
+  const before = existed === undefined ? undefined : new Set(existed)
+  for (const [i, entry] of entries.entries()) {
+    const result = await surveyEntry(entry, before === undefined ? undefined : before.has(first + i), tools)
+    if (typeof result === 'number') found[i] = result
+    else {
+      found[i] = plans.done
+      outcomes.push({ entry: first + i, ...result })
+      if (entry.kind === 'directory' && result.outcome === 'unchanged') there.push(first + i)
+    }
+  }
+  return { survey: { page, plans: found, outcomes }, existed: there }
+}
+
+async function surveyEntry(entry: Entry, existed: boolean | undefined, tools: SurveyTools): Promise<Found> {
+  if (entry.path[0]!.toLowerCase() === ownName) return done('omitted', 'carryon keeps its own state under that name')
+  if (entry.kind === 'omitted') return omitted(entry)
+  if (entry.kind === 'link') return plans.later
+  try {
+    const stat = await tools.target.survey(entry.path)
+    return entry.kind === 'directory' ? directory(entry, stat, existed) : await file(entry, stat, tools)
+  } catch (error) {
+    if (!isTransferError(error) || error.retryable !== 'never') throw error
+    return done('conflict', error.message) // A parent is a file or a link, or may not be looked into.
+  }
+}
+
+const done = (outcome: Outcome, reason?: string, bytes = 0): Found =>
+  reason === undefined ? { outcome, bytes } : { outcome, bytes, reason }
+
+function omitted({ reason }: OmittedEntry): Found {
+  if (reason === 'vanished') return done('vanished', reason)
+  return done(reason === 'unreadable' || reason === 'bad-name' ? 'omitted' : 'skipped', reason)
+}
+
+/** One that was there before the session keeps its mode; one that this session made gets its own at the end (R116). */
+function directory(_: DirectoryEntry, stat: Stat | undefined, existed: boolean | undefined): Found {
+  if (stat === undefined) return plans.later
+  if (stat.kind !== 'directory') return done('conflict', 'something that is no folder has that name')
+  return existed === false ? plans.later : done('unchanged')
+}
+
+async function file(entry: FileEntry, stat: Stat | undefined, tools: SurveyTools): Promise<Found> {
+  if (stat === undefined) return plans.link
+  if (stat.kind === 'file' && (await isSame(entry, stat, tools))) return done('unchanged', undefined, entry.size)
+  const isReplaceable = stat.kind === 'file' || stat.kind === 'link'
+  switch (tools.shape.onConflict) {
+    case 'fail':
+      return done('conflict', 'another file has that name')
+    case 'keep':
+      return done('kept', 'another file has that name')
+    case 'rename':
+      return plans.rename
+    case 'update':
+      if (BigInt(entry.mtimeUs) <= stat.mtimeNs / 1000n) return done('kept', 'the file that is there is newer')
+      return isReplaceable ? plans.replace : done('conflict', 'a folder has that name')
+    case 'replace':
+      return isReplaceable ? plans.replace : done('conflict', 'a folder has that name')
+  }
+}
+
+async function isSame(entry: FileEntry, stat: Stat, tools: SurveyTools): Promise<boolean> {
+  if (stat.size !== entry.size) return false
+  if (entry.digest === undefined) return BigInt(entry.mtimeUs) === floorUs(stat.mtimeNs)
+  return (await digestOfExisting(entry, tools)) === entry.digest
+}
+
+const floorUs = (ns: bigint): bigint => (ns >= 0n ? ns / 1000n : -((-ns + 999n) / 1000n))
+
+async function digestOfExisting({ path, size }: FileEntry, { target, chunkBytes, hash }: SurveyTools): Promise<string> {
+  const file = await target.openExisting(path)
+  try {
+    return await digestOfFile(chunkBytes, hash)(file, size)
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,107 @@
+// The last pass of a receiver: symbolic links after all files, then the modes and times of directories, deepest first, so
+// that making things in them is over. Idempotent: a crash anywhere in it is followed by the whole pass again (R116).
+
+import { isTransferError } from '../errors.ts'
+import type { Hash64 } from '../model/hash.ts'
+import { hex64 } from '../model/hash.ts'
+import type { DirectoryEntry, Entry, LinkEntry } from '../model/manifest.ts'
+import type { EntryOutcome } from '../model/messages.ts'
+import { encodeName } from '../model/names.ts'
+import type { Outcome, Shape } from '../model/session.ts'
+import type { Session } from '../core/session.ts'
+import { type DeliveredItem, sessionDigest } from '../hash/xxh64.ts'
+import type { Target } from '../store/target.ts'
+import type { ManifestPages } from './manifest-pages.ts'
+
+export interface TreeTools {
+  readonly target: Target
+  readonly pages: ManifestPages
+  readonly session: Session
+  readonly shape: Shape
+}
+
+/** Makes what needs no bytes. @returns the outcomes of all entries that had none */
+export async function finishTree({ target, pages, session, shape }: TreeTools): Promise<EntryOutcome[]> {
+  const outcomes: EntryOutcome[] = []
+  const directories: number[] = []
+  for (let page = 0; page < pages.pages; page++) {
+    const { first } = pages.record(page)
+    for (const [i, entry] of (await pages.entries(page)).entries()) {
+      if (session.isDone(first + i)) continue
+      if (entry.kind === 'link') outcomes.push({ entry: first + i, ...(await makeLink(entry, target, shape)) })
+      else if (entry.kind === 'directory') {
+        const made = await outcomeOf(() => target.makeDirectory(entry.path))
+        if (made === undefined) directories.push(first + i)
+        else outcomes.push({ entry: first + i, ...made })
+      }
+    }
+  }
+  await target.syncDirectories()
+  for (const index of directories.toReversed()) {
+    const entry = (await pages.entry(index)) as DirectoryEntry
+    const failed = await outcomeOf(() => target.finishDirectory(entry.path, entry.mode, entry.mtimeUs))
+    outcomes.push({ entry: index, ...(failed ?? { outcome: 'delivered', bytes: 0 }) })
+  }
+  return outcomes
+}
+
+type Made = Omit<EntryOutcome, 'entry'>
+
+/** What a refusal of the file system makes of an entry; undefined if all went well. Faults of the disk go on up. */
+async function outcomeOf(act: () => Promise<unknown>): Promise<Made | undefined> {
+  try {
+    await act()
+    return undefined
+  } catch (error) {
+    if (!isTransferError(error) || error.retryable !== 'never') throw error
+    return { outcome: 'failed', bytes: 0, reason: error.message }
+  }
+}
+
+async function makeLink(entry: LinkEntry, target: Target, shape: Shape): Promise<Made> {
+  const policy = shape.onConflict
+  const method = policy === 'replace' ? 'replace' : 'link'
+  let made: Made = { outcome: 'delivered', bytes: 0 }
+  const failed = await outcomeOf(async () => {
+    const placed = await target.makeLink(entry.path, entry.target, entry.mtimeUs, method)
+    if (placed === 'placed') return
+    if (policy === 'rename') {
+      const name = await target.freeName(entry.path)
+      await target.makeLink([...entry.path.slice(0, -1), name], entry.target, entry.mtimeUs, 'link')
+      made = { outcome: 'renamed', bytes: 0, target: name }
+    } else {
+      const outcome: Outcome = policy === 'keep' || policy === 'update' ? 'kept' : 'conflict'
+      made = { outcome, bytes: 0, reason: 'something else has that name' }
+    }
+  })
+  return failed ?? made
+}
+
+/** Digest of what is in place, in index order. */
+export function digestOfSession(
+  { pages, session }: Pick<TreeTools, 'pages' | 'session'>,
+  hash: Hash64,
+): Promise<string> {
+  return sessionDigest(delivered(pages, session, hash), hash)
+}
+
+const inPlace: readonly (Outcome | undefined)[] = ['delivered', 'unchanged', 'replaced', 'renamed']
+
+async function* delivered(pages: ManifestPages, session: Session, hash: Hash64): AsyncGenerator<DeliveredItem> {
+  for (let page = 0; page < pages.pages; page++) {
+    const { first } = pages.record(page)
+    for (const [i, entry] of (await pages.entries(page)).entries())
+      if (inPlace.includes(session.outcome(first + i))) yield item(entry, first + i, session, hash)
+  }
+}
+
+function item(entry: Entry, index: number, session: Session, hash: Hash64): DeliveredItem {
+  const { path, kind } = entry
+  if (kind === 'link') {
+    const text = encodeName(entry.target)
+    return { path, kind, size: text.length, digest: hex64(hash(text)) }
+  }
+  if (kind !== 'file') return { path, kind, size: 0, digest: '' }
+  const digest = session.entries.digest(index)
+  return { path, kind, size: session.entries.size(index), digest: digest === 0n ? '' : hex64(digest) }
+}
