@@ -1,0 +1,227 @@
+// The directory received into: what lands there, what never does, and what is durable when.
+
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Directory } from '../../../src/model/disk.ts'
+import type { Random } from '../../../src/model/clock.ts'
+import { nodeDisk } from '../../../src/store/node-disk.ts'
+import { MemoryDisk } from '../../../src/store/memory-disk.ts'
+import { openTarget, type Target } from '../../../src/store/target.ts'
+import { expectCode } from '../../conformance/disk-suite.ts'
+import { scratchPath } from '../../support/scratch.ts'
+
+let bytesGiven = 0
+const random: Random = { bytes: (count) => new Uint8Array(count).fill(++bytesGiven), fraction: () => 0.5 }
+
+describe('a target', () => {
+  it('R47: keeps its random id for ever, and takes .carryon away when nothing is left in it', async () => {
+    const path = scratchPath()
+    const first = await openTarget(nodeDisk, path, random)
+    expect(first.rootId).toMatch(/^[0-9a-f]{32}$/)
+    await first.own.makeDirectory('0'.repeat(32), 0o700)
+    await close(first)
+    const second = await openTarget(nodeDisk, path, random)
+    expect(second.rootId).toBe(first.rootId)
+    expect(fs.statSync(join(path, '.carryon')).mode & 0o777).toBe(0o700)
+    await second.own.removeDirectory('0'.repeat(32))
+    await close(second)
+    expect(fs.readdirSync(path)).toEqual([])
+  })
+
+  it('R66: is refused where .carryon is a link, or open to others', async () => {
+    const path = scratchPath()
+    fs.mkdirSync(join(path, 'elsewhere'))
+    fs.symlinkSync('elsewhere', join(path, '.carryon'))
+    await expectCode('not-a-directory', openTarget(nodeDisk, path, random))
+    fs.unlinkSync(join(path, '.carryon'))
+    fs.mkdirSync(join(path, '.carryon'))
+    fs.chmodSync(join(path, '.carryon'), 0o777)
+    await expectCode('state-unsafe', openTarget(nodeDisk, path, random))
+  })
+
+  it('surveys without following a link', async () => {
+    const { path, target } = await real()
+    fs.mkdirSync(join(path, 'd'))
+    fs.writeFileSync(join(path, 'd', 'f'), 'abc')
+    fs.symlinkSync('d', join(path, 'l'))
+    expect(await target.survey(['d', 'f'])).toMatchObject({ kind: 'file', size: 3 })
+    expect(await target.survey(['d', 'g'])).toBeUndefined()
+    expect(await target.survey(['none', 'deeper', 'f'])).toBeUndefined()
+    expect(await target.survey(['l'])).toMatchObject({ kind: 'link' })
+    await expectCode('not-a-directory', target.survey(['l', 'f']))
+    await expectCode('not-a-directory', target.survey(['d', 'f', 'x']))
+  })
+
+  it('finds the first free name, with the number before the extension', async () => {
+    const { path, target } = await real()
+    for (const name of ['a.jpg', 'a (2).jpg', '.bashrc', 'x'.repeat(255)]) fs.writeFileSync(join(path, name), '')
+    expect(await target.freeName(['a.jpg'])).toBe('a (3).jpg')
+    expect(await target.freeName(['.bashrc'])).toBe('.bashrc (2)')
+    expect(await target.freeName(['x'.repeat(255)])).toBe(`${'x'.repeat(251)} (2)`)
+    expect(await target.freeName(['ä.'.padEnd(200, 'ö')])).toMatch(/ \(2\)$/)
+  })
+})
+
+describe('publishing', () => {
+  it('R6: never clobbers, and makes parents closed to others', async () => {
+    const { path, target, parts } = await real()
+    await part(parts, '0', 'new')
+    expect(await target.publish(parts, '0', ['a', 'b', 'f'], 'f', 'link')).toBe('placed')
+    expect(fs.readFileSync(join(path, 'a/b/f'), 'utf8')).toBe('new')
+    expect(fs.statSync(join(path, 'a/b')).mode & 0o777).toBe(0o700)
+    await part(parts, '1', 'other')
+    expect(await target.publish(parts, '1', ['a', 'b', 'f'], 'f', 'link')).toBe('exists')
+    expect(fs.readFileSync(join(path, 'a/b/f'), 'utf8')).toBe('new')
+    expect(await target.publish(parts, '1', ['a', 'b', 'f'], 'f (2)', 'link')).toBe('placed')
+    expect(await parts.list()).toEqual(['0', '1'])
+  })
+
+  it.each([true, false])('R6: has one winner in every race for a name (links: %s)', async (hasLinks) => {
+    const disk = new MemoryDisk({ hasLinks })
+    const target = await openTarget(disk, '/in', random)
+    const parts = await disk.openRoot('/parts')
+    for (let round = 0; round < 50; round++) {
+      const racers = Array.from({ length: 8 }, (_, i) => `${round * 8 + i}`)
+      for (const name of racers) await part(parts, name, name)
+      const ends = await Promise.all(
+        racers.map((name) => target.publish(parts, name, [`f${round}`], `f${round}`, 'link')),
+      )
+      expect(ends.filter((end) => end === 'placed')).toHaveLength(1)
+      expect(await textOf(target.root, `f${round}`)).toBe(racers[ends.indexOf('placed')])
+    }
+    expect(await target.hasLinks()).toBe(hasLinks)
+  })
+
+  it('replaces what is there but a directory', async () => {
+    const { path, target, parts } = await real()
+    fs.writeFileSync(join(path, 'f'), 'old')
+    fs.mkdirSync(join(path, 'd'))
+    await part(parts, '0', 'new')
+    expect(await target.publish(parts, '0', ['d'], 'd', 'replace')).toBe('exists')
+    expect(await target.publish(parts, '0', ['f'], 'f', 'replace')).toBe('placed')
+    expect(fs.readFileSync(join(path, 'f'), 'utf8')).toBe('new')
+    expect(await parts.list()).toEqual([])
+  })
+
+  it('R59: puts nothing outside while a parent is a link, or becomes one', async () => {
+    const { path, target, parts } = await real()
+    const outside = scratchPath()
+    await part(parts, '0', 'x')
+    fs.symlinkSync(outside, join(path, 'l'))
+    await expectCode('not-a-directory', target.publish(parts, '0', ['l', 'f'], 'f', 'link'))
+    await target.makeDirectory(['d', 'e'])
+    for (let i = 0; i < 50; i++) {
+      fs.renameSync(join(path, 'd'), join(path, 'aside'))
+      fs.symlinkSync(outside, join(path, 'd'))
+      await part(parts, `${i + 1}`, 'x')
+      const end = await target.publish(parts, `${i + 1}`, ['d', 'e', `f${i}`], `f${i}`, 'link').catch(() => 'refused')
+      expect(['placed', 'refused']).toContain(end)
+      fs.unlinkSync(join(path, 'd'))
+      fs.renameSync(join(path, 'aside'), join(path, 'd'))
+    }
+    expect(fs.readdirSync(outside)).toEqual([])
+  })
+
+  it('R4: is durable after syncDirectories, new parents included, however many directories are touched', async () => {
+    const disk = new MemoryDisk()
+    const target = await openTarget(disk, '/in', random)
+    const parts = await disk.openRoot('/in/.carryon/parts')
+    const paths = Array.from({ length: 40 }, (_, i) => [`a${i % 13}`, `b${i % 7}`, `c${i}`, 'f'])
+    for (const [i, path] of paths.entries()) {
+      await part(parts, `${i}`, `${i}`)
+      await target.publish(parts, `${i}`, path, 'f', 'link')
+    }
+    expect(await target.syncDirectories()).toBe(true)
+    const before = disk.operations.length
+    await target.syncDirectories()
+    expect(disk.operations.length).toBe(before)
+    const after = await openTarget(disk.crash(), '/in', random)
+    for (const path of paths) expect((await after.survey(path))?.kind, path.join('/')).toBe('file')
+  })
+
+  it('R4: a directory found by a process that follows a crash is synced into its parent, too', async () => {
+    const disk = new MemoryDisk()
+    const first = await openTarget(disk, '/in', random)
+    await first.makeDirectory(['a', 'b']) // Never synced: this process dies here, the machine lives.
+    const second = await openTarget(disk, '/in', random)
+    const parts = await disk.openRoot('/in/.carryon/parts')
+    await part(parts, '0', 'x')
+    await second.publish(parts, '0', ['a', 'b', 'f'], 'f', 'link')
+    await second.syncDirectories()
+    const after = await openTarget(disk.crash(), '/in', random)
+    expect((await after.survey(['a', 'b', 'f']))?.kind).toBe('file')
+  })
+
+  it('R16: a directory sync that failed anywhere fails the next syncDirectories', async () => {
+    const disk = new MemoryDisk()
+    const target = await openTarget(disk, '/in', random)
+    disk.failNext('sync-directory', 'EIO')
+    for (let i = 0; i < 20; i++) await target.makeLink([`d${i}`, 'l'], 'x', 0)
+    await expectCode('disk-failed', target.syncDirectories())
+  })
+})
+
+describe('links and directories', () => {
+  it('makes a link once, never over another thing unless told', async () => {
+    const { path, target } = await real()
+    expect(await target.makeLink(['d', 'l'], '../x\udcff', 1_000_003)).toBe('placed')
+    expect(await target.makeLink(['d', 'l'], '../x\udcff', 1_000_003)).toBe('placed')
+    expect((await target.survey(['d', 'l']))?.mtimeNs).toBe(1_000_003_000n)
+    expect(await target.readLink(['d', 'l'])).toBe('../x\udcff')
+    expect(await target.makeLink(['d', 'l'], 'y', 0)).toBe('exists')
+    expect(await target.makeLink(['d', 'l'], 'y', 0, 'replace')).toBe('placed')
+    expect(await target.makeLink(['d'], 'y', 0, 'replace')).toBe('exists')
+    expect(fs.readlinkSync(join(path, 'd/l'))).toBe('y')
+    expect(fs.readdirSync(join(path, '.carryon'))).toEqual(['root'])
+  })
+
+  it('R116: finishes a directory as often as asked', async () => {
+    const { path, target } = await real()
+    expect(await target.makeDirectory(['d', 'e'])).toBe(true)
+    expect(await target.makeDirectory(['d', 'e'])).toBe(false)
+    for (let i = 0; i < 2; i++) {
+      await target.finishDirectory(['d', 'e'], 0o555, 1_234_567)
+      await target.finishDirectory(['d'], 0o511, -7_000_000)
+    }
+    expect(fs.statSync(join(path, 'd/e')).mode & 0o777).toBe(0o555)
+    expect((await target.survey(['d']))?.mtimeNs).toBe(-7_000_000_000n)
+    await expectCode('not-found', target.finishDirectory(['none'], 0o755, 0))
+    fs.chmodSync(join(path, 'd'), 0o755)
+    fs.chmodSync(join(path, 'd/e'), 0o755)
+  })
+})
+
+async function real() {
+  const path = scratchPath()
+  const target = await openTarget(nodeDisk, path, random)
+  await target.own.makeDirectory('parts', 0o700)
+  const parts = await target.own.openDirectory('parts')
+  onTestFinished(async () => {
+    await parts.close()
+    await close(target)
+  })
+  // Session directories hold parts; the check that .carryon is left clean looks past this one.
+  fs.renameSync(join(path, '.carryon', 'parts'), join(scratchPath(), 'parts'))
+  return { path, target, parts }
+}
+
+async function close(target: Target): Promise<void> {
+  await target.close()
+  await target.root.close()
+}
+
+async function part(parts: Directory, name: string, text: string): Promise<void> {
+  const file = await parts.openFile(name, 'create')
+  await file.write(Buffer.from(text), 0)
+  await file.sync()
+  await file.close()
+}
+
+async function textOf(directory: Directory, name: string): Promise<string> {
+  const file = await directory.openFile(name, 'read')
+  const bytes = new Uint8Array(100)
+  const count = await file.read(bytes, 0)
+  await file.close()
+  return Buffer.from(bytes.subarray(0, count)).toString()
+}
