@@ -227,6 +227,19 @@ describe('R58: a cut walk', () => {
     )
   })
 
+  it('goes on behind what is omitted, too', async () => {
+    using ground = new Playground({ a: '', closed: {}, hidden: '', m: link('/outside'), z: { y: '' } })
+    ground.fifo('b')
+    ground.write({ deep: {} })
+    mkdirSync(ground.at('deep', ...Array.from({ length: depthMax }, () => 'd')), { recursive: true })
+    const walked = async (behind?: Entry): Promise<Entry[]> =>
+      entriesOf([spill(ground.path)], { behind }, forbidding(['closed', 'hidden?']))
+    const all = await walked()
+    const omitted = all.filter((entry) => entry.kind === 'omitted').map((entry) => entry.reason)
+    expect(omitted).toEqual(['special', 'unreadable', 'bad-name', 'unreadable', 'link-outside'])
+    for (const [i, behind] of all.entries()) expect(await walked(behind)).toEqual(all.slice(i + 1))
+  })
+
   it('finds its place again when the last entry is gone, and skips what is new before it', async () => {
     using ground = new Playground({ a: '', b: { x: '' }, d: '' })
     const behind: Entry = { kind: 'directory', path: ['b', 'w', 'gone'], mtimeUs: 0, mode: 0o755 }
