@@ -1,0 +1,119 @@
+// The memory disk's manners at a power cut, on a full disk and under injected faults: tests that build on it trust these.
+
+import { describe, expect, it } from 'vitest'
+import type { Directory } from '../../../src/model/disk.ts'
+import { MemoryDisk } from '../../../src/store/memory-disk.ts'
+import { expectCode } from '../../conformance/disk-suite.ts'
+
+describe('a power cut', () => {
+  it('takes what was not synced: bytes, sizes, names, renames, modes', async () => {
+    const disk = new MemoryDisk()
+    const root = await disk.openRoot('/')
+    const file = await root.openFile('a', 'create')
+    await file.write(Buffer.from('synced'), 0)
+    await file.sync()
+    await root.sync()
+    await file.write(Buffer.from('not'), 0)
+    await file.write(new Uint8Array(9000).fill(1), 100)
+    await file.setMode(0o777)
+    await root.rename('a', root, 'b')
+    await (await root.openFile('c', 'create')).sync()
+    await root.makeDirectory('d', 0o700)
+    const after = await disk.crash().openRoot('/')
+    expect(await after.list()).toEqual(['a'])
+    expect(await after.stat('a')).toMatchObject({ size: 6, mode: 0o600 })
+    expect(await textOf(after, 'a')).toBe('synced')
+  })
+
+  it('keeps a rename as a whole once either directory is synced', async () => {
+    const disk = new MemoryDisk()
+    const root = await disk.openRoot('/')
+    await disk.openRoot('/d')
+    const below = await root.openDirectory('d')
+    await (await root.openFile('a', 'create')).sync()
+    await root.sync()
+    await root.rename('a', below, 'b')
+    await below.sync()
+    const after = await disk.crash().openRoot('/')
+    expect(await after.list()).toEqual(['d'])
+    expect(await (await after.openDirectory('d')).list()).toEqual(['b'])
+  })
+
+  it('keeps, drops or tears each unsynced page when there is chance, and brings up nothing that never was', async () => {
+    const seen = new Set<string>()
+    for (let seed = 1; seed < 60; seed++) {
+      const disk = new MemoryDisk()
+      const root = await disk.openRoot('/')
+      const file = await root.openFile('a', 'create')
+      await file.write(new Uint8Array(8192).fill(1), 0)
+      await file.sync()
+      await root.sync()
+      await file.write(new Uint8Array(8192).fill(2), 0)
+      const after = await disk.crash(chance(seed)).openRoot('/')
+      const bytes = new Uint8Array(8192)
+      await (await after.openFile('a', 'read')).read(bytes, 0)
+      for (const page of [bytes.subarray(0, 4096), bytes.subarray(4096)]) seen.add([...new Set(page)].toSorted().join())
+    }
+    expect([...seen].toSorted()).toEqual(['1', '1,2', '2'])
+  })
+
+  it('comes after as many operations as told, and nothing happens behind it', async () => {
+    const disk = new MemoryDisk()
+    const root = await disk.openRoot('/')
+    disk.cutPowerAfter(2)
+    const file = await root.openFile('a', 'create')
+    await file.write(Buffer.from('x'), 0)
+    await expect(file.sync()).rejects.toThrow('no power')
+    await expect(root.sync()).rejects.toThrow('no power')
+    expect(disk.operations.map(({ kind }) => kind)).toEqual(['create', 'write'])
+  })
+})
+
+describe('faults', () => {
+  it('M4: a full disk takes what fits and refuses the rest, and takes it when there is room again', async () => {
+    const disk = new MemoryDisk({ capacityBytes: 2 * 4096 })
+    const root = await disk.openRoot('/')
+    const file = await root.openFile('a', 'create')
+    const error: unknown = await file.write(new Uint8Array(5 * 4096).fill(1), 0).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'disk-full', details: { freeBytes: 0, neededBytes: 3 * 4096 } })
+    expect((await file.stat()).size).toBe(2 * 4096)
+    await file.write(new Uint8Array(4096).fill(2), 0)
+    disk.capacityBytes = Infinity
+    await file.write(new Uint8Array(5 * 4096).fill(1), 0)
+  })
+
+  it('M3: a failed sync loses the pages though the next one succeeds', async () => {
+    const disk = new MemoryDisk()
+    const root = await disk.openRoot('/')
+    const file = await root.openFile('a', 'create')
+    await file.truncate(3)
+    await file.sync()
+    await root.sync()
+    await file.write(Buffer.from('abc'), 0)
+    disk.failNext('sync-file', 'EIO')
+    await expectCode('disk-failed', file.datasync())
+    await expectCode('disk-failed', file.datasync())
+    await (await root.openFile('a', 'update')).datasync()
+    expect(await textOf(await disk.crash().openRoot('/'), 'a')).toBe('\0\0\0')
+  })
+
+  it('come after as many successes as asked, once', async () => {
+    const disk = new MemoryDisk()
+    const root = await disk.openRoot('/')
+    disk.failNext('create', 'EMFILE', 1)
+    await root.openFile('a', 'create')
+    await expectCode('too-many-open-files', root.openFile('b', 'create'))
+    await root.openFile('b', 'create')
+  })
+})
+
+async function textOf(directory: Directory, name: string): Promise<string> {
+  const file = await directory.openFile(name, 'read')
+  const bytes = new Uint8Array(100)
+  return Buffer.from(bytes.subarray(0, await file.read(bytes, 0))).toString()
+}
+
+function chance(seed: number): () => number {
+  let state = seed
+  return () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647
+}
