@@ -63,8 +63,8 @@ describe('refused', () => {
 
   it('a question nobody can answer', async () => {
     const shell = new TestShell([])
-    const asked = { ...shell, stdin: Object.assign(shell.stdin, { isTTY: true }) } as unknown as TestShell
-    await expect(ticketFrom('-', asked, true)).rejects.toMatchObject({ code: 'cancelled-prompt' })
+    Object.assign(shell.stdin, { isTTY: true }) // And stderr is none.
+    await expect(ticketFrom('-', shell, true)).rejects.toMatchObject({ code: 'cancelled-prompt' })
   })
 })
 
