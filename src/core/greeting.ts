@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import { chunkBytesRange, clamp, epochJumpMax, windowBytesRange } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
-import type { Hello, Refuse, Welcome, Wishes } from '../model/messages.ts'
+import type { Hello, Message, Refuse, Welcome, Wishes } from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
 import type { Shape, ShapeWishes } from '../model/session.ts'
 import type { Agreement, Hub } from './hub.ts'
@@ -13,6 +13,7 @@ import type { ConnectionId, Input } from './inputs.ts'
 import { peerMust } from './violation.ts'
 
 export const protocolMajor = 1
+const earlyMax = 256 // Messages behind a welcome: pages and wants, a round trip's worth.
 const lanes = 1 // Agreed in v1: lane 0 carries messages and data.
 
 interface Greeting {
@@ -23,19 +24,35 @@ interface Greeting {
   windowBytes: number
   agreement: Agreement | undefined
   pagesAtPeer: number
+  /** What the listener says behind its welcome, while our disk stores the epoch. */
+  readonly early: Message[]
 }
 
 export class GreetingMachine {
   readonly #hub: Hub
   readonly #opened: (pagesAtPeer: number) => void
+  readonly #hear: (message: Message) => void
   #greeting: Greeting | undefined
   #peerInstance = ''
   #peerAttempt = 0
 
-  /** @param opened called when an epoch is stored here and the connection may be used */
-  constructor(hub: Hub, opened: (pagesAtPeer: number) => void) {
+  /**
+   * @param opened called when an epoch is stored here and the connection may be used
+   * @param hear called then with the messages that came meanwhile
+   */
+  constructor(hub: Hub, opened: (pagesAtPeer: number) => void, hear: (message: Message) => void) {
     this.#hub = hub
     this.#opened = opened
+    this.#hear = hear
+  }
+
+  /** Keeps a message that came behind the welcome until the epoch is stored; false if no welcome came yet. */
+  keepEarly(message: Message): boolean {
+    const greeting = this.#greeting
+    if (greeting === undefined || greeting.epoch === 0 || this.#isListener) return false
+    peerMust(greeting.early.length < earlyMax, 'too many messages came behind the welcome')
+    greeting.early.push(message)
+    return true
   }
 
   /** The connection on which hello or welcome is under way. */
@@ -148,7 +165,7 @@ export class GreetingMachine {
 
   #begin(connection: ConnectionId): Greeting {
     const { now, windowBytes } = this.#hub
-    return { connection, since: now, epoch: 0, windowBytes, agreement: undefined, pagesAtPeer: 0 }
+    return { connection, since: now, epoch: 0, windowBytes, agreement: undefined, pagesAtPeer: 0, early: [] }
   }
 
   get #wishes(): Wishes {
@@ -197,6 +214,7 @@ export class GreetingMachine {
     hub.peerPaused = undefined
     if (this.#isListener) this.#welcome(greeting)
     this.#opened(greeting.pagesAtPeer)
+    for (const message of greeting.early) this.#hear(message)
   }
 
   get #isListener(): boolean {

@@ -482,6 +482,7 @@ export class Sending {
 
   releasedArrived(): void {
     peerMust(this.#receipt !== undefined, 'released came before the receipt')
+    this.#releaseUntil = undefined // The answer is here; that the peer then hangs up means nothing.
     this.#hub.commit([{ kind: 'ended', how: 'released', by: 'self', at: 0 }], { for: 'end' })
   }
 

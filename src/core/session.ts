@@ -11,7 +11,7 @@ import { isAccepted } from './dialogue.ts'
 import type { CommitPurpose, Effect } from './effects.ts'
 import { type EntryTable, standing } from './entry-table.ts'
 import { GreetingMachine } from './greeting.ts'
-import { earliest, Hub, type Settings } from './hub.ts'
+import { earliest, Hub, type Phase, type Settings } from './hub.ts'
 import type { ConnectionId, Input, PageShape } from './inputs.ts'
 import { Liveness } from './liveness.ts'
 import { Receiving } from './receiving.ts'
@@ -62,7 +62,11 @@ export class Session {
     this.#hub = hub
     hub.epoch = checkpoint.epoch
     hub.agreement = checkpoint.bound
-    this.#greeting = new GreetingMachine(hub, (pagesAtPeer) => this.#opened(pagesAtPeer))
+    this.#greeting = new GreetingMachine(
+      hub,
+      (pagesAtPeer) => this.#opened(pagesAtPeer),
+      (message) => this.#heard(message),
+    )
     this.#sending = settings.role === 'sender' ? new Sending(hub, checkpoint) : undefined
     this.#receiving = settings.role === 'receiver' ? new Receiving(hub, checkpoint) : undefined
     this.#liveness = new Liveness(hub, () => this.#sending?.isOwed === true)
@@ -355,13 +359,22 @@ export class Session {
     const hub = this.#hub
     const isGreeting = connection === this.#greeting.connection
     if (!isGreeting && connection !== hub.open) return // An older connection's last words.
-    const { role } = hub.settings
-    const phase = isGreeting ? 'greeting' : hub.phase
-    if (!isAccepted(role, phase, message.kind)) throw new Violation(`\`${message.kind}\` came while ${phase}`)
+    if (!isGreeting) return message.kind === 'abort' ? this.#abortArrived(connection, message) : this.#heard(message)
+    if (message.kind !== 'abort' && this.#greeting.keepEarly(message)) return
+    this.#mustBeAccepted('greeting', message)
     if (message.kind === 'welcome') this.#greeting.welcomeArrived(message)
     else if (message.kind === 'refuse') this.#greeting.refused(message, connection)
     else if (message.kind === 'abort') this.#abortArrived(connection, message)
-    else this.#inDialogue(message)
+  }
+
+  /** A message of the open connection. */
+  #heard(message: Message): void {
+    this.#mustBeAccepted(this.#hub.phase, message)
+    this.#inDialogue(message)
+  }
+
+  #mustBeAccepted(phase: Phase, { kind }: Message): void {
+    if (!isAccepted(this.#hub.settings.role, phase, kind)) throw new Violation(`\`${kind}\` came while ${phase}`)
   }
 
   #inDialogue(message: Message): void {
