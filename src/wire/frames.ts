@@ -83,10 +83,9 @@ export function readPackRows(frame: Uint8Array, header: PackHeader): PackRow[] {
   for (let at = headerBytes; at < bytesStart; at += packRowBytes) {
     const row = readPackRow(view, at)
     end += row.length
-    if (end > frame.length) throw refusal('the files of a pack are longer than the pack')
     rows.push(row)
   }
-  if (end !== frame.length) throw refusal('the files of a pack are shorter than the pack')
+  if (end !== frame.length) throw refusal('the files of a pack do not fill it exactly')
   return rows
 }
 
