@@ -54,4 +54,13 @@ export type {
 } from './model/session.ts'
 export type { ErrorCode, ErrorDetails } from './errors.ts'
 export { hasCode, InternalError, isTransferError, TransferError } from './errors.ts'
+export {
+  discardSession,
+  listSessions,
+  pauseSession,
+  receive,
+  resumeSession,
+  send,
+  sessionStatus,
+} from './engine/life/public.ts'
 export { display } from './model/display.ts'

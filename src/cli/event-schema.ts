@@ -8,7 +8,10 @@ import { outcomeWords, reasonWords, stateWords } from './words.ts'
 const bytes = z.int().min(0).describe('bytes')
 const count = z.int().min(0)
 const milliseconds = z.number().min(0).describe('milliseconds')
-const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/).describe('RFC 3339, UTC')
+const time = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  .describe('RFC 3339, UTC')
 const digest = z.string().regex(/^xxh64c:[0-9a-f]{16}$/)
 const base64 = z.base64().describe('the bytes of the name, where they are not UTF-8')
 const who = z.enum(['self', 'peer', 'both'])
@@ -32,7 +35,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'expires-soon': true,
   expired: true,
 }
-const hintCodes: Readonly<Record<HintCode, true>> = { 'window-small': true, 'new-entries': true }
+const hintCodes: Readonly<Record<HintCode, true>> = { 'window-small': true, 'new-entries': true, 'folder-made': true }
 
 const envelope = {
   v: z.literal(1),

@@ -43,6 +43,7 @@ export function answerer(reporter: Reporter, stop: (how: 'user' | 'discard') => 
       case 'discard':
         stop('discard')
         return { done: true }
+      case undefined:
       default:
         return null
     }

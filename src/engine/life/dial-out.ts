@@ -121,14 +121,13 @@ function wayTo(
 ): WayThere {
   const { context, world } = plan.tools
   const plain = isPlain(header)
-  const bandwidth = (): number | undefined => context.bandwidth ?? undefined
   return {
     addresses,
     keys: () => (plain ? [] : dialKeys(header, found)),
     async dial(key, signal) {
       const connection = await dialAny(addresses, { plain, key, timeoutMs: dialTimeoutMs, signal })
       if (key?.identity.startsWith('s.')) onSessionKey()
-      return throttled(connection, bandwidth, world.clock)
+      return throttled(connection, context.bandwidth, world.clock)
     },
   }
 }

@@ -89,6 +89,11 @@ export async function receiverHome(
   }
 }
 
+/** The home of a session that is there already. @param folder undefined for a sender */
+export function homeOf(world: World, folder: string | undefined, stateDir: string | undefined): Promise<Home> {
+  return folder === undefined ? senderHome(world, stateDir) : receiverHome(world, folder, stateDir)
+}
+
 const unwritable = ['permission-denied', 'not-a-directory', 'disk-failed', 'not-found'] as const
 
 async function openFolder(world: World, path: string, onMade: (path: string) => void): Promise<Target> {

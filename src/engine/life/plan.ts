@@ -6,7 +6,7 @@ import { clamp, deadAfterMsRange, entriesMax, expireAfterMs } from '../../model/
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { Ticket } from '../../model/ticket.ts'
 import { ticketKey } from '../../transport/keys.ts'
-import type { ReceiveOptions, RunOptions, TransferOptions } from '../api.ts'
+import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../api.ts'
 import type { World } from '../context.ts'
 import { findSessions, sweep, type Found } from './catalog.ts'
 import type { Home } from './home.ts'
@@ -41,7 +41,7 @@ export interface PlanParts {
 export async function makePlan(
   context: RunContext,
   home: Home,
-  options: Plan['options'] & Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'>,
+  options: Plan['options'] & Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'> & Pick<ResumeOptions, 'rebuild'>,
   parts: PlanParts,
 ): Promise<Plan> {
   const world = withLimits(context.world, options.deadAfterMs)
@@ -57,6 +57,7 @@ export async function makePlan(
       home,
       quota: { maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER, maxFiles: options.maxFiles ?? entriesMax },
       instance: Buffer.from(world.random.bytes(8)).toString('hex'),
+      rebuild: options.rebuild === true,
     },
     home,
     options,

@@ -29,9 +29,10 @@ export type StopRequest = 'user' | 'signal' | 'discard'
 export interface RunContext {
   readonly world: World
   readonly reporter: Reporter
-  /** Aborted when the run is to end; `request` then says how. */
+  /** Aborted when the run is to end. */
   readonly stop: AbortSignal
-  readonly request: StopRequest | undefined
+  /** How it is to end, once it is. */
+  request(): StopRequest | undefined
   /** As if whoever holds the run had asked. */
   ask(request: StopRequest): void
   /** Takes locks whose control channel leads to this run. */
@@ -48,8 +49,8 @@ export interface RunContext {
   offer(ticket: string | null): void
   /** Another process does the work; its events are passed on as they are. */
   attach(events: AsyncIterable<RunEvent>, onEvent: (event: RunEvent) => void): Promise<void>
-  /** Bytes of payload per second, as it is now; null: no limit. */
-  readonly bandwidth: number | null
+  /** Bytes of payload per second, as it is now; undefined: no limit. */
+  bandwidth(): number | undefined
 }
 
 export type Body = (context: RunContext) => Promise<Finished>
@@ -191,18 +192,13 @@ class Run implements Session {
   }
 
   #context(world: World, reporter: Reporter): RunContext {
-    const run = this
     const ask = (request: StopRequest): void => this.#ask(request)
     return {
       world,
       reporter,
       stop: this.#stop.signal,
-      get request() {
-        return run.#request
-      },
-      get bandwidth() {
-        return run.#bandwidth
-      },
+      request: () => this.#request,
+      bandwidth: () => this.#bandwidth ?? undefined,
       ask,
       locker: (directory) => takeLock(directory, answerer(reporter, ask)),
       broadcastTo: (lock) => (this.#lock = lock),

@@ -155,7 +155,7 @@ class Lobby {
 
   /** The run is to end before anybody came. The one session that is left to discard, if that is asked for. */
   async leave(): Promise<Work | undefined> {
-    const isDiscarded = this.#plan.tools.context.request === 'discard'
+    const isDiscarded = this.#plan.tools.context.request() === 'discard'
     const works = this.#seats.splice(0).map(({ work }) => work)
     const known = works.filter((work) => isBound(work.found))
     const only = isDiscarded && known.length === 1 ? known[0] : undefined
@@ -203,12 +203,11 @@ function portOf({ header }: Work): number {
 
 function listenAt(plan: Plan, { reception }: Lobby, address: Address): Promise<Listener> {
   const { context, world } = plan.tools
-  const bandwidth = (): number | undefined => context.bandwidth ?? undefined
   return listen({
     ...address,
     plain: plan.options.insecurePlaintext === true,
     keyFor: (identity) => reception.keyFor(identity),
-    onConnection: (connection) => reception.receive(throttled(connection, bandwidth, world.clock)),
+    onConnection: (connection) => reception.receive(throttled(connection, context.bandwidth, world.clock)),
   })
 }
 
@@ -272,7 +271,8 @@ function nobodyCame(triedForMs: Millis): TransferError {
 
 /** What a run says that was stopped before it had a peer. */
 function stopped({ tools: { context } }: Plan): TransferError {
-  const { request, reporter } = context
+  const { reporter } = context
+  const request = context.request()
   if (request === 'discard') {
     reporter.stand('discarded', 'user', 'self')
     return new TransferError('discarded', { by: 'self' })

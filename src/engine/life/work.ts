@@ -29,6 +29,8 @@ export interface WorkTools {
   readonly quota: Quota
   /** Names this process in hellos: 16 hex digits. */
   readonly instance: string
+  /** After `journal-damaged`: go on with what can be verified. */
+  readonly rebuild: boolean
 }
 
 /** One held session. */
@@ -95,10 +97,10 @@ export class Work {
   }
 
   async #open(): Promise<Runner> {
-    const { context, home, world, quota, instance } = this.#tools
+    const { context, home, world, quota, instance, rebuild } = this.#tools
     const { reporter } = context
     const early: Parameters<typeof reporter.hear>[0][] = []
-    let view: (() => Runner['view']) | undefined
+    let isFollowed = false
     const runner = await openRunner({
       world,
       session: this.id,
@@ -108,17 +110,18 @@ export class Work {
       ...(home.target === undefined
         ? { walk: walkOptions(this.header) }
         : { receive: { target: home.target, ...quota } }),
+      rebuild,
       observer: (event) => {
         if (event.kind === 'outcome') this.#counts.note(event.outcome)
         if (event.kind === 'disconnected') this.onDisconnected(event)
-        if (view === undefined) early.push(event)
-        else reporter.hear(event)
+        if (isFollowed) reporter.hear(event)
+        else early.push(event)
       },
     })
-    view = () => runner.view
+    isFollowed = true
     context.settle(this.id)
     context.broadcastTo(this.#held.lock)
-    reporter.follow({ session: this.id, resumed: this.resumed, view })
+    reporter.follow({ session: this.id, resumed: this.resumed, view: () => runner.view })
     for (const event of early) reporter.hear(event)
     context.employ(runner)
     return runner

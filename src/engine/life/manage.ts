@@ -1,0 +1,129 @@
+// What can be done to a session from outside: look at it, pause it, discard it. A live process that holds it is asked;
+// without one its journal is changed under its lock.
+
+import { compactRecords } from '../../core/compact.ts'
+import { TransferError } from '../../errors.ts'
+import { openJournal } from '../../store/journal.ts'
+import { takeLock } from '../../store/lock.ts'
+import { holdSession, type HeldSession } from '../../store/session-directory.ts'
+import type { DiscardOptions, ListOptions, SessionListing, SessionStatus, StateOptions } from '../api.ts'
+import type { World } from '../context.ts'
+import { entomb, forget, isBound, isOver, type Found } from './catalog.ts'
+import { askToStop } from './control.ts'
+import { discardWithPeer } from './discard.ts'
+import { homeOf, type Home } from './home.ts'
+import { listingOf, missingListing, statusOf, type ListingContext } from './listing.ts'
+import { shortId } from './same-command.ts'
+import { Shelves } from './shelves.ts'
+import { sleep } from './waiting.ts'
+
+export async function listSessions(world: World, options: ListOptions): Promise<readonly SessionListing[]> {
+  const { stateDir, root, all, stale } = options
+  await using shelves = await Shelves.open(world, stateDir, root)
+  const context: ListingContext = { world, shelves, stateDir }
+  const listings: SessionListing[] = []
+  for (const shelved of shelves.sessions) {
+    const listing = await listingOf(context, shelved)
+    if (all === true || isUnfinished(shelved.found, listing)) listings.push(listing)
+  }
+  listings.push(...shelves.missing.map(missingListing))
+  return stale === true ? listings.filter((listing) => listing.stale) : listings
+}
+
+/** A ticket that nobody has used and nobody offers any more is no session yet. */
+function isUnfinished(found: Found, { held }: SessionListing): boolean {
+  return !isOver(found) && (isBound(found) || held)
+}
+
+export async function sessionStatus(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionStatus> {
+  await using shelves = await Shelves.open(world, stateDir, undefined)
+  return statusOf({ world, shelves, stateDir }, shelves.find(asked))
+}
+
+export async function pauseSession(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionListing> {
+  await using shelves = await Shelves.open(world, stateDir, undefined)
+  const shelved = shelves.find(asked)
+  const held = await holdOrStop(world, shelved.found, 'pause')
+  if (held !== undefined) {
+    try {
+      if (isBound(shelved.found) && !isOver(shelved.found)) await markPaused(world, held)
+    } finally {
+      await held.close()
+    }
+  }
+  await using after = await Shelves.open(world, stateDir, undefined)
+  return listingOf({ world, shelves: after, stateDir }, after.find(shelved.found.id))
+}
+
+async function markPaused(world: World, { directory }: HeldSession): Promise<void> {
+  const { journal } = await openJournal(directory, { hash: world.hash, compact: compactRecords })
+  try {
+    await journal.commit([{ kind: 'paused', by: 'user' }])
+  } finally {
+    await journal.close()
+  }
+}
+
+export async function discardSession(
+  world: World,
+  asked: string,
+  options: DiscardOptions,
+): Promise<SessionListing & { readonly peerTold: boolean }> {
+  const { stateDir, localOnly } = options
+  await using shelves = await Shelves.open(world, stateDir, undefined)
+  const shelved = shelves.find(asked)
+  const stood = await listingOf({ world, shelves, stateDir }, shelved)
+  if (isOver(shelved.found)) return { ...stood, peerTold: false }
+  const held = await holdOrStop(world, shelved.found, 'discard')
+  if (held === undefined) return { ...stood, peerTold: stood.peer !== null }
+  await held.close()
+  const tells = localOnly !== true && isBound(shelved.found) && shelved.found.header.side === 'dialer'
+  if (tells && (await discardWithPeer(world, shelved, stateDir))) return { ...stood, peerTold: true }
+  const home = await homeOf(world, shelved.folder, stateDir)
+  try {
+    await discardHere(world, home, shelved.found)
+  } finally {
+    await home.close()
+  }
+  return { ...stood, peerTold: false }
+}
+
+async function discardHere(world: World, home: Home, found: Found): Promise<void> {
+  const held = await holdSession(home.base, found.id, silently)
+  if (held === undefined) throw busy(found)
+  if (!isBound(found)) return forget(home, held)
+  const ended = { kind: 'ended', how: 'discarded', by: 'self', at: world.clock.wall() } as const
+  await entomb(world, home, held, { ...found.checkpoint, ended })
+  await held.close()
+}
+
+const silently = (directory: Parameters<typeof takeLock>[0]) => takeLock(directory, async () => null)
+
+const letGoWithinMs = 5_000 // A pause takes 2 s at most, and its files must be closed.
+const lookAgainMs = 100
+
+/** Holds a session; or asks who does to stop, and waits until that is done: then undefined. @throws TransferError `busy` */
+async function holdOrStop(world: World, found: Found, want: 'pause' | 'discard'): Promise<HeldSession | undefined> {
+  const held = await holdSession(found.base, found.id, silently)
+  if (held !== undefined) return held
+  const directory = await found.base.openDirectory(found.id)
+  try {
+    if (!(await askToStop(directory, want))) throw busy(found)
+  } finally {
+    await directory.close()
+  }
+  const giveUpAt = world.clock.now() + letGoWithinMs
+  while (world.clock.now() < giveUpAt) {
+    await sleep(world.clock, lookAgainMs, new AbortController().signal)
+    if ((await found.base.stat(found.id)) === undefined) return undefined
+    const free = await holdSession(found.base, found.id, silently)
+    if (free === undefined) continue
+    await free.close()
+    return undefined
+  }
+  throw busy(found)
+}
+
+function busy(found: Found): TransferError {
+  return new TransferError('busy', { session: shortId(found.id), directory: found.base.label })
+}

@@ -1,0 +1,28 @@
+// The functions of the library (engine/api.ts) over the real world.
+
+import type { CarryonApi } from '../api.ts'
+import * as manage from './manage.ts'
+import { nodeWorld } from './node-world.ts'
+import { startRun } from './run.ts'
+import { receiveBody, resumeBody, sendBody } from './transfer.ts'
+
+export const send: CarryonApi['send'] = (paths, options = {}) =>
+  startRun('sender', options, nodeWorld, (context) => sendBody(context, paths, options))
+
+export const receive: CarryonApi['receive'] = (directory, options = {}) =>
+  startRun('receiver', options, nodeWorld, (context) => receiveBody(context, directory, options))
+
+export const resumeSession: CarryonApi['resumeSession'] = (id, options = {}) =>
+  startRun(null, options, nodeWorld, (context) => resumeBody(context, id, options))
+
+export const listSessions: CarryonApi['listSessions'] = async (options = {}) =>
+  manage.listSessions(await nodeWorld(), options)
+
+export const sessionStatus: CarryonApi['sessionStatus'] = async (id, options = {}) =>
+  manage.sessionStatus(await nodeWorld(), id, options)
+
+export const pauseSession: CarryonApi['pauseSession'] = async (id, options = {}) =>
+  manage.pauseSession(await nodeWorld(), id, options)
+
+export const discardSession: CarryonApi['discardSession'] = async (id, options = {}) =>
+  manage.discardSession(await nodeWorld(), id, options)

@@ -1,0 +1,84 @@
+// The bodies of send, receive and resume: from options to a plan, from the plan to a life that dials or listens.
+
+import { resolveSources } from '../../source/resolve.ts'
+import { realPath } from '../../store/real-path.ts'
+import type { ReceiveOptions, ResumeOptions, SendOptions } from '../api.ts'
+import type { Found } from './catalog.ts'
+import { endingFor, isOver } from './catalog.ts'
+import { follow, Followed } from './contention.ts'
+import { dialAgain, dialOut } from './dial-out.ts'
+import { homeOf, receiverHome, senderHome, type Home } from './home.ts'
+import { isPlain, makePlan, type Plan } from './plan.ts'
+import type { Finished, RunContext } from './run.ts'
+import { receiverFrozen, receiverIdentity, senderFrozen, senderIdentity } from './same-command.ts'
+import { Shelves } from './shelves.ts'
+import { readTicket } from './tickets.ts'
+import { waitAgain, waitHere } from './wait-here.ts'
+
+export async function sendBody(context: RunContext, paths: readonly string[], options: SendOptions): Promise<Finished> {
+  const sources = await resolveSources(paths, { cwd: process.cwd(), as: options.as, realPath })
+  const ticket =
+    options.to === undefined ? undefined : readTicket(options.to, 'sender', options.insecurePlaintext === true)
+  return inHome(await senderHome(context.world, options.stateDir), async (home) => {
+    const identity = senderIdentity(sources)
+    const plan = await makePlan(context, home, options, { identity, frozen: senderFrozen(options), sources })
+    return orFollow(plan, () => (ticket === undefined ? waitHere(plan) : dialOut(plan, ticket)))
+  })
+}
+
+export async function receiveBody(context: RunContext, folder: string, options: ReceiveOptions): Promise<Finished> {
+  const { from, stateDir, as } = options
+  const ticket = from === undefined ? undefined : readTicket(from, 'receiver', options.insecurePlaintext === true)
+  const home = await receiverHome(context.world, folder, stateDir, (path) =>
+    context.reporter.say({ type: 'hint', code: 'folder-made', message: `${path} was not there, and was made.` }),
+  )
+  return inHome(home, async () => {
+    const frozen = receiverFrozen(options)
+    const plan = await makePlan(context, home, options, { identity: receiverIdentity(as), frozen, sources: [] })
+    return orFollow(plan, () => (ticket === undefined ? waitHere(plan) : dialOut(plan, ticket)))
+  })
+}
+
+export async function resumeBody(context: RunContext, asked: string, options: ResumeOptions): Promise<Finished> {
+  const { id, role, folder } = await locate(context, asked, options)
+  context.become(role)
+  const { stateDir } = options
+  return inHome(await homeOf(context.world, folder, stateDir), async (home) => {
+    const plan = await planFor(context, home, options, id)
+    const found = plan.found.find((it) => it.id === id)!
+    return orFollow(plan, () => (found.header.side === 'dialer' ? dialAgain(plan, found) : waitAgain(plan, found)))
+  })
+}
+
+async function locate(context: RunContext, asked: string, { stateDir }: ResumeOptions) {
+  await using shelves = await Shelves.open(context.world, stateDir, undefined)
+  const { found, folder } = shelves.find(asked)
+  if (isOver(found)) throw endingFor(found)
+  return { id: found.id, role: found.header.role, folder }
+}
+
+/** What the command would have been: a session goes on as it began. */
+export async function planFor(context: RunContext, home: Home, options: ResumeOptions, id: string): Promise<Plan> {
+  const blank = { identity: '', frozen: {}, sources: [] }
+  const plan = await makePlan(context, home, { ...options, expiresMs: options.expiresMs ?? Infinity }, blank)
+  const { header } = plan.found.find((it): it is Found => it.id === id)!
+  const { identity, frozen, sources } = header
+  return { ...plan, identity, frozen, sources, options: { ...options, insecurePlaintext: isPlain(header) } }
+}
+
+async function inHome(home: Home, body: (home: Home) => Promise<Finished>): Promise<Finished> {
+  try {
+    return await body(home)
+  } finally {
+    await home.close()
+  }
+}
+
+async function orFollow(plan: Plan, body: () => Promise<Finished>): Promise<Finished> {
+  try {
+    return await body()
+  } catch (error) {
+    if (error instanceof Followed) return follow(plan, error)
+    throw error
+  }
+}
