@@ -1,7 +1,7 @@
 // The one place that knows errno: every fault of the operating system becomes a TransferError here, with its cause, and
 // nobody above looks at `code` strings of the system again.
 
-import { TransferError } from '../errors.ts'
+import { isTransferError, TransferError } from '../errors.ts'
 
 /** What was under way when the system said no. */
 export interface Attempt {
@@ -17,6 +17,7 @@ export interface Attempt {
 
 /** The system's name of a fault (`ENOENT`), or '' for anything else that was thrown. */
 export function faultName(error: unknown): string {
+  if (isTransferError(error)) return '' // Translated already.
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   return typeof code === 'string' ? code : ''
 }

@@ -95,7 +95,7 @@ function takeRecord(frame: RecordFrame, records: JournalRecord[], path: string):
 async function restOf(scan: JournalScan, from: number): Promise<{ isZero: boolean; committed: number }> {
   let isZero = true
   let committed = 0
-  for (let position = from; ; ) {
+  for (let position = from; ;) {
     const block = await scan.at(position, windowBytes)
     const found = findRecord(block)
     isZero &&= found.isZero

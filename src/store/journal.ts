@@ -104,9 +104,11 @@ async function writeFresh(
     await file.write(bytes, 0)
     await file.write(new Uint8Array(reserveBytes), bytes.length)
     await file.sync()
+    await file.close()
     await directory.rename(freshName, directory, journalName)
     await directory.sync()
-    return new Journal(file, chain, bytes.length, bytes.length + reserveBytes)
+    const journal = await directory.openFile(journalName, 'update') // Anew, so that faults name it as it is called now.
+    return new Journal(journal, chain, bytes.length, bytes.length + reserveBytes)
   } catch (error) {
     await file.close()
     if (hasCode(error, 'disk-full')) await directory.unlink(freshName) // Gives back what little room it took.

@@ -208,12 +208,13 @@ class MemoryFile implements DiskFile {
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
-    this.#check()
+    this.#check(position)
     return this.#inode.read(target, position)
   }
 
   /** On a full disk as much is written as there is room for, as on a real one. */
   async write(source: Uint8Array, position: number): Promise<void> {
+    this.#check(position)
     this.#begin('write')
     if (this.#isReadOnly) throw this.#disk.fault('EBADF', 'write', this.#path)
     const free = Math.floor(this.#disk.freeBytes / pageBytes)
@@ -280,8 +281,9 @@ class MemoryFile implements DiskFile {
     this.#disk.begin(kind, this.#path)
   }
 
-  #check(): void {
+  #check(position = 0): void {
     assert(!this.#isClosed, `${this.#path} is used after it was closed`)
+    assert(Number.isSafeInteger(position) && position >= 0, `${this.#path} is used at ${position}`)
   }
 }
 

@@ -27,25 +27,30 @@ const readNames = promisify(
 )
 const fsync = promisify(fs.fsync)
 
+/** How a name below a pinned directory is reached: through its descriptor, or by its path and a check. */
+export type PinWay = 'proc' | 'path'
+
 export class NodeDirectory implements Directory {
   readonly label: string
   readonly #base: Buffer
   #fd: number
+  readonly #way: PinWay
   /** Set where there is no /proc: the inode that the path must still lead to. */
   readonly #mustBe: bigint | undefined
 
-  private constructor(fd: number, label: string, realPath: Buffer) {
+  private constructor(fd: number, label: string, realPath: Buffer, way: PinWay) {
     this.#fd = fd
     this.label = label
-    this.#base = hasProc ? Buffer.from(`/proc/self/fd/${fd}`) : realPath
-    this.#mustBe = hasProc ? undefined : fs.fstatSync(fd, { bigint: true }).ino
+    this.#way = way
+    this.#base = way === 'proc' ? Buffer.from(`/proc/self/fd/${fd}`) : realPath
+    this.#mustBe = way === 'proc' ? undefined : fs.fstatSync(fd, { bigint: true }).ino
   }
 
   /** Opens and pins by path, following links in it: only for directories that a person named. */
-  static async openRoot(path: string): Promise<NodeDirectory> {
+  static async openRoot(path: Name, way: PinWay): Promise<NodeDirectory> {
     try {
-      const real = fs.realpathSync.native(path, 'buffer')
-      return new NodeDirectory(fs.openSync(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), path, real)
+      const real = fs.realpathSync.native(Buffer.from(encodeName(path)), 'buffer')
+      return new NodeDirectory(fs.openSync(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), path, real, way)
     } catch (error) {
       throw translateFault(error, { operation: 'open', path })
     }
@@ -61,7 +66,8 @@ export class NodeDirectory implements Directory {
   async openDirectory(name: Name): Promise<Directory> {
     try {
       const path = this.#at(name)
-      return new NodeDirectory(fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), this.#labelOf(name), path)
+      const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+      return new NodeDirectory(fd, this.#labelOf(name), path, this.#way)
     } catch (error) {
       const path = this.#labelOf(name)
       if (faultName(error) === 'ELOOP') throw new TransferError('not-a-directory', { path }, { cause: error })
@@ -228,8 +234,6 @@ export class NodeDirectory implements Directory {
     return translateFault(error, { operation, path, freeBytes: () => this.#free() })
   }
 }
-
-const hasProc = fs.existsSync('/proc/self/fd')
 
 function sameKind(directory: Directory): NodeDirectory {
   assert(directory instanceof NodeDirectory, 'a link or rename stays on one disk')

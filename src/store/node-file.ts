@@ -2,7 +2,7 @@
 // that cost less than the bookkeeping of a promise (measured: 2 to 4 times). Large ones and syncs go to the thread pool.
 
 import * as fs from 'node:fs'
-import { InternalError, TransferError } from '../errors.ts'
+import { assert, InternalError, TransferError } from '../errors.ts'
 import type { DiskFile, Stat } from '../model/disk.ts'
 import { translateFault } from './faults.ts'
 import { statOf, toSystemTime } from './node-stat.ts'
@@ -88,6 +88,8 @@ export class NodeFile implements DiskFile {
   /** One read or write; it may move fewer bytes than asked. */
   async #transfer(direction: 'read' | 'write', bytes: Uint8Array, offset: number, position: number): Promise<number> {
     const length = bytes.length - offset
+    // Node takes any other number for "wherever the file stands" (R18).
+    assert(Number.isSafeInteger(position) && position >= 0, `${direction} at ${position}`)
     try {
       if (length <= smallBytes) {
         if (direction === 'read') return fs.readSync(this.#fd, bytes, offset, length, position)

@@ -10,7 +10,8 @@ export interface DiskUnderTest {
   close(): Promise<void>
 }
 
-export function diskSuite(name: string, make: () => Promise<DiskUnderTest>): void {
+/** `isPinned`: false where a directory is known by its path, and is lost rather than followed when it is renamed. */
+export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPinned = true): void {
   let disk: DiskUnderTest
   let root: Directory
   beforeEach(async () => {
@@ -40,6 +41,27 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>): voi
       expect(await file.read(target, 100_000)).toBe(0)
       expect(await file.read(target, 500_000)).toBe(0)
       expect(await file.read(new Uint8Array(0), 0)).toBe(0)
+      await file.close()
+    })
+
+    it.each([-1, 0.5, NaN, Infinity, 2 ** 53])(
+      'R18: refuses to read or write at %d, which is no offset',
+      async (position) => {
+        const file = await write(root, 'a', bytesOf(10, 3))
+        await expect(file.write(bytesOf(1, 1), position)).rejects.toThrow('bug')
+        await expect(file.read(new Uint8Array(1), position)).rejects.toThrow('bug')
+        expect((await file.stat()).size).toBe(10)
+        await file.close()
+      },
+    )
+
+    it('R57: reaches beyond 2^32 bytes', async () => {
+      const file = await write(root, 'a', bytesOf(10, 3))
+      await file.write(bytesOf(5, 1), 2 ** 32 + 7)
+      expect((await file.stat()).size).toBe(2 ** 32 + 12)
+      const back = new Uint8Array(6)
+      expect(await file.read(back, 2 ** 32 + 6)).toBe(6)
+      expect(back.subarray(1)).toEqual(bytesOf(5, 1))
       await file.close()
     })
 
@@ -168,7 +190,7 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>): voi
       await below.close()
     })
 
-    it('stays pinned to a directory that is renamed', async () => {
+    it.runIf(isPinned)('stays pinned to a directory that is renamed', async () => {
       await root.makeDirectory('d', 0o700)
       const pinned = await root.openDirectory('d')
       await root.rename('d', root, 'moved')

@@ -1,0 +1,105 @@
+// What only a real file system has: links and fifos in the way, descriptors, limits of the system.
+
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { nodeDisk } from '../../../src/store/node-disk.ts'
+import { expectCode } from '../../conformance/disk-suite.ts'
+import { scratch, scratchPath } from '../../support/scratch.ts'
+
+describe('the real disk', () => {
+  it('R67: refuses fifos, devices and sockets, and does not hang', async () => {
+    const directory = await scratch()
+    execFileSync('mkfifo', [join(directory.label, 'fifo')])
+    for (const mode of ['read', 'update'] as const) await expectCode('not-a-file', directory.openFile('fifo', mode))
+    const devices = await nodeDisk.openRoot('/dev')
+    await expectCode('not-a-file', devices.openFile('null', 'read'))
+    expect(await devices.stat('null')).toMatchObject({ kind: 'other' })
+    await devices.close()
+  })
+
+  it('R65: works on inside a pinned directory while its name becomes a link', async () => {
+    const root = await scratch()
+    const outside = scratchPath()
+    await root.makeDirectory('d', 0o700)
+    const pinned = await root.openDirectory('d')
+    fs.renameSync(join(root.label, 'd'), join(root.label, 'moved'))
+    fs.symlinkSync(outside, join(root.label, 'd'))
+    const file = await pinned.openFile('f', 'create')
+    await file.write(Buffer.from('x'), 0)
+    await file.close()
+    await pinned.link('f', pinned, 'g')
+    await pinned.rename('g', pinned, 'h')
+    await pinned.makeDirectory('e', 0o700)
+    await pinned.makeLink('l', 'x')
+    await pinned.setLinkTimes('l', 5)
+    await pinned.unlink('f')
+    await pinned.sync()
+    expect(fs.readdirSync(outside)).toEqual([])
+    expect(fs.readdirSync(join(root.label, 'moved'))).toEqual(['e', 'h', 'l'])
+    await expectCode('not-a-directory', root.openDirectory('d'))
+    await pinned.close()
+  })
+
+  it('opens a root by a path that is no UTF-8, through links', async () => {
+    const path = scratchPath()
+    const odd = Buffer.concat([Buffer.from(`${path}/`), Buffer.of(0xff, 0xc3)])
+    fs.mkdirSync(odd)
+    fs.symlinkSync(odd, join(path, 'link'))
+    for (const each of [`${path}/\udcff\udcc3`, join(path, 'link')]) {
+      const root = await nodeDisk.openRoot(each)
+      await root.makeDirectory(each === path ? 'a' : 'b', 0o700)
+      await root.close()
+    }
+    expect(fs.readdirSync(odd)).toEqual(['b'])
+    await expectCode('not-found', nodeDisk.openRoot(join(path, 'none')))
+  })
+
+  it('R25: gives back every descriptor', async () => {
+    const root = await scratch()
+    const before = fs.readdirSync('/proc/self/fd').length
+    for (let i = 0; i < 50; i++) {
+      await (await root.openFile(`f${i}`, 'create')).close()
+      await root.makeDirectory(`d${i}`, 0o700)
+      await (await root.openDirectory(`d${i}`)).close()
+      await expectCode('not-a-file', root.openFile(`d${i}`, 'read'))
+      await expectCode('not-a-directory', root.openDirectory(`f${i}`))
+    }
+    expect(fs.readdirSync('/proc/self/fd').length).toBe(before)
+  })
+
+  it('says why, with the cause', async () => {
+    const root = await scratch()
+    const error: unknown = await root.openFile('none', 'read').catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      code: 'not-found',
+      details: { path: `${root.label}/none` },
+      cause: { code: 'ENOENT' },
+    })
+    const file = await root.openFile('f', 'create')
+    await file.close()
+    await expect(file.write(Buffer.from('x'), 0)).rejects.toThrow('after it was closed')
+  })
+
+  it('is used by a small file system that fills up', async ({ skip }) => {
+    const path = scratchPath()
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path], { stdio: 'ignore' })
+    } catch {
+      return skip('mounting a tmpfs takes root')
+    }
+    try {
+      const root = await nodeDisk.openRoot(path)
+      const file = await root.openFile('f', 'create')
+      const error: unknown = await file.write(new Uint8Array(200_000), 0).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'disk-full', details: { freeBytes: 0 } })
+      expect((await file.stat()).size).toBe(64 * 1024)
+      expect(await root.freeBytes()).toBe(0)
+      await file.close()
+      await root.close()
+    } finally {
+      execFileSync('umount', [path])
+    }
+  })
+})
