@@ -4,6 +4,7 @@
 import { exitNames, isTransferError } from '../errors.ts'
 import type { Ending, VanishedPolicy } from '../index.ts'
 import type { StopSignal } from './shell.ts'
+import { signalNumbers } from './signals.ts'
 
 /** What the command ends with. */
 export interface Exit {
@@ -41,8 +42,6 @@ export const exitTable: Readonly<Record<number, ExitRow>> = {
   },
   14: { when: 'disk full and --retry-for over', usuallyResumable: 'yes' },
 }
-
-export const signalNumbers: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
 export const success: Exit = { code: 0, name: 'ok', resumable: false }
 

@@ -9,7 +9,7 @@ import { outcomeWords, reasonWords, stateWords } from './words.ts'
 export const idDigits = 8
 
 /** What a session is about: `disk.img`, `photos and 2 more`, or the folder received into. Safe to show. */
-export function subjectOf(session: SessionListing): string {
+export function subjectOf(session: Pick<SessionListing, 'role' | 'sources' | 'directory'>): string {
   if (session.role === 'receiver') return display(session.directory ?? '?')
   const [first = '?', ...more] = session.sources
   return display(first) + (more.length > 0 ? ` and ${more.length} more` : '')

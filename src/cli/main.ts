@@ -4,24 +4,30 @@
 
 import { createRequire } from 'node:module'
 import type { Shell } from './shell.ts'
+import { dieBy, listenToSignals } from './signals.ts'
 
 process.title = 'carryon' // Blanks the command line in /proc, and with it a ticket.
 
 const args = process.argv.slice(2)
+let isDone = false
 
-if (args.length === 1 && args[0] === '--version') process.stdout.write(`${version()}\n`)
-else await main()
+if (args[0] === '--version') process.stdout.write(`${version()}\n`)
+else main().catch(lastResort)
 
 async function main(): Promise<void> {
+  const signals = listenToSignals()
+  process.exitCode = 1 // Until better is known: a process that just runs dry must not look like success.
+  process.once('beforeExit', () => {
+    if (!isDone) lastResort(new Error('there is nothing left to wait for.'))
+  })
   process.on('uncaughtException', lastResort)
   process.on('unhandledRejection', lastResort)
   // A reader that has gone must not end the transfer; without a listener, EPIPE ends the process.
   process.stdout.on('error', ignore)
   process.stderr.on('error', ignore)
-  const { dieBy, listenToSignals } = await import('./signals.ts')
-  const signals = listenToSignals()
   const { run } = await import('./run.ts')
   const { exit, signal } = await run(shellOf(signals))
+  isDone = true
   process.exitCode = exit.code
   if (signal !== null) dieBy(signal)
 }
@@ -30,7 +36,9 @@ function shellOf(signals: Shell['signals']): Shell {
   return {
     args,
     env: process.env,
-    stdin: process.stdin,
+    get stdin() {
+      return process.stdin // Opened only when something is read from it.
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     clock: {

@@ -3,6 +3,7 @@
 
 import {
   display,
+  InternalError,
   isTransferError,
   type AdoptedEvent,
   type CheckpointEvent,
@@ -176,7 +177,7 @@ export function failure(error: unknown, verbose: boolean): readonly string[] {
   const message = error instanceof Error ? error.message : String(error)
   const stack = verbose && error instanceof Error && error.stack !== undefined ? error.stack.split('\n').slice(1) : []
   return [
-    `Something unforeseen went wrong: ${message}`,
+    error instanceof InternalError ? message : `Something unforeseen went wrong: ${message}`,
     ...stack,
     'What was acknowledged is safe; the same command goes on. Please report this, with the output of -v.',
   ].map(display)

@@ -1,10 +1,12 @@
 // The process's signals. The first INT, TERM or HUP asks whoever runs a session to stop in order; the second, or the first
-// where nobody runs one, ends the process by that same signal. USR1 and USR2 are for whoever runs a session.
+// where nobody runs one, ends the process by that same signal. USR1 and USR2 are for whoever runs a session. It loads
+// nothing, so that it can listen from the first moment.
 
 import type { SignalHandlers, SignalSource, StopSignal } from './shell.ts'
-import { signalNumbers } from './exit.ts'
 
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies readonly StopSignal[]
+export const signalNumbers: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
+
+const stopSignals = Object.keys(signalNumbers) as StopSignal[]
 
 /** Listens from now on; without a listener on USR1, Node opens its debugger. */
 export function listenToSignals(): SignalSource {

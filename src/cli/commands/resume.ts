@@ -1,7 +1,7 @@
 // carryon resume [SESSION]: go on without retyping. With --all, every unfinished session that no person paused, beside each
 // other; the first code in the order of `ls` that is not 0 is the command's.
 
-import type { SessionListing } from '../../index.ts'
+import { hasCode, type SessionListing } from '../../index.ts'
 import { refuseTogetherWithOperand, type Call, type Result } from '../call.ts'
 import { success } from '../exit.ts'
 import { follow } from '../follow.ts'
@@ -16,7 +16,7 @@ export async function resume(call: Call): Promise<Result> {
   const { shell, operands, values } = call
   const library = await shell.library()
   const { stateDir } = values
-  if (values.all !== true) return resumeOne(call, await library.sessionStatus(operands[0] ?? '', { stateDir }), false)
+  if (values.all !== true) return resumeNamed(call, operands[0] ?? '')
   const waiting = (await library.listSessions({ stateDir })).filter(mayGoOn)
   if (waiting.length === 0 && !values.quiet) shell.stderr.write('There is no session to resume.\n')
   if (waiting.length === 1) return resumeOne(call, waiting[0]!, false)
@@ -28,7 +28,21 @@ export async function resume(call: Call): Promise<Result> {
   return result
 }
 
-async function resumeOne(call: Call, session: SessionListing, isOneOfMany: boolean): Promise<Result> {
+async function resumeNamed(call: Call, id: string): Promise<Result> {
+  const { shell, values } = call
+  const library = await shell.library()
+  try {
+    return await resumeOne(call, await library.sessionStatus(id, { stateDir: values.stateDir }), false)
+  } catch (error) {
+    if (values.rebuild !== true || !hasCode(error, 'journal-damaged')) throw error
+    // A journal that cannot be read tells neither role nor subject; only a receiver has data to rebuild from.
+    return resumeOne(call, { id, role: 'receiver', sources: [], directory: error.details.path }, false)
+  }
+}
+
+type Subject = Pick<SessionListing, 'id' | 'role' | 'sources' | 'directory'>
+
+async function resumeOne(call: Call, session: Subject, isOneOfMany: boolean): Promise<Result> {
   const { shell, values } = call
   const library = await shell.library()
   const title = session.role === 'sender' && session.sources.length > 0 ? titleOf(session.sources) : subjectOf(session)

@@ -1,7 +1,7 @@
 // Tells a run to whoever listens: events to stdout, sentences and the bar to stderr. It decides what is said where, never
 // how (sentences.ts) nor in which shape (screen.ts, bar.ts, ndjson.ts).
 
-import type { Event, Role, SessionEvent, SummaryEvent } from '../../index.ts'
+import { hasCode, type Event, type Role, type SessionEvent, type SummaryEvent } from '../../index.ts'
 import type { Values } from '../parse.ts'
 import * as sentences from '../sentences.ts'
 import type { Shell, StopSignal } from '../shell.ts'
@@ -195,7 +195,8 @@ export class Reporter {
       this.say(sentences.goesOnElsewhere)
       return
     }
-    if (error !== null && signal === null) {
+    const isAskedFor = signal !== null && hasCode(error, 'paused')
+    if (error !== null && !isAskedFor) {
       if (this.#summary !== null && !this.#values.quiet)
         this.say(`${signs.failed} ${sentences.summary(this.#summary, this.#view, false)}`, 'bad')
       for (const line of sentences.failure(error, this.#values.verbose ?? false)) this.say(line, 'bad')
@@ -213,8 +214,10 @@ function modeOf(shell: Shell, values: Values): Mode {
   if (values.quiet) return 'none'
   const wish = values.progress ?? 'auto'
   if (wish === 'none' || wish === 'plain') return wish
-  // A bar that is asked for where there is no terminal would only litter the file it lands in.
-  return shell.stderr.isTTY === true && shell.env['TERM'] !== 'dumb' ? 'bar' : 'plain'
+  // A bar that is asked for where there is no terminal would only litter the file it lands in, and events on the same
+  // terminal would break it.
+  const sharesTerminal = values.json === true && shell.stdout.isTTY === true
+  return shell.stderr.isTTY === true && shell.env['TERM'] !== 'dumb' && !sharesTerminal ? 'bar' : 'plain'
 }
 
 function toneOf(outcome: string): Tone {
