@@ -5,14 +5,13 @@ import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import { chunkBytesRange, clamp, epochJumpMax, windowBytesRange } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
-import type { Hello, Message, Refuse, Welcome, Wishes } from '../model/messages.ts'
+import { type Hello, type Message, protocolVersion, type Refuse, type Welcome, type Wishes } from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
 import type { Shape, ShapeWishes } from '../model/session.ts'
 import type { Agreement, Hub } from './hub.ts'
 import type { ConnectionId, Input } from './inputs.ts'
 import { peerMust } from './violation.ts'
 
-export const protocolMajor = 1
 const earlyMax = 256 // Messages behind a welcome: pages and wants, a round trip's worth.
 const lanes = 1 // Agreed in v1: lane 0 carries messages and data.
 
@@ -67,7 +66,7 @@ export class GreetingMachine {
     this.#greeting = this.#begin(connection)
     const hello: Hello = {
       kind: 'hello',
-      versions: [protocolMajor],
+      versions: [protocolVersion],
       role: settings.role,
       session: settings.session,
       lane: 0,
@@ -89,7 +88,7 @@ export class GreetingMachine {
     const hub = this.#hub
     const greeting = this.#greeting
     peerMust(greeting !== undefined && greeting.epoch === 0, 'a second welcome came')
-    if (welcome.version !== protocolMajor)
+    if (welcome.version !== protocolVersion)
       return hub.fail('version', `The other side chose protocol version ${welcome.version}.`)
     peerMust(welcome.epoch > hub.epoch, 'the new epoch is not newer')
     peerMust(welcome.epoch <= hub.epoch + epochJumpMax, 'the new epoch is too far ahead')
@@ -129,8 +128,8 @@ export class GreetingMachine {
     this.#peerInstance = hello.instance
     this.#peerAttempt = hello.attempt
     const { settings } = hub
-    if (!hello.versions.includes(protocolMajor))
-      return this.#refuse(connection, 'version', `Here ${protocolMajor}, there ${hello.versions.join(', ')}.`)
+    if (!hello.versions.includes(protocolVersion))
+      return this.#refuse(connection, 'version', `Here ${protocolVersion}, there ${hello.versions.join(', ')}.`)
     if (hello.role === settings.role)
       return this.#refuse(connection, 'protocol', `Both sides are the ${settings.role}.`)
     if (hello.lane !== 0) return this.#refuse(connection, 'protocol', 'No further lanes were agreed.')
@@ -225,7 +224,7 @@ export class GreetingMachine {
     const { settings, entries } = this.#hub
     this.#hub.send({
       kind: 'welcome',
-      version: protocolMajor,
+      version: protocolVersion,
       epoch,
       instance: settings.instance,
       state: 'agreeing',

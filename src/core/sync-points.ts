@@ -14,6 +14,7 @@
 
 import { assert } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
+import { outcomesPerMessageMax, runsPerMessageMax } from '../model/limits.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import { type Place, type PlaceRun, placeRuns } from '../model/places.ts'
 import type { DurableRun, IntentFile, JournalRecord } from '../model/records.ts'
@@ -192,11 +193,23 @@ export class SyncPoints {
     return this.#current(serial).intents.map(outcomeOf)
   }
 
-  /** Says what is durable. The only line that acknowledges. */
+  /** Says what is durable, in messages of bounded length, each true on its own. The only line that acknowledges. */
   acknowledge(places: readonly PlaceRun[], outcomes: readonly EntryOutcome[]): void {
     const syncMs = Math.round(this.#cycle?.syncMs ?? 0)
     const serial = this.#cycle?.serial ?? this.#serial
-    this.#hub.send({ kind: 'acknowledge', serial, places, outcomes, level: 'checkpoint', syncMs })
+    const messages = Math.max(
+      Math.ceil(places.length / runsPerMessageMax),
+      Math.ceil(outcomes.length / outcomesPerMessageMax),
+    )
+    for (let i = 0; i < messages; i++)
+      this.#hub.send({
+        kind: 'acknowledge',
+        serial,
+        places: places.slice(i * runsPerMessageMax, (i + 1) * runsPerMessageMax),
+        outcomes: outcomes.slice(i * outcomesPerMessageMax, (i + 1) * outcomesPerMessageMax),
+        level: 'checkpoint',
+        syncMs,
+      })
     this.#hub.emit({ kind: 'reportCheckpoint', serial, grade: outcomes.length > 0 ? 'major' : 'minor', syncMs })
   }
 
