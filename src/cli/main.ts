@@ -49,7 +49,7 @@ function shellOf(signals: Shell['signals']): Shell {
       },
     },
     signals,
-    library: () => import('../index.ts') as Promise<unknown> as ReturnType<Shell['library']>,
+    library: () => import('../index.ts'),
   }
 }
 
