@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Directory } from '../../../src/model/disk.ts'
 import { MemoryDisk } from '../../../src/store/memory-disk.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
+import { seeded } from '../../support/chance.ts'
 
 describe('a power cut', () => {
   it('takes what was not synced: bytes, sizes, names, renames, modes', async () => {
@@ -49,7 +50,7 @@ describe('a power cut', () => {
       await file.sync()
       await root.sync()
       await file.write(new Uint8Array(8192).fill(2), 0)
-      const after = await disk.crash(chance(seed)).openRoot('/')
+      const after = await disk.crash(seeded(seed)).openRoot('/')
       const bytes = new Uint8Array(8192)
       await (await after.openFile('a', 'read')).read(bytes, 0)
       for (const page of [bytes.subarray(0, 4096), bytes.subarray(4096)])
@@ -112,9 +113,4 @@ async function textOf(directory: Directory, name: string): Promise<string> {
   const file = await directory.openFile(name, 'read')
   const bytes = new Uint8Array(100)
   return Buffer.from(bytes.subarray(0, await file.read(bytes, 0))).toString()
-}
-
-function chance(seed: number): () => number {
-  let state = seed
-  return () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647
 }

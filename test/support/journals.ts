@@ -1,0 +1,56 @@
+// Journals on a memory disk, for the tests of the journal: made, cut, put back.
+
+import { loadHash } from '../../src/hash/xxh64.ts'
+import type { Directory } from '../../src/model/disk.ts'
+import type { Hash64 } from '../../src/model/hash.ts'
+import type { JournalRecord } from '../../src/model/records.ts'
+import { createJournal, readJournal, type JournalTools } from '../../src/store/journal.ts'
+import { MemoryDisk } from '../../src/store/memory-disk.ts'
+import { goldenRecords } from './golden-records.ts'
+
+export const hash: Hash64 = await loadHash()
+/** Compacts nothing. */
+export const tools: JournalTools = { hash, compact: (records) => [...records] }
+
+export const header = goldenRecords[0]!
+export const note = (serial: number): JournalRecord => ({ kind: 'acknowledged', serial, bytesDurable: serial })
+export const notes = (from: number, count: number): JournalRecord[] =>
+  Array.from({ length: count }, (_, i) => note(from + i))
+
+export async function fresh(disk = new MemoryDisk()) {
+  return { disk, directory: await disk.openRoot('/s') }
+}
+
+/** A journal of a header and `count` notes; `ends[i]` is where record i ends. Acknowledged: each was synced before the next. */
+export async function appended(count: number, isAcknowledged = false) {
+  const { directory } = await fresh()
+  const journal = await createJournal(directory, [header], tools)
+  const ends = [(await readJournal(directory, tools)).validBytes]
+  const records = notes(1, count)
+  if (isAcknowledged) for (const record of records) await journal.commit([record])
+  else await journal.commit(records)
+  const length = ((await readJournal(directory, tools)).validBytes - ends[0]!) / count
+  for (let i = 1; i <= count; i++) ends.push(ends[0]! + i * length)
+  return { bytes: await bytesOf(directory, 'journal'), ends }
+}
+
+export async function placed(bytes: Uint8Array, disk = new MemoryDisk()) {
+  const { directory } = await fresh(disk)
+  const file = await directory.openFile('journal', 'create')
+  await file.write(bytes, 0)
+  await file.close()
+  return { directory, disk }
+}
+
+export async function bytesOf(directory: Directory, name: string): Promise<Uint8Array> {
+  const file = await directory.openFile(name, 'read')
+  const bytes = new Uint8Array((await file.stat()).size)
+  await file.read(bytes, 0)
+  await file.close()
+  return bytes
+}
+
+export async function closed<T extends { journal: { close(): Promise<void> } }>(opened: T): Promise<T> {
+  await opened.journal.close()
+  return opened
+}
