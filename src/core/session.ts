@@ -138,6 +138,10 @@ export class Session {
   get isConnected(): boolean {
     return this.#hub.open !== undefined || this.#greeting.connection !== undefined
   }
+  /** Whether another connection is of use: not once a sender has the receipt, nor behind the end. */
+  get needsConnection(): boolean {
+    return this.#hub.end === undefined && this.#sending?.receipt === undefined
+  }
   get phase(): string {
     return this.#hub.phase
   }

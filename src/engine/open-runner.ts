@@ -282,7 +282,7 @@ class SessionRunner implements Runner {
   }
 
   #disconnected(reason: string): void {
-    if (!this.#core.isConnected && !this.#isEnding)
+    if (!this.#core.isConnected && this.#core.needsConnection && !this.#isEnding)
       this.#options.observer({ kind: 'disconnected', reason, permanent: false })
   }
 

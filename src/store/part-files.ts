@@ -28,6 +28,8 @@ interface OpenPart {
   /** The sync under way; it never rejects, what went wrong is `fault`. */
   syncing: Promise<void> | undefined
   fault: Error | undefined
+  /** Set while it is being put away for others. */
+  closing: Promise<void> | undefined
 }
 
 export class PartFiles {
@@ -115,8 +117,9 @@ export class PartFiles {
   async finish(entry: number, { mode, mtimeUs, size }: FinishedPart): Promise<{ inode: string }> {
     this.#throwLost(entry)
     const part = await this.#hold(entry, true)
-    assert(part.users === 1, `part ${entry} is finished while it is used`)
     try {
+      await part.closing
+      assert(part.users === 1, `part ${entry} is finished while it is used`)
       const { file } = part
       const stat = await file.stat()
       if (stat.size !== size) await file.truncate(size)
@@ -230,7 +233,15 @@ export class PartFiles {
   async #openPart(entry: number, make: boolean): Promise<OpenPart> {
     while (this.#open.size + this.#opening.size > openMax && (await this.#closeOldest())) continue
     const file = await this.#openFile(entry, make)
-    const part = { file, users: 0, isDirty: false, isDropped: false, syncing: undefined, fault: undefined }
+    const part = {
+      file,
+      users: 0,
+      isDirty: false,
+      isDropped: false,
+      syncing: undefined,
+      fault: undefined,
+      closing: undefined,
+    }
     this.#open.set(entry, part)
     return part
   }
@@ -257,6 +268,12 @@ export class PartFiles {
     if (idle === undefined) return false
     const [entry, part] = idle
     part.users++
+    part.closing = this.#putAway(entry, part).finally(() => (part.closing = undefined))
+    await part.closing
+    return true
+  }
+
+  async #putAway(entry: number, part: OpenPart): Promise<void> {
     try {
       await this.#settle(entry, part)
     } catch (error) {
@@ -264,7 +281,6 @@ export class PartFiles {
     }
     if (part.users === 1 && !part.isDirty) this.#drop(entry, part)
     await this.#release(part)
-    return true
   }
 
   /** From now on calls for this entry open it anew. */
