@@ -87,9 +87,14 @@ async function keepConnected(
   return workOut(
     work,
     async (runner, over) => {
+      let isJoined = work.found.checkpoint.isJoined
+      const noteJoined = (): void => {
+        if (!isJoined) runner.note([{ kind: 'joined' }])
+        isJoined = true
+      }
       const dialing = new Dialing({
         world,
-        way: wayTo(plan, work.header, addresses, work.found, () => noteJoined()),
+        way: wayTo(plan, work.header, addresses, work.found, noteJoined),
         connectForMs: plan.connectForMs,
         retryForMs: plan.retryForMs,
         signal: over,
@@ -98,12 +103,6 @@ async function keepConnected(
       work.onDisconnected = (event) => dialing.disconnected(event)
       if (first !== undefined) noteJoined()
       await dialing.run(runner, first)
-
-      let isJoined = work.found.checkpoint.isJoined
-      function noteJoined(): void {
-        if (!isJoined) runner.note([{ kind: 'joined' }])
-        isJoined = true
-      }
     },
     context,
   )

@@ -37,7 +37,7 @@ function isUnfinished(found: Found, { held }: SessionListing): boolean {
 
 export async function sessionStatus(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionStatus> {
   await using shelves = await Shelves.open(world, stateDir, undefined)
-  return statusOf({ world, shelves, stateDir }, shelves.find(asked))
+  return await statusOf({ world, shelves, stateDir }, shelves.find(asked))
 }
 
 export async function pauseSession(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionListing> {
@@ -52,7 +52,7 @@ export async function pauseSession(world: World, asked: string, { stateDir }: St
     }
   }
   await using after = await Shelves.open(world, stateDir, undefined)
-  return listingOf({ world, shelves: after, stateDir }, after.find(shelved.found.id))
+  return await listingOf({ world, shelves: after, stateDir }, after.find(shelved.found.id))
 }
 
 async function markPaused(world: World, { directory }: HeldSession): Promise<void> {
