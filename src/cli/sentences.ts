@@ -155,6 +155,7 @@ export function paused(view: View): string {
   const percent = percentOf(view)
   const at = percent === null ? '' : ` at ${percent}%`
   const where = view.role === 'sender' ? 'on the other side' : 'here'
+  if (view.bytesDurable === 0) return `Paused${at}: nothing had to be kept yet.`
   return `Paused${at}: ${formatBytes(view.bytesDurable)} is safe ${where}.`
 }
 

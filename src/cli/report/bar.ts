@@ -10,6 +10,7 @@ const barColumnsMin = 8
 const barColumnsMax = 40
 const titleColumnsMin = 6
 const titleColumnsMax = 32
+const tailColumnsUsual = '10.5/11.7 GiB  1023 MiB/s  10:33 left'.length
 const fixedColumns = '> 100%  '.length
 
 interface Piece {
@@ -86,7 +87,7 @@ function fitted(view: View, style: Style, columns: number, arrow: string, layout
   if (layout.withTitle ? titleRoom < Math.min(titleWidth, titleColumnsMin) : room < 0) return undefined
   const title = layout.withTitle ? cut(view.title, titleRoom, style.signs.ellipsis) : ''
   const used = title === '' ? 0 : widthOf(title) + 2
-  const barColumns = layout.withBar ? Math.min(barColumnsMax, room - used - 1) : 0
+  const barColumns = layout.withBar ? barColumnsIn(room - used - 1, widthOf(tail)) : 0
   const pieces: Piece[] = [
     { tone: 'plain', text: title === '' ? arrow : `${arrow} ${title} ` },
     { tone: 'plain', text: percent === '' ? '' : ` ${percent}` },
@@ -94,6 +95,12 @@ function fitted(view: View, style: Style, columns: number, arrow: string, layout
     { tone: view.stalled === null ? 'plain' : 'warning', text: tail === '' ? '' : `  ${tail}` },
   ]
   return pieces.map(({ tone, text }) => (text === '' ? '' : style.paint(tone, text))).join('')
+}
+
+/** Leaves room for the usual tail where it can, so that the bar does not dance with every digit of the rate. */
+function barColumnsIn(room: number, tailColumns: number): number {
+  const steady = room - Math.max(0, tailColumnsUsual - tailColumns)
+  return Math.min(barColumnsMax, steady >= barColumnsMin ? steady : room)
 }
 
 /** Two parts: what is on disk for good, and what is on the way there. */

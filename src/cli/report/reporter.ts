@@ -186,6 +186,8 @@ export class Reporter {
       return
     }
     if (event.state === before.state || ['listening', 'interrupted', 'parked', 'released'].includes(event.state)) return
+    if (['greeting', 'agreeing'].includes(event.state) && !this.#values.verbose) return
+    if (event.state === 'paused' && (event.reason === 'user' || event.reason === 'signal')) return
     if (this.#mode === 'plain' || this.#values.verbose || event.state === 'paused') this.say(sentences.state(event))
   }
 
