@@ -60,6 +60,8 @@ export function resuming(view: View): string {
 
 /** A change of state, for logs. */
 export function state(event: SessionEvent): string {
+  if (event.state === 'paused' && event.reason?.startsWith('peer'))
+    return `Paused: ${reason(event.reason ?? 'peer-user')}. Waiting here; only \`carryon discard\` ends both.`
   const why = event.reason === null ? '' : ` (${reasonWords[event.reason] ?? event.reason})`
   const peer = event.peer === null || event.state !== 'transferring' ? '' : ` with ${display(event.peer)}`
   return capital(`${event.state}${peer}: ${stateWords[event.state] ?? ''}${why}.`)

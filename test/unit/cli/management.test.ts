@@ -1,0 +1,130 @@
+// ls, status, pause, discard, resume: what they print and ask, over sessions written by hand.
+
+import { describe, expect, it } from 'vitest'
+import type { CarryonApi, SessionListing, SessionStatus } from '../../../src/index.ts'
+import { TransferError } from '../../../src/index.ts'
+import { eventSchema } from '../../../src/cli/event-schema.ts'
+import { ran, total } from '../../support/ran-command.ts'
+import { at, progress, receipt, ScriptedSession, sessionId, summary } from '../../support/scripted-session.ts'
+
+describe('management', () => {
+  it('ls lists what there is, with the command to go on', async () => {
+    const { shell } = await ran(['ls'], [], {}, { api: managing([listing]) })
+    expect(shell.stdout.lines).toEqual([
+      '9f2c41ab  send /home/me/disk.img  71% of 11.7 GiB  interrupted: the connection is gone, 2 h 30 min ago',
+      '          carryon resume 9f2c41ab',
+    ])
+    expect((await ran(['ls'], [], {}, { api: managing([]) })).shell.stderr.text).toBe(
+      'There is no unfinished session.\n',
+    )
+  })
+
+  it('ls and status print one JSON document, and nothing else', async () => {
+    const ls = await ran(['ls', '--json'], [], {}, { api: managing([listing]) })
+    expect(JSON.parse(ls.shell.stdout.text)).toEqual({ v: 1, sessions: [listing] })
+    const status = await ran(['status', '--json'], [], {}, { api: managing([listing]) })
+    expect(JSON.parse(status.shell.stdout.text)).toMatchObject({ v: 1, session: { id: sessionId } })
+  })
+
+  it('status tells all there is', async () => {
+    const { shell } = await ran(['status', '9f2c'], [], {}, { api: managing([listing]) })
+    expect(shell.stdout.text).toContain('State:          interrupted: the connection is gone, 2 h 30 min ago\n')
+    expect(shell.stdout.text).toContain('To go on:       carryon resume 9f2c41ab\n')
+  })
+
+  it('pause says how to go on', async () => {
+    const { shell, code } = await ran(['pause', '9f2c', '--json'], [], {}, { api: managing([listing]) })
+    expect(code).toBe(0)
+    expect(shell.stderr.text).toBe('Paused 9f2c41ab, /home/me/disk.img. To go on:  carryon resume 9f2c41ab\n')
+    for (const event of shell.stdout.events) expect(eventSchema.safeParse(event)).toMatchObject({ success: true })
+    expect(shell.stdout.events).toMatchObject([{ type: 'session' }, { type: 'exit', code: 0, resumable: true }])
+  })
+
+  it('discard asks, and does nothing where nobody can answer', async () => {
+    const discarded: string[] = []
+    const api = managing([listing], discarded)
+    const asked = await ran(['discard', '9f2c'], [], {}, { api })
+    expect([asked.code, discarded]).toEqual([2, []])
+    expect(asked.shell.stderr.text).toContain('--yes')
+    const sure = await ran(['discard', '9f2c', '--yes'], [], {}, { api })
+    expect([sure.code, discarded]).toEqual([0, [sessionId]])
+    expect(sure.shell.stderr.text).toContain('The other side will hear of it when it calls.')
+  })
+
+  it('resume goes on with one session, or with all but what a person paused', async () => {
+    const resumed: string[] = []
+    const listings = [
+      listing,
+      { ...listing, id: 'aaaa'.repeat(8) },
+      { ...listing, id: 'bbbb'.repeat(8), state: 'paused', reason: 'user' } as const,
+    ]
+    const api: Partial<CarryonApi> = {
+      ...managing(listings),
+      resumeSession: (id) => {
+        resumed.push(id)
+        return new ScriptedSession([at({}), summary()], { end: { vanished: id === sessionId ? 0 : 1 } })
+      },
+    }
+    expect((await ran(['resume', '9f2c'], [], {}, { api })).code).toBe(0)
+    const all = await ran(['resume', '--all', '--json'], [], {}, { api })
+    expect(resumed).toEqual([sessionId, sessionId, 'aaaa'.repeat(8)])
+    expect(all.code).toBe(6)
+    expect(all.shell.stdout.events.filter(({ type }) => type === 'exit')).toMatchObject([{ code: 6 }])
+    expect(all.shell.stdout.events.at(-1)).toMatchObject({ type: 'exit' })
+  })
+
+  it('a session that is not there is code 2', async () => {
+    const { shell, code } = await ran(['status', 'dead'], [], {}, { api: managing([]) })
+    expect(code).toBe(2)
+    expect(shell.stderr.lines[0]).toBe('There is no session dead on this machine.')
+  })
+})
+
+const listing: SessionListing = {
+  id: sessionId,
+  role: 'sender',
+  state: 'interrupted',
+  reason: 'network',
+  who: 'both',
+  since: '2026-11-23T09:30:00.000Z',
+  held: false,
+  epoch: 3,
+  sources: ['/home/me/disk.img'],
+  directory: null,
+  peer: '192.168.1.9:51000',
+  bytesDurable: progress().bytesDurable,
+  bytesTotal: total,
+  filesDone: 0,
+  filesTotal: 1,
+  createdAt: '2026-11-23T09:00:00.000Z',
+  updatedAt: '2026-11-23T09:30:00.000Z',
+  expiresAt: '2026-11-30T09:30:00.000Z',
+  stale: false,
+  resumeCommand: 'carryon resume 9f2c41ab',
+}
+
+function managing(listings: readonly SessionListing[], discarded: string[] = []): Partial<CarryonApi> {
+  const found = (id: string): SessionListing => {
+    const one = listings.find((session) => session.id.startsWith(id))
+    if (one === undefined) throw new TransferError('session-not-found', { asked: id })
+    return one
+  }
+  const more = {
+    stateDirectory: '/s',
+    onConflict: null,
+    chunkBytes: null,
+    outcomes: receipt.outcomes,
+    receipt: null,
+    live: null,
+    other: null,
+  }
+  return {
+    listSessions: () => Promise.resolve(listings),
+    sessionStatus: (id): Promise<SessionStatus> => Promise.resolve().then(() => ({ ...found(id), ...more })),
+    pauseSession: (id) => Promise.resolve().then(() => found(id)),
+    discardSession: (id) => {
+      discarded.push(id)
+      return Promise.resolve({ ...found(id), peerTold: false })
+    },
+  }
+}
