@@ -10,6 +10,7 @@ import * as net from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
 import { askHolder, takeLock, watchHolder, type Answer } from '../../../src/store/lock.ts'
+import { gate, overridden } from '../../support/overridden.ts'
 import { scratch, scratchPath } from '../../support/scratch.ts'
 
 const nobodyAsks: Answer = () => Promise.reject(new Error('nobody asks'))
@@ -38,6 +39,29 @@ describe('in one process', () => {
       await winners[0]!.release()
     }
   })
+
+  it.each(['before', 'after'] as const)(
+    'has one winner when a second starts %s the first looked round',
+    async (when) => {
+      const directory = await scratch()
+      const held = gate()
+      let lists = 0
+      const list = async (): Promise<string[]> => {
+        if (++lists !== 2) return directory.list() // The second look is the one after binding.
+        if (when === 'after') return directory.list().then((names) => held.passed.then(() => names))
+        return held.passed.then(() => directory.list())
+      }
+      const first = takeLock(overridden(directory, { list }), nobodyAsks)
+      while (lists < 2) await turns(1)
+      const second = takeLock(directory, nobodyAsks)
+      while (locks(await directory.list()).length < 2) await turns(1)
+      await Promise.race([second, turns(100)])
+      held.open()
+      const winners = (await Promise.all([first, second])).filter((lock) => lock !== undefined)
+      expect(winners).toHaveLength(1)
+      await winners[0]!.release()
+    },
+  )
 
   it('R44: notices that its socket was removed or replaced', async () => {
     const directory = await scratch()
@@ -165,6 +189,11 @@ describe('between processes', () => {
     await Promise.all(starters.map(({ process }) => end(process, 'SIGKILL')))
   })
 })
+
+/** Lets this many rounds of events pass. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate)
+}
 
 async function start(path: string): Promise<{ process: ChildProcess; said: string }> {
   const script = fileURLToPath(new URL('../../support/lock-holder.mjs', import.meta.url))
