@@ -10,7 +10,8 @@ import { bury, holdSession, listSessions, removeSession, type HeldSession } from
 import { takeLock, type Locker } from '../../store/lock.ts'
 import { readJournal } from '../../store/journal.ts'
 import type { World } from '../context.ts'
-import { removePointer, type Home } from './home.ts'
+import { forgetTarget } from '../../store/state-directory.ts'
+import type { Home } from './home.ts'
 
 /** A session as its journal tells, at the time it was read. */
 export interface Found {
@@ -130,13 +131,13 @@ export async function entomb(world: World, home: Home, held: HeldSession, checkp
   const { header, bound, ended } = checkpoint
   const keep = [header, bound, ended].filter((record) => record !== undefined)
   await bury(held.directory, keep, world.hash)
-  if (home.state !== undefined && home.role === 'receiver') await removePointer(home.state, held.id)
+  if (home.state !== undefined && home.role === 'receiver') await forgetTarget(home.state.directory, held.id)
 }
 
 /** Removes a session without a trace, and lets go of it. */
 export async function forget(home: Home, held: HeldSession): Promise<void> {
   await removeSession(home.base, held)
-  if (home.state !== undefined && home.role === 'receiver') await removePointer(home.state, held.id)
+  if (home.state !== undefined && home.role === 'receiver') await forgetTarget(home.state.directory, held.id)
 }
 
 /** What a late peer is told of a session that is over here. */

@@ -4,6 +4,7 @@ import { hasCode, TransferError } from '../../errors.ts'
 import type { Connection } from '../../model/connection.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import type { Ticket } from '../../model/ticket.ts'
+import { readReceipt } from '../../store/receipts.ts'
 import { dialAny } from '../../transport/dial.ts'
 import { sessionIdentity, sessionKey, ticketIdentity } from '../../transport/keys.ts'
 import { throttled } from '../../transport/throttle.ts'
@@ -25,6 +26,7 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
     if (isOver(own)) throw endedError(own)
     return keepConnected(plan, await resume(plan, own), ticket.addresses)
   }
+  await checkUnspent(plan, ticket)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
   if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, older.connection)
@@ -41,12 +43,21 @@ async function resume(plan: Plan, found: Found): Promise<Work> {
   return holdOrFail(plan, found)
 }
 
+/** A session of which only the receipt is left. @throws TransferError `ticket-refused` */
+async function checkUnspent({ home: { state } }: Plan, { id }: Ticket): Promise<void> {
+  if (state !== undefined && (await readReceipt(state.directory, id)) !== undefined) throw spent()
+}
+
+function spent(): TransferError {
+  return new TransferError('ticket-refused', { peer: 'The other side' })
+}
+
 /** This side's own view of why there is nothing to go on with. */
 function endedError(found: Found): TransferError {
   const { ended } = found.checkpoint
   if (ended?.how === 'discarded') return new TransferError('discarded', { by: ended.by })
   if (ended?.how === 'expired') return endingFor(found)
-  return new TransferError('ticket-refused', { peer: 'The other side' })
+  return spent()
 }
 
 /**
@@ -94,7 +105,10 @@ async function keepConnected(
       }
       const dialing = new Dialing({
         world,
-        way: wayTo(plan, work.header, addresses, work.found, noteJoined),
+        way: wayTo(plan, work.header, addresses, work.found, (key) => {
+          work.isHeardOf = true
+          if (key?.identity === sessionIdentity(work.id)) noteJoined()
+        }),
         connectForMs: plan.connectForMs,
         retryForMs: plan.retryForMs,
         signal: over,
@@ -110,13 +124,13 @@ async function keepConnected(
 
 const dialTimeoutMs = 10_000 // TCP, TLS and upgrade of one attempt; the next address does not wait for it.
 
-/** @param onSessionKey called when the other side has proven that it knows the session's own key */
+/** @param onUp called when the other side has proven that it knows the key, too */
 function wayTo(
   plan: Plan,
   header: HeaderRecord,
   addresses: readonly string[],
   found?: Found,
-  onSessionKey: () => void = () => {},
+  onUp: (key: DialKey | undefined) => void = () => {},
 ): WayThere {
   const { context, world } = plan.tools
   const plain = isPlain(header)
@@ -125,7 +139,7 @@ function wayTo(
     keys: () => (plain ? [] : dialKeys(header, found)),
     async dial(key, signal) {
       const connection = await dialAny(addresses, { plain, key, timeoutMs: dialTimeoutMs, signal })
-      if (key?.identity.startsWith('s.')) onSessionKey()
+      onUp(key)
       return throttled(connection, context.bandwidth, world.clock)
     },
   }

@@ -3,10 +3,9 @@
 
 import { hasCode, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory, Disk } from '../../model/disk.ts'
-import type { Role, SessionId } from '../../model/session.ts'
+import type { Role } from '../../model/session.ts'
 import { checkPrivate } from '../../store/private-directory.ts'
 import { openTarget, type Target } from '../../store/target.ts'
-import { readFile, replaceFile } from '../../store/whole-file.ts'
 import type { World } from '../context.ts'
 
 /** Where one command keeps its sessions. */
@@ -132,42 +131,4 @@ export function absolutePath(path: string): string {
   const whole = path.startsWith('/') ? path : `${process.cwd()}/${path}`
   const names = whole.split('/').filter((name) => name !== '' && name !== '.')
   return `/${names.join('/')}`
-}
-
-const pointerName = 'root'
-const pointerMaxBytes = 64 * 1024
-
-/** Notes in the state directory that a session lies in `folder`. */
-export async function writePointer(state: State, session: SessionId, folder: string): Promise<void> {
-  await state.directory.makeDirectory(session, 0o700)
-  const directory = await state.directory.openDirectory(session)
-  try {
-    await replaceFile(directory, pointerName, Buffer.from(folder))
-  } finally {
-    await directory.close()
-  }
-  await state.directory.sync()
-}
-
-/** The folder that a pointer names; undefined if there is no pointer. */
-export async function readPointer(state: State, session: SessionId): Promise<string | undefined> {
-  if ((await state.directory.stat(session))?.kind !== 'directory') return undefined
-  const directory = await state.directory.openDirectory(session)
-  try {
-    const bytes = await readFile(directory, pointerName, pointerMaxBytes)
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString()
-  } finally {
-    await directory.close()
-  }
-}
-
-export async function removePointer(state: State, session: SessionId): Promise<void> {
-  if ((await state.directory.stat(session))?.kind !== 'directory') return
-  const directory = await state.directory.openDirectory(session)
-  try {
-    await directory.unlink(pointerName)
-  } finally {
-    await directory.close()
-  }
-  await state.directory.removeDirectory(session)
 }

@@ -134,7 +134,11 @@ function restingState(found: Found, held: boolean): Standing {
       break
   }
   if (receipt !== undefined) return { state: 'finishing', reason: 'receipt-unconfirmed', who: 'peer' }
-  if (!isBound(found)) return { state: 'listening', reason: 'no-peer-yet', who: 'peer' }
+  if (!isBound(found)) {
+    return found.header.side === 'listener'
+      ? { state: 'listening', reason: 'no-peer-yet', who: 'peer' }
+      : { state: 'interrupted', reason: 'network', who: 'peer' }
+  }
   if (pausedBy !== null)
     return { state: 'paused', reason: pausedBy, who: pausedBy.startsWith('peer') ? 'peer' : 'self' }
   if (held) return { state: 'interrupted', reason: 'network', who: 'peer' }

@@ -4,11 +4,11 @@
 import { hasCode, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory, Disk } from '../../model/disk.ts'
 import type { SessionId } from '../../model/session.ts'
-import { isSessionId } from '../../store/session-directory.ts'
+import { listTargets } from '../../store/state-directory.ts'
 import { ownName } from '../../store/target.ts'
 import type { World } from '../context.ts'
 import { findSession, findSessions, isBound, isOver, type Found } from './catalog.ts'
-import { absolutePath, readPointer, statePath, type State } from './home.ts'
+import { absolutePath, statePath, type State } from './home.ts'
 import { shortId } from './same-command.ts'
 
 /** A session, and the folder it is received into. */
@@ -104,15 +104,8 @@ async function openStateToRead(disk: Disk, stateDir: string | undefined): Promis
 }
 
 async function pointersOf(state: State): Promise<Missing[]> {
-  const pointers: Missing[] = []
-  for (const id of await state.directory.list()) {
-    if (!isSessionId(id)) continue
-    const folder = await readPointer(state, id)
-    const stat = await state.directory.stat(id)
-    if (folder === undefined || stat === undefined) continue
-    pointers.push({ id, folder, madeAt: Number(stat.mtimeNs / 1_000_000n) })
-  }
-  return pointers
+  const notes = await listTargets(state.directory)
+  return notes.map(({ id, path, notedAt }) => ({ id, folder: path, madeAt: notedAt }))
 }
 
 /** The `.carryon` of a folder, if there is one that may be read. */

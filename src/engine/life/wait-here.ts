@@ -143,12 +143,16 @@ class Lobby {
     this.reception.add(seat)
   }
 
-  /** This run belongs to one session now. Where that came by a ticket, the other tickets offered for it are of no use. */
+  /**
+   * This run belongs to one session now. The ticket it printed besides is of no use any more, nor are older ones if one of
+   * them was used; else those stay good for the next run.
+   */
   async keepOnly(chosen: Work): Promise<void> {
     for (const { work } of this.#seats.splice(0)) {
       if (work === chosen) continue
       this.reception.remove(work.id)
-      if (isBound(work.found) || isBound(chosen.found)) await work.release()
+      const isStillGood = work.resumed && isBound(chosen.found)
+      if (isBound(work.found) || isStillGood) await work.release()
       else await work.forget()
     }
   }

@@ -1,7 +1,7 @@
 // Working on one session until it ends here: its runner on one side, whoever keeps it connected on the other. When either
 // gives up, the other is called off, and the session is left in order.
 
-import { isTransferError } from '../../errors.ts'
+import { hasCode, isTransferError } from '../../errors.ts'
 import type { Runner } from '../runner.ts'
 import type { Finished, RunContext } from './run.ts'
 import type { Work } from './work.ts'
@@ -34,7 +34,10 @@ export async function workOut(
     }
     await runner?.stop()
     await driving.catch(() => {})
-    await work.release()
+    const isUnheardOf = hasCode(error, 'ticket-refused') || (hasCode(error, 'peer-unreachable') && !work.isHeardOf)
+    if (isUnheardOf && runner?.view.isBound === false)
+      await work.forget() // Nobody there has ever heard of this session.
+    else await work.release()
     throw error
   }
 }

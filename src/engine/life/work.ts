@@ -2,7 +2,7 @@
 // needed, and afterwards the session is put where its end says.
 
 import type { SessionEnd } from '../../core/effects.ts'
-import { assert } from '../../errors.ts'
+import { assert, type ErrorCode } from '../../errors.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
@@ -10,7 +10,8 @@ import { openRunner } from '../open-runner.ts'
 import type { World } from '../context.ts'
 import type { Runner } from '../runner.ts'
 import { entomb, findSession, forget, type Found } from './catalog.ts'
-import { writePointer, type Home } from './home.ts'
+import { noteTarget } from '../../store/state-directory.ts'
+import type { Home } from './home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
 import { walkOptions } from './same-command.ts'
@@ -41,6 +42,8 @@ export class Work {
   readonly #tools: WorkTools
   readonly #counts: OutcomeCounts
   #runner: Promise<Runner> | undefined
+  /** Somebody at the other end may have stored something of this session. */
+  isHeardOf: boolean
   /** Told what the runner tells, beside the reporter. */
   onDisconnected: (event: { readonly reason: string; readonly permanent: boolean }) => void = () => {}
 
@@ -49,6 +52,7 @@ export class Work {
     this.#held = held
     this.found = found
     this.resumed = resumed
+    this.isHeardOf = resumed
     this.#counts = new OutcomeCounts(found.header.frozen['special'] === 'fail' ? 'fail' : 'list')
     for (const outcome of found.checkpoint.outcomes.values()) this.#counts.note(outcome)
   }
@@ -68,7 +72,7 @@ export class Work {
   static async create(tools: WorkTools, header: HeaderRecord): Promise<Work> {
     const { home, world, context } = tools
     if (home.state !== undefined && home.role === 'receiver') {
-      await writePointer(home.state, header.session, home.folder) // First: a pointer to nothing is harmless.
+      await noteTarget(home.state.directory, { id: header.session, path: home.folder }) // First: a pointer to nothing is harmless.
     }
     const held = await createSession(home.base, header.session, {
       records: [header],
@@ -136,13 +140,20 @@ export class Work {
   /** Puts the session where its end says, once its runner has ended, and lets go of it. */
   async conclude(end: SessionEnd): Promise<Finished> {
     const { home, world } = this.#tools
-    if (end.how === 'released' && end.confirmed) await forget(home, this.#held)
+    const isGone = (end.how === 'released' && end.confirmed) || (await this.#isRefused(end))
+    if (isGone) await forget(home, this.#held)
     else {
       if (isOver(end, this.header)) await this.#entomb(world, end)
       await this.#held.close()
     }
     const receiptPath = end.how === 'released' ? this.receiptPath : null
     return { end, receiptPath, counts: this.#counts }
+  }
+
+  /** The other side wants nothing of this session, and never agreed on one: nothing is left to go on with. */
+  async #isRefused(end: SessionEnd): Promise<boolean> {
+    if (end.how !== 'failed' || !refusals.includes(end.code)) return false
+    return !(await this.runner()).view.isBound
   }
 
   async #entomb(world: World, end: SessionEnd): Promise<void> {
@@ -167,6 +178,8 @@ export class Work {
     await forget(this.#tools.home, this.#held)
   }
 }
+
+const refusals: readonly ErrorCode[] = ['ticket-refused', 'session-unknown', 'peer-refused', 'version', 'protocol']
 
 /**
  * What leaves a tombstone. A receiver that was not told `release` keeps everything, so that the same command gives the
