@@ -19,6 +19,12 @@ export interface TargetNote {
   readonly path: string
 }
 
+/** As it is read back. */
+export interface FoundTargetNote extends TargetNote {
+  /** Wall time of the note, ms. */
+  readonly notedAt: number
+}
+
 /**
  * Opens the state directory; what is missing of it is made, 0700.
  * @throws TransferError `state-unsafe` if it belongs to somebody else or others may write into it
@@ -56,13 +62,15 @@ export async function noteTarget(state: Directory, { id, path }: TargetNote): Pr
 }
 
 /** All notes, in the order of the ids. A note is no proof: the folder may have been moved, or the session be gone. */
-export async function listTargets(state: Directory): Promise<TargetNote[]> {
+export async function listTargets(state: Directory): Promise<FoundTargetNote[]> {
   if ((await state.stat(targetsName)) === undefined) return []
   return inTargets(state, async (targets) => {
-    const notes: TargetNote[] = []
+    const notes: FoundTargetNote[] = []
     for (const id of await targets.list()) {
       const bytes = isSessionId(id) ? await readFile(targets, id, pathMaxBytes) : undefined
-      if (bytes !== undefined) notes.push({ id, path: Buffer.from(bytes).toString() })
+      const stat = await targets.stat(id)
+      if (bytes === undefined || stat === undefined) continue
+      notes.push({ id, path: Buffer.from(bytes).toString(), notedAt: Number(stat.mtimeNs / 1_000_000n) })
     }
     return notes
   })
