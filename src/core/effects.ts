@@ -29,7 +29,10 @@ export interface FinishFile extends AuthorisedFile {
   readonly taken: number
 }
 
-export type Effect =
+export type Effect = SharedEffect | SenderEffect | ReceiverEffect
+
+/** What either side asks for. */
+export type SharedEffect =
   // Connections
   | { readonly kind: 'send'; readonly connection: ConnectionId; readonly message: Message }
   | { readonly kind: 'close'; readonly connection: ConnectionId; readonly code: number; readonly reason: string }
@@ -37,12 +40,31 @@ export type Effect =
   // The journal
   | { readonly kind: 'commit'; readonly records: readonly JournalRecord[]; readonly purpose: CommitPurpose } // -> committed
   | { readonly kind: 'note'; readonly records: readonly JournalRecord[] }
-  // Manifest
+  | { readonly kind: 'storeReceipt'; readonly receipt: Receipt } // -> receiptStored
+  // What users hear of
+  | {
+      readonly kind: 'report'
+      readonly state: SessionState
+      readonly reason: StateReason | null
+      readonly who: Who | null
+      readonly neededBytes?: number
+      readonly freeBytes?: number
+    }
+  | {
+      readonly kind: 'reportCheckpoint'
+      readonly serial: number
+      readonly grade: 'minor' | 'major'
+      readonly syncMs: number
+    }
+  | { readonly kind: 'reportOutcomes'; readonly outcomes: readonly EntryOutcome[] }
+  | { readonly kind: 'warn'; readonly code: string; readonly sentence: string; readonly entry: number | null }
+  /** Nothing will follow: the session is over in this process. */
+  | { readonly kind: 'finish'; readonly end: SessionEnd }
+
+/** What only a sender asks for. */
+export type SenderEffect =
   | { readonly kind: 'walkPage' } // -> pageWalked
   | { readonly kind: 'sendPage'; readonly connection: ConnectionId; readonly page: number }
-  | { readonly kind: 'storePage'; readonly message: Message & { readonly kind: 'manifest' } } // -> pageStored, pageRefused
-  | { readonly kind: 'surveyPage'; readonly page: number } // -> pageSurveyed
-  // Sender's data
   | {
       readonly kind: 'sendChunk'
       readonly connection: ConnectionId
@@ -62,7 +84,11 @@ export type Effect =
   /** From now on this version of the source is the right one. */
   | { readonly kind: 'expectSource'; readonly entry: number; readonly fingerprint: Fingerprint }
   | { readonly kind: 'closeSource'; readonly entry: number }
-  // Receiver's data
+
+/** What only a receiver asks for. */
+export type ReceiverEffect =
+  | { readonly kind: 'storePage'; readonly message: Message & { readonly kind: 'manifest' } } // -> pageStored, pageRefused
+  | { readonly kind: 'surveyPage'; readonly page: number } // -> pageSurveyed
   | {
       readonly kind: 'writeChunk'
       readonly frame: number
@@ -89,26 +115,6 @@ export type Effect =
     } // -> partRevised
   | { readonly kind: 'finishTree' } // -> treeFinished
   | { readonly kind: 'digestSession' } // -> sessionDigested
-  | { readonly kind: 'storeReceipt'; readonly receipt: Receipt } // -> receiptStored
-  // What users hear of
-  | {
-      readonly kind: 'report'
-      readonly state: SessionState
-      readonly reason: StateReason | null
-      readonly who: Who | null
-      readonly neededBytes?: number
-      readonly freeBytes?: number
-    }
-  | {
-      readonly kind: 'reportCheckpoint'
-      readonly serial: number
-      readonly grade: 'minor' | 'major'
-      readonly syncMs: number
-    }
-  | { readonly kind: 'reportOutcomes'; readonly outcomes: readonly EntryOutcome[] }
-  | { readonly kind: 'warn'; readonly code: string; readonly sentence: string; readonly entry: number | null }
-  /** Nothing will follow: the session is over in this process. */
-  | { readonly kind: 'finish'; readonly end: SessionEnd }
 
 /** How a session ended in this process. */
 export type SessionEnd =

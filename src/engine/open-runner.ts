@@ -1,7 +1,7 @@
 // Puts one session together: what is on its disk, its core, its loop, its connections and the half that does the work. Read
 // this file to see what belongs to a session while a process works on it.
 
-import { InternalError, isTransferError, assert } from '../errors.ts'
+import { assert, isTransferError } from '../errors.ts'
 import type { Fingerprint } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import { pathText } from '../model/names.ts'
@@ -276,9 +276,38 @@ class SessionRunner implements Runner {
       case 'finish':
         void this.#end(effect.end)
         return
-      default:
-        return this.#track(this.#half.carryOut(effect))
+      case 'walkPage':
+      case 'sendPage':
+      case 'sendChunk':
+      case 'sendPack':
+      case 'checkSource':
+      case 'rehash':
+      case 'expectSource':
+      case 'closeSource':
+        return this.#track(this.#sender.carryOut(effect))
+      case 'storePage':
+      case 'surveyPage':
+      case 'writeChunk':
+      case 'writePack':
+      case 'dropFrame':
+      case 'syncData':
+      case 'placeFiles':
+      case 'removeParts':
+      case 'revisePart':
+      case 'finishTree':
+      case 'digestSession':
+        return this.#track(this.#receiver.carryOut(effect))
     }
+  }
+
+  get #sender(): Sender {
+    assert(this.#half instanceof Sender, 'this side sends')
+    return this.#half
+  }
+
+  get #receiver(): Receiver {
+    assert(this.#half instanceof Receiver, 'this side receives')
+    return this.#half
   }
 
   #disconnected(reason: string): void {
@@ -287,8 +316,7 @@ class SessionRunner implements Runner {
   }
 
   /** Looks after work under way: its faults end the run, and the end waits for it. */
-  #track(work: Promise<void> | undefined): void {
-    if (work === undefined) throw new InternalError("an effect is nobody's")
+  #track(work: Promise<void>): void {
     const tracked: Promise<void> = work
       .catch((error: unknown) => this.#broke(error, []))
       .finally(() => this.#work.delete(tracked))

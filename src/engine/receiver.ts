@@ -7,7 +7,7 @@ import type { FileEntry } from '../model/manifest.ts'
 import { entriesMax } from '../model/limits.ts'
 import type { Place } from '../model/places.ts'
 import type { IntentFile, RevisedRecord } from '../model/records.ts'
-import type { Effect, FinishFile } from '../core/effects.ts'
+import type { FinishFile, ReceiverEffect } from '../core/effects.ts'
 import { type Input, plans, type Placed, type WrittenFile } from '../core/inputs.ts'
 import type { Session } from '../core/session.ts'
 import { zerosHash } from '../hash/xxh64.ts'
@@ -48,7 +48,7 @@ export interface ReceiverParts {
   readonly tell: (input: Input) => void
 }
 
-type Of<Kind extends Effect['kind']> = Effect & { readonly kind: Kind }
+type Of<Kind extends ReceiverEffect['kind']> = ReceiverEffect & { readonly kind: Kind }
 
 export class Receiver {
   readonly #parts: ReceiverParts
@@ -63,8 +63,7 @@ export class Receiver {
     this.#parts = parts
   }
 
-  /** The work for an effect, or undefined if it is not the receiver's. */
-  carryOut(effect: Effect): Promise<void> | undefined {
+  carryOut(effect: ReceiverEffect): Promise<void> {
     switch (effect.kind) {
       case 'storePage':
         return this.#pagesInTurn(() => this.#storePage(effect))
@@ -89,8 +88,6 @@ export class Receiver {
         return this.#finishTree()
       case 'digestSession':
         return this.#digestSession()
-      default:
-        return undefined
     }
   }
 

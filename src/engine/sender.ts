@@ -5,7 +5,7 @@ import { assert, hasCode, isTransferError } from '../errors.ts'
 import { headerBytes, packRowBytes } from '../model/limits.ts'
 import type { Entry, FileEntry, Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import { chunkLength } from '../model/places.ts'
-import type { Effect } from '../core/effects.ts'
+import type { SenderEffect } from '../core/effects.ts'
 import type { Input, SourceProblem } from '../core/inputs.ts'
 import { zerosHash } from '../hash/xxh64.ts'
 import type { SourceFiles } from '../source/source-files.ts'
@@ -38,7 +38,7 @@ export interface SenderParts {
   readonly tell: (input: Input) => void
 }
 
-type Of<Kind extends Effect['kind']> = Effect & { readonly kind: Kind }
+type Of<Kind extends SenderEffect['kind']> = SenderEffect & { readonly kind: Kind }
 
 export class Sender {
   readonly #parts: SenderParts
@@ -51,8 +51,7 @@ export class Sender {
     this.#parts = parts
   }
 
-  /** The work for an effect, or undefined if it is not the sender's. */
-  carryOut(effect: Effect): Promise<void> | undefined {
+  carryOut(effect: SenderEffect): Promise<void> {
     switch (effect.kind) {
       case 'walkPage':
         return this.#walkPage()
@@ -71,8 +70,6 @@ export class Sender {
         return this.#forget(effect.entry)
       case 'closeSource':
         return this.#forget(effect.entry)
-      default:
-        return undefined
     }
   }
 
