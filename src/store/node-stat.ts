@@ -26,9 +26,14 @@ function kindOf(stats: BigIntStats): FileKind {
 }
 
 /**
- * A time for `fs.futimes` and its kin: seconds. libuv cuts towards zero to whole microseconds, and a double may lie just
- * below one, so half a microsecond is added away from zero. As text, because Node takes a negative number for "now".
+ * A time for `fs.futimes` and its kin: seconds. A double may lie just below the microsecond it means, so half of one is
+ * added: newer libuv stores that too, and rounding down gives the microsecond; older ones cut it off again, towards zero.
+ * As text, because Node takes a negative number for "now".
  */
 export function toSystemTime(mtimeUs: number): string {
-  return String((mtimeUs + (mtimeUs < 0 ? -0.5 : 0.5)) / 1e6)
+  const half = mtimeUs < 0 && !keepsNanoseconds ? -0.5 : 0.5
+  return String((mtimeUs + half) / 1e6)
 }
+
+/** libuv 1.46 and 1.51 (Node 20, 22) cut times to microseconds, 1.52 (Node 24) does not; measured. */
+const keepsNanoseconds = Number(/^1\.(\d+)/.exec(process.versions.uv)?.[1] ?? Infinity) >= 52

@@ -121,11 +121,11 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPi
     it.each([...times, 2 ** 31 * 1e6 + 1, 2 ** 32 * 1e6 + 999_999])('sets times to the microsecond: %d', async (us) => {
       const file = await root.openFile('a', 'create')
       await file.setTimes(us)
-      expect((await file.stat()).mtimeNs / 1000n).toBe(BigInt(us))
+      expect(floorUs((await file.stat()).mtimeNs)).toBe(BigInt(us))
       await file.close()
       await root.makeLink('l', 'a')
       await root.setLinkTimes('l', us)
-      expect((await root.stat('l'))!.mtimeNs / 1000n).toBe(BigInt(us))
+      expect(floorUs((await root.stat('l'))!.mtimeNs)).toBe(BigInt(us))
     })
 
     it('syncs, and closes once or twice', async () => {
@@ -233,7 +233,8 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPi
       expect(await below.list()).toEqual([])
       await below.setMode(0o555)
       await below.setTimes(-5)
-      expect(await below.statSelf()).toMatchObject({ mode: 0o555, mtimeNs: -5_000n })
+      expect((await below.statSelf()).mode).toBe(0o555)
+      expect(floorUs((await below.statSelf()).mtimeNs)).toBe(-5n)
       expect(await below.sync()).toBe(true)
       await below.close()
       expect(await root.removeDirectory('d')).toBe(true)
@@ -245,6 +246,9 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPi
     })
   })
 }
+
+/** Whole microseconds, rounded down: some systems keep half of one that was added on the way. */
+export const floorUs = (ns: bigint): bigint => (ns - (((ns % 1000n) + 1000n) % 1000n)) / 1000n
 
 export async function expectCode(code: ErrorCode, act: Promise<unknown>): Promise<void> {
   const error: unknown = await act.then(
