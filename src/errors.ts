@@ -1,5 +1,6 @@
 // Every error a user, a script or a peer can meet: one class, one table. Details come first, so that the compiler asks for
-// a row per code and for the right facts at each throw. What each one means and what to do: docs/errors.md.
+// a row per code and for the right facts at each throw. What each one means and what to do: docs/errors.md. This file is
+// longer than 400 lines because a table reads best in one piece.
 
 /** The facts of each error, by code. */
 export interface ErrorDetails {
