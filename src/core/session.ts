@@ -215,7 +215,7 @@ export class Session {
         return this.#toSender(input)
       case 'receiptStored':
         this.#sending?.receiptStored()
-        this.#receiving?.receiptStored()
+        this.#receiving?.ending.receiptStored()
     }
   }
 
@@ -224,7 +224,7 @@ export class Session {
     if (receiving === undefined) throw new InternalError(`a sender was told ${input.kind}`)
     switch (input.kind) {
       case 'frameArrived':
-        return receiving.frameArrived(input.connection, input.frame)
+        return receiving.arrivals.frameArrived(input.connection, input.frame)
       case 'pageStored':
         return receiving.pageStored(input.shape, input.survey)
       case 'pageSurveyed':
@@ -233,21 +233,21 @@ export class Session {
       case 'pageRefused':
         return receiving.pageRefused(input.code, input.sentence)
       case 'chunkWritten':
-        return receiving.chunkWritten(input)
+        return receiving.arrivals.chunkWritten(input)
       case 'chunkBad':
-        return receiving.chunkBad(input.place, input.expected, input.found)
+        return receiving.arrivals.chunkBad(input.place, input.expected, input.found)
       case 'packWritten':
-        return receiving.packWritten(input)
+        return receiving.arrivals.packWritten(input)
       case 'dataSynced':
-        return receiving.syncPoints.dataSynced(input.serial, input.finished, input.syncMs)
+        return receiving.arrivals.syncPoints.dataSynced(input.serial, input.finished, input.syncMs)
       case 'filesPlaced':
-        return receiving.syncPoints.filesPlaced(input.serial, input.results)
+        return receiving.arrivals.syncPoints.filesPlaced(input.serial, input.results)
       case 'partRevised':
-        return receiving.partRevised(input.entry)
+        return receiving.arrivals.partRevised(input.entry)
       case 'treeFinished':
-        return receiving.treeFinished(input.outcomes)
+        return receiving.ending.treeFinished(input.outcomes)
       case 'sessionDigested':
-        return receiving.sessionDigested(input.digest, input.finishedAt)
+        return receiving.ending.sessionDigested(input.digest, input.finishedAt)
       case 'diskFilled':
         return receiving.diskFilled(input.neededBytes, input.freeBytes)
       case 'diskCleared':
@@ -287,7 +287,7 @@ export class Session {
     const ready = this.#adopted.filter(({ entry }) => entry < surveyed)
     if (ready.length === 0) return
     this.#adopted = this.#adopted.filter(({ entry }) => entry >= surveyed)
-    this.#receiving!.restoreAdopted(ready)
+    this.#receiving!.arrivals.restoreAdopted(ready)
   }
 
   #opened(pagesAtPeer: number): void {
@@ -321,20 +321,20 @@ export class Session {
       case 'epoch':
         return this.#greeting.committed(purpose.connection)
       case 'checkpoint':
-        return this.#receiving!.syncPoints.checkpointCommitted(purpose.serial)
+        return this.#receiving!.arrivals.syncPoints.checkpointCommitted(purpose.serial)
       case 'outcomes':
-        return this.#receiving!.cycleOutcomesCommitted(purpose.serial)
+        return this.#receiving!.arrivals.cycleOutcomesCommitted(purpose.serial)
       case 'given-up':
-        return this.#receiving!.outcomesCommitted(purpose.outcomes)
+        return this.#receiving!.arrivals.outcomesCommitted(purpose.outcomes)
       case 'revision':
         this.#sending?.revisionCommitted(purpose.entry)
-        this.#receiving?.revisionCommitted(purpose.entry)
+        this.#receiving?.arrivals.revisionCommitted(purpose.entry)
         return
       case 'tree':
-        return this.#receiving!.treeCommitted(purpose.outcomes)
+        return this.#receiving!.ending.treeCommitted(purpose.outcomes)
       case 'receipt':
         this.#sending?.receiptCommitted()
-        this.#receiving?.receiptCommitted()
+        this.#receiving?.ending.receiptCommitted()
         return
       case 'pause':
         assert(this.#hub.pausing !== undefined, 'a pause is asked for before it is committed')
@@ -352,7 +352,7 @@ export class Session {
       this.#hub.finish({ how: 'discarded', by: 'peer' })
     } else {
       this.#sending?.endCommitted()
-      this.#receiving?.endCommitted()
+      this.#receiving?.ending.endCommitted()
     }
   }
   #isDiscardedByPeer = false
@@ -400,19 +400,19 @@ export class Session {
       case 'manifest':
         return receiving!.manifestArrived(message)
       case 'sync':
-        return receiving!.syncArrived(message)
+        return receiving!.arrivals.syncArrived(message)
       case 'resync':
-        return receiving!.resyncArrived(message)
+        return receiving!.arrivals.resyncArrived(message)
       case 'end':
-        return receiving!.endArrived(message)
+        return receiving!.ending.endArrived(message)
       case 'release':
-        return receiving!.releaseArrived()
+        return receiving!.ending.releaseArrived()
       case 'hashes':
         if (message.way === 'answer') return this.#senderOnly(message.kind).hashesArrived(message)
-        return this.#receiverOnly(message.kind).hashesAsked(message)
+        return this.#receiverOnly(message.kind).arrivals.hashesAsked(message)
       case 'exception':
         sending?.exceptionArrived(message)
-        return receiving?.exceptionArrived(message)
+        return receiving?.arrivals.exceptionArrived(message)
       case 'pause':
         return this.#pauseArrived(message.confirm, message.reason)
       case 'discard':
@@ -456,7 +456,7 @@ export class Session {
     if (hub.pausing !== undefined) return
     hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed: hub.open === undefined, isCommitted: false }
     this.#sending?.flush()
-    this.#receiving?.syncPoints.flush()
+    this.#receiving?.arrivals.syncPoints.flush()
     hub.send({ kind: 'pause', reason: by, confirm: false })
     hub.commit([{ kind: 'paused', by }], { for: 'pause' })
   }
@@ -469,7 +469,7 @@ export class Session {
     }
     hub.peerPaused = reason
     this.#pauseToConfirm = reason
-    this.#receiving?.syncPoints.flush()
+    this.#receiving?.arrivals.syncPoints.flush()
   }
 
   #discardRequested(): void {
@@ -492,7 +492,7 @@ export class Session {
   /** What is said last, once what it waits for has happened. */
   #sayGoodbyes(): void {
     const hub = this.#hub
-    const isDurable = this.#receiving?.syncPoints.isBusy !== true
+    const isDurable = this.#receiving?.arrivals.syncPoints.isBusy !== true
     if (this.#pauseToConfirm !== undefined && isDurable) {
       hub.send({ kind: 'pause', reason: this.#pauseToConfirm, confirm: true })
       this.#pauseToConfirm = undefined

@@ -1,0 +1,324 @@
+// Files on their way into a receiver: which frames are written, what becomes of damaged, changed and given-up ones, and when
+// a file is complete. When written chunks become durable and files get their names is sync-points.ts.
+
+import { assert } from '../errors.ts'
+import { hex64, parseHex64 } from '../model/hash.ts'
+import { badChunkTriesMax, hashesPerMessageMax, revisionMax } from '../model/limits.ts'
+import type { EntryOutcome, Exception, Hashes, Resync, Sync, Want } from '../model/messages.ts'
+import { chunkLength, type Place } from '../model/places.ts'
+import type { HeldPart } from './checkpoint.ts'
+import { standing } from './entry-table.ts'
+import type { Hub } from './hub.ts'
+import type { ArrivedFrame, ConnectionId, Input } from './inputs.ts'
+import { Part } from './part.ts'
+import { SyncPoints } from './sync-points.ts'
+import { peerMust } from './violation.ts'
+
+export interface ArrivalsOwner {
+  /** One of `plans`: what the survey said of an entry. */
+  planOf(entry: number): number
+  /** Says one want, or where an entry now stands. */
+  say(wants: readonly Want[]): void
+  sayEntry(entry: number): void
+  /** Entries have their outcomes, or a cycle has ended: perhaps all is done. */
+  settled(): void
+}
+
+export class Arrivals {
+  /** Files under way, by entry. */
+  readonly parts: Map<number, Part> = new Map()
+  readonly syncPoints: SyncPoints
+  readonly #hub: Hub
+  readonly #owner: ArrivalsOwner
+
+  constructor(hub: Hub, serial: number, owner: ArrivalsOwner) {
+    this.#hub = hub
+    this.#owner = owner
+    this.syncPoints = new SyncPoints(hub, this.parts, serial, {
+      planOf: (entry) => owner.planOf(entry),
+      ended: () => owner.settled(),
+      lost: (entry) => this.#lost(entry),
+    })
+  }
+
+  /** Chunks read back and written again after a crash: received, and durable with the next sync point. */
+  restoreAdopted(places: readonly (Place & { readonly hash: bigint; readonly hole: boolean })[]): void {
+    for (const place of places) {
+      const part = this.#part(place.entry)
+      if (part.revision !== place.revision || place.chunk >= part.chunks || part.held.has(place.chunk)) continue
+      part.hold(place.chunk, place.hash, place.hole)
+      this.syncPoints.written(place, chunkLength(part.size, this.#hub.chunkBytes, place.chunk))
+    }
+  }
+
+  /** Takes up what the journal calls durable of a file. */
+  restoreHeld(entry: number, { runs }: HeldPart): void {
+    const part = this.#part(entry)
+    for (const run of runs)
+      run.hashes.forEach((hash, i) => {
+        if (run.first + i < part.chunks) part.restore(run.first + i, hash, run.holes > 0)
+      })
+    this.#hub.entries.credit(entry, part.durableBytes(this.#hub.chunkBytes))
+  }
+
+  /** Gives an entry its outcome. */
+  settle({ entry, outcome, bytes, digest }: EntryOutcome): void {
+    this.#hub.entries.finish(entry, outcome, bytes, digest === undefined ? 0n : parseHex64(digest))
+    this.parts.delete(entry)
+  }
+
+  #part(entry: number): Part {
+    const { entries, chunkBytes } = this.#hub
+    let part = this.parts.get(entry)
+    if (part === undefined) {
+      part = new Part(entry, entries.revision(entry), entries.size(entry), chunkBytes)
+      this.parts.set(entry, part)
+      entries.stand(entry, standing.part)
+    }
+    return part
+  }
+
+  // ---- data -------------------------------------------------------------------------------------------------------
+
+  frameArrived(connection: ConnectionId, frame: ArrivedFrame): void {
+    const hub = this.#hub
+    if (connection !== hub.open || frame.epoch !== hub.epoch) {
+      hub.emit({ kind: 'dropFrame', frame: frame.frame, reason: 'stale' })
+      hub.emit({ kind: 'destroy', connection, reason: 'a newer connection took over' })
+      return
+    }
+    peerMust(hub.phase === 'transferring', 'data came before the last want, or behind the end')
+    if (frame.kind === 'pack') this.#packArrived(frame)
+    else this.#chunkArrived(frame)
+  }
+
+  #chunkArrived({ frame, place, length }: ArrivedFrame & { kind: 'chunk' | 'zeros' }): void {
+    const hub = this.#hub
+    this.#checkPlace(place)
+    if (!this.#awaits(place)) {
+      hub.emit({ kind: 'dropFrame', frame, reason: 'duplicate' })
+      return
+    }
+    const part = this.#part(place.entry)
+    peerMust(place.chunk < part.chunks, 'a chunk lies behind the end of its file')
+    const expected = chunkLength(part.size, hub.chunkBytes, place.chunk)
+    peerMust(length === expected || length === -1, `a chunk has ${length} bytes where ${expected} are due`)
+    part.writing.add(place.chunk)
+    hub.emit({ kind: 'writeChunk', frame, place, length: expected, fresh: part.isFresh(place.chunk) })
+  }
+
+  #packArrived({ frame, files }: ArrivedFrame & { kind: 'pack' }): void {
+    const hub = this.#hub
+    const accept: number[] = []
+    files.forEach(({ entry, revision, length }, row) => {
+      const place = { entry, revision, chunk: 0 }
+      this.#checkPlace(place)
+      if (!this.#awaits(place)) return
+      const size = hub.entries.size(entry)
+      peerMust(length === size && size <= hub.chunkBytes, `a file of a pack has ${length} bytes where ${size} are due`)
+      this.#part(entry).writing.add(0)
+      accept.push(row)
+    })
+    hub.emit({ kind: 'writePack', frame, accept })
+  }
+
+  #checkPlace({ entry, revision }: Place): void {
+    const { entries } = this.#hub
+    peerMust(entries.isFile(entry), `entry ${entry} is no file of the manifest`)
+    peerMust(entries.standing(entry) !== standing.unknown, `entry ${entry} was sent before it was wanted`)
+    peerMust(revision <= entries.revision(entry), `entry ${entry} came in a revision that was not announced`)
+  }
+
+  /** Whether a frame for this place would be written: not older, not held, not being written, not published. */
+  #awaits({ entry, revision, chunk }: Place): boolean {
+    const { entries } = this.#hub
+    const where = entries.standing(entry)
+    if (where !== standing.missing && where !== standing.part) return false
+    if (revision < entries.revision(entry)) return false
+    const part = this.parts.get(entry)
+    if (part === undefined) return true
+    if (part.revising !== undefined) return false
+    return chunk >= part.chunks || !(part.held.has(chunk) || part.writing.has(chunk))
+  }
+
+  chunkWritten({ place, hash, hole }: Input & { kind: 'chunkWritten' }): void {
+    const part = this.#written(place)
+    if (part === undefined) return
+    const bytes = chunkLength(part.size, this.#hub.chunkBytes, place.chunk)
+    part.hold(place.chunk, hash, hole)
+    this.#hub.receivedBytes += bytes
+    this.syncPoints.written(place, bytes)
+    this.#finishIfComplete(part)
+    this.syncPoints.startIfDue()
+  }
+
+  packWritten({ files, bad }: Input & { kind: 'packWritten' }): void {
+    for (const { entry, revision, hash } of files) {
+      const part = this.#written({ entry, revision, chunk: 0 })
+      if (part === undefined) continue
+      part.hold(0, hash, false)
+      this.#hub.receivedBytes += part.size
+      const hashes = BigUint64Array.of(hash)
+      part.authorised = this.#hub.settings.fileDigest(hashes, part.size) // A pack authorises itself (R112).
+      this.#finishIfComplete(part)
+    }
+    for (const place of bad) this.chunkBad(place, 'the hash in its frame', 'another')
+    this.syncPoints.startIfDue()
+  }
+
+  /** A write has ended; the part it belongs to, unless that moved on meanwhile. */
+  #written({ entry, revision, chunk }: Place): Part | undefined {
+    const part = this.parts.get(entry)
+    if (part === undefined) return undefined
+    part.writing.delete(chunk)
+    if (part.revising !== undefined || part.givenUp !== undefined) {
+      if (part.writing.size === 0) this.#afterWrites(part)
+      return undefined
+    }
+    return part.revision === revision ? part : undefined
+  }
+
+  /** A chunk arrived damaged: wanted again alone, three times at most (R50). */
+  chunkBad({ entry, revision, chunk }: Place, expected: string, found: string): void {
+    const part = this.#written({ entry, revision, chunk })
+    if (part === undefined) return
+    const tries = (part.bad.get(chunk) ?? 0) + 1
+    part.bad.set(chunk, tries)
+    if (tries > badChunkTriesMax) {
+      const reason = `chunk ${chunk} arrived damaged ${tries} times (expected ${expected}, found ${found})`
+      this.#giveUp(part, { entry, outcome: 'failed', bytes: 0, reason })
+      return
+    }
+    this.#owner.say([{ need: 'again', from: entry, revision, chunks: [[chunk, 1]] }])
+  }
+
+  #finishIfComplete(part: Part): void {
+    if (part.authorised === undefined || !part.isComplete) return
+    const found = this.#hub.settings.fileDigest(part.hashes, part.size)
+    if (found === part.authorised) {
+      this.#hub.entries.stand(part.entry, standing.finishing)
+      this.syncPoints.finish(part, found)
+      return
+    }
+    const reason = `its digest is ${found}, the sender says ${part.authorised}`
+    this.#giveUp(part, { entry: part.entry, outcome: 'failed', bytes: 0, reason })
+  }
+
+  // ---- what the sender says of entries ----------------------------------------------------------------------------
+
+  syncArrived(message: Sync): void {
+    peerMust(this.#hub.phase === 'transferring', 'sync came before the last want, or behind the end')
+    if (message.grade === 'major')
+      for (const { entry, revision, digest } of message.files) {
+        this.#checkPlace({ entry, revision, chunk: 0 })
+        const part = this.parts.get(entry)
+        if (part === undefined || part.revision !== revision) continue // Published, or of an older revision.
+        if (this.#hub.entries.standing(entry) !== standing.part) continue
+        part.authorised = digest
+        this.#finishIfComplete(part)
+      }
+    else this.syncPoints.flush()
+    this.syncPoints.startIfDue()
+  }
+
+  resyncArrived(message: Resync): void {
+    const { entries } = this.#hub
+    peerMust(entries.isFile(message.entry), `entry ${message.entry} is no file of the manifest`)
+    peerMust(message.revision <= revisionMax, 'a revision is out of range')
+    const where = entries.standing(message.entry)
+    if (where !== standing.missing && where !== standing.part) return // Published: its outcome is or will be said.
+    if (message.revision <= entries.revision(message.entry)) {
+      if (message.revision === entries.revision(message.entry)) this.#owner.sayEntry(message.entry)
+      return
+    }
+    const part = this.#part(message.entry)
+    part.revising = message
+    part.authorised = undefined
+    if (part.writing.size === 0) this.#afterWrites(part)
+  }
+
+  /** One write at a time per place, whatever revision: what must wait for the writes goes on here (R111). */
+  #afterWrites(part: Part): void {
+    if (part.givenUp !== undefined) {
+      const outcomes = [part.givenUp]
+      this.#hub.entries.stand(part.entry, standing.finishing)
+      this.#hub.commit([{ kind: 'outcome', serial: 0, outcomes }], { for: 'given-up', outcomes })
+      return
+    }
+    if (part.revising === undefined) return
+    const { entry, revision, size, mtimeUs, mode, keep } = part.revising
+    this.#hub.commit([{ kind: 'revised', entry, revision, size, mtimeUs, mode, keep, fingerprint: null }], {
+      for: 'revision',
+      entry,
+      revision,
+    })
+  }
+
+  /** The revision is on disk: now the part file may change. */
+  revisionCommitted(entry: number): void {
+    const message = this.parts.get(entry)?.revising
+    assert(message !== undefined, 'a revision is committed once')
+    this.#hub.emit({ kind: 'revisePart', entry, revision: message.revision, size: message.size, keep: message.keep })
+  }
+
+  partRevised(entry: number): void {
+    const { entries, chunkBytes } = this.#hub
+    const before = this.parts.get(entry)
+    assert(before?.revising !== undefined, 'a part is revised once')
+    const { revision, size, keep } = before.revising
+    entries.revise(entry, revision, size)
+    const part = before.revised(revision, size, chunkBytes, keep)
+    this.parts.set(entry, part)
+    this.syncPoints.revised(part)
+    entries.credit(entry, part.durableBytes(chunkBytes))
+    this.#owner.sayEntry(entry)
+  }
+
+  exceptionArrived({ entry, outcome, sentence }: Exception): void {
+    if (entry === null || outcome === null) return
+    const { entries } = this.#hub
+    peerMust(entries.isFile(entry), `entry ${entry} is no file of the manifest`)
+    peerMust(outcome === 'vanished' || outcome === 'failed', `a sender can't give an entry the outcome ${outcome}`)
+    const where = entries.standing(entry)
+    if (where === standing.missing || where === standing.part)
+      this.#giveUp(this.#part(entry), { entry, outcome, bytes: 0, reason: sentence })
+  }
+
+  #giveUp(part: Part, outcome: EntryOutcome): void {
+    part.givenUp = outcome
+    if (part.writing.size === 0) this.#afterWrites(part)
+  }
+
+  outcomesCommitted(outcomes: readonly EntryOutcome[]): void {
+    for (const outcome of outcomes) this.settle(outcome)
+    const hub = this.#hub
+    this.syncPoints.acknowledge([], outcomes)
+    hub.emit({ kind: 'reportOutcomes', outcomes })
+    hub.emit({ kind: 'removeParts', entries: outcomes.map(({ entry }) => entry) })
+    this.#owner.settled()
+  }
+
+  cycleOutcomesCommitted(serial: number): void {
+    const outcomes = this.syncPoints.outcomesCommitted(serial)
+    if (outcomes.length > 0) this.outcomesCommitted(outcomes)
+    this.syncPoints.outcomesSettled()
+  }
+
+  /** Neither the part nor the published file is there: begin that file again. */
+  #lost(entry: number): void {
+    this.parts.delete(entry)
+    this.#hub.entries.stand(entry, standing.missing)
+    this.#hub.entries.credit(entry, 0)
+    this.#owner.sayEntry(entry)
+  }
+
+  hashesAsked({ entry, revision, first, count }: Hashes & { way: 'ask' }): void {
+    const part = this.parts.get(entry)
+    peerMust(count <= hashesPerMessageMax, 'too many hashes were asked for at once')
+    let hashes = ''
+    if (part !== undefined && part.revision === revision)
+      for (let chunk = first; chunk < Math.min(first + count, part.chunks) && part.held.has(chunk); chunk++)
+        hashes += hex64(part.hashes[chunk]!)
+    this.#hub.send({ kind: 'hashes', way: 'answer', entry, revision, first, hashes })
+  }
+}
