@@ -56,6 +56,7 @@ export class EntryTable {
   #filesDone = 0
   #filesOmitted = 0
   #bytesDurable = 0
+  #bytesUnchanged = 0
   #bytesPublished = 0
   #bytesOmitted = 0
   #counts = new Float64Array(outcomeNames.length)
@@ -80,6 +81,10 @@ export class EntryTable {
   }
   get filesOmitted(): number {
     return this.#filesOmitted
+  }
+  /** Bytes of files that were found in place. */
+  get bytesUnchanged(): number {
+    return this.#bytesUnchanged
   }
   /** Bytes known to be durable at the receiver: files in place and chunks of parts. */
   get bytesDurable(): number {
@@ -182,6 +187,7 @@ export class EntryTable {
     this.credit(entry, bytes)
     if (this.#kinds[entry] !== entryKinds.file) return
     this.#bytesPublished += bytes
+    if (outcome === 'unchanged') this.#bytesUnchanged += bytes
     if (isInPlace(outcome) || bytes > 0) this.#filesDone++
     else {
       this.#filesOmitted++

@@ -149,8 +149,7 @@ export class Sending {
       case 'later':
         return
       case 'done':
-        for (let entry = want.from; entry < end; entry++) this.#done(entry, want.outcome, undefined)
-        return
+        return this.#wantedNothing(want.from, end, want.outcome)
       case 'all':
         for (let entry = want.from; entry < end; entry++) this.#wantedWhole(entry, want.revision)
         return
@@ -160,6 +159,17 @@ export class Sending {
       case 'part':
         this.#wantedPart(want)
     }
+  }
+
+  /** The receiver says what became of entries without asking for a byte: this process hears it for the first time, or again. */
+  #wantedNothing(from: number, end: number, outcome: Outcome): void {
+    const news: EntryOutcome[] = []
+    for (let entry = from; entry < end; entry++) {
+      const isNew = this.#hub.entries.standing(entry) !== standing.done
+      this.#done(entry, outcome, undefined)
+      if (isNew && isNews(outcome)) news.push({ entry, outcome, bytes: this.#hub.entries.credited(entry) })
+    }
+    if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
   }
 
   #wantedWhole(entry: number, revision: number): void {
@@ -237,7 +247,7 @@ export class Sending {
       peerMust(outcome.entry < entries.manifest.entries, 'an outcome names an entry that was not sent')
       this.#done(outcome.entry, outcome.outcome, outcome)
     }
-    const news = outcomes.filter(({ outcome }) => outcome !== 'delivered' && outcome !== 'unchanged')
+    const news = outcomes.filter(({ outcome }) => isNews(outcome))
     if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
     this.#hub.emit({ kind: 'note', records: [{ kind: 'acknowledged', serial, bytesDurable: entries.bytesDurable }] })
     const grade = outcomes.length > 0 ? 'major' : 'minor'
@@ -506,4 +516,9 @@ export class Sending {
   deadlinePassed(): void {
     if (this.#releaseUntil !== undefined && this.#hub.now >= this.#releaseUntil) this.#released(false)
   }
+}
+
+/** What a person wants to hear of by name. */
+function isNews(outcome: Outcome): boolean {
+  return outcome !== 'delivered' && outcome !== 'unchanged'
 }

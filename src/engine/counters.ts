@@ -7,6 +7,13 @@ export class Counters {
   checkpoints = 0
   connections = 0
   bytesDurableAtStart: number | undefined
+  bytesUnchangedAtStart: number | undefined
+
+  /** Data may flow: what is there by now did not cross in this run. The first time counts. */
+  begun({ bytesDurable, bytesUnchanged }: { readonly bytesDurable: number; readonly bytesUnchanged: number }): void {
+    this.bytesDurableAtStart ??= bytesDurable
+    this.bytesUnchangedAtStart ??= bytesUnchanged
+  }
 
   /** Payload that went out, or came in; `again` if this run had sent it before. */
   sent(bytes: number, wireBytes: number, again: boolean): void {

@@ -343,7 +343,7 @@ class SessionRunner implements Runner {
   #report(effect: Effect & { kind: 'report' }): void {
     this.#state = effect
     const { state, reason, who, neededBytes = null, freeBytes = null } = effect
-    if (state === 'transferring') this.#counters.bytesDurableAtStart ??= this.#core.entries.bytesDurable
+    if (state === 'transferring') this.#counters.begun(this.#core.entries)
     this.#options.observer({ kind: 'state', state, reason, who, neededBytes, freeBytes })
   }
 
@@ -351,7 +351,8 @@ class SessionRunner implements Runner {
     for (const outcome of outcomes) {
       const { path, ...entry } = await this.#restored.pages.entry(outcome.entry)
       const bytes = entry.kind === 'file' ? entry.size : 0
-      this.#options.observer({ kind: 'outcome', path: pathText(path), outcome, bytes })
+      const listed = entry.kind === 'omitted' && outcome.reason === undefined ? { reason: entry.reason } : {}
+      this.#options.observer({ kind: 'outcome', path: pathText(path), outcome: { ...outcome, ...listed }, bytes })
     }
   }
 

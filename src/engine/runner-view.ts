@@ -35,6 +35,7 @@ export function viewOf(
     filesOmitted: entries.filesOmitted,
     bytesDurable: entries.bytesDurable,
     bytesDurableAtStart: counters.bytesDurableAtStart ?? 0,
+    bytesUnchanged: entries.bytesUnchanged - (counters.bytesUnchangedAtStart ?? entries.bytesUnchanged),
     bytesPublished: entries.bytesPublished,
     bytesSentThisRun: counters.bytesSent,
     bytesResent: counters.bytesResent,

@@ -87,6 +87,8 @@ export interface RunnerView {
   /** Durable on the receiver's disk, as far as this side knows. */
   readonly bytesDurable: number
   readonly bytesDurableAtStart: number
+  /** Found in place since then. */
+  readonly bytesUnchanged: number
   readonly bytesPublished: number
   /** Distinct and repeated payload bytes that crossed in this run. */
   readonly bytesSentThisRun: number

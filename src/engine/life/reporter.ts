@@ -52,7 +52,8 @@ export class Reporter {
   #stopTicking: (() => void) | undefined
   #progressDueAt: Millis
   #lastCheckpointAt: Millis | undefined
-  #bytesUnchanged = 0
+  /** What the journal of a receiver knew, and what its hints added. */
+  #bytesFoundOnDisk = 0
   #addresses: readonly string[] = []
 
   constructor(options: ReporterOptions) {
@@ -97,6 +98,7 @@ export class Reporter {
   /** From now on the events belong to this session, and its progress is told. */
   follow(reported: Reported): void {
     this.#reported = reported
+    this.#bytesFoundOnDisk += reported.view().bytesDurable
     this.#tick()
   }
 
@@ -115,6 +117,7 @@ export class Reporter {
         return this.warn(event.code as WarningCode, event.sentence, event.path)
       case 'adopted': {
         const { bytesHinted, bytesAdopted, durationMs } = event
+        this.#bytesFoundOnDisk += bytesAdopted
         return this.say({ type: 'adopted', bytesHinted, bytesAdopted, durationMs })
       }
       case 'disconnected':
@@ -159,7 +162,7 @@ export class Reporter {
       files: receipt?.files ?? view.filesDone,
       bytes: receipt?.bytes ?? view.bytesPublished,
       bytesSentThisRun: view.bytesSentThisRun,
-      bytesReused: view.bytesDurableAtStart + this.#bytesUnchanged,
+      bytesReused: this.#bytesReused(view),
       bytesResent: view.bytesResent,
       bytesOnWire: view.bytesOnWire,
       reconnects: view.reconnects,
@@ -210,6 +213,11 @@ export class Reporter {
     })
   }
 
+  /** What did not have to cross in this run: durable before, found on the disk, or found in place. */
+  #bytesReused(view: RunnerView): number {
+    return Math.max(view.bytesDurableAtStart, this.#bytesFoundOnDisk) + view.bytesUnchanged
+  }
+
   #sayWaiting(event: RunnerEvent & { readonly kind: 'state' }, reason: StateReason): void {
     this.say({
       type: 'waiting',
@@ -232,7 +240,6 @@ export class Reporter {
 
   #sayFile({ path, outcome, bytes }: RunnerEvent & { readonly kind: 'outcome' }): void {
     const { entry: index, outcome: became, digest, target, reason } = outcome
-    if (became === 'unchanged') this.#bytesUnchanged += bytes
     if (!this.#options.files && (became === 'delivered' || became === 'unchanged')) return
     this.say({
       type: 'file',
