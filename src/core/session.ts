@@ -1,7 +1,8 @@
 // One end of a session: an input goes in, what must now be done comes out. Same history, same answers: no clock, no chance,
-// no disk, no network in here. The halves of the work are sending.ts and receiving.ts; this file only says who hears what.
+// no disk, no network in here. The halves of the work are sending.ts and receiving.ts; this file only says who hears what,
+// and is longer than 400 lines because its tables of inputs and messages belong side by side.
 
-import { assert, InternalError } from '../errors.ts'
+import { InternalError } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import type { Message } from '../model/messages.ts'
 import type { Place } from '../model/places.ts'
@@ -10,6 +11,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { isAccepted } from './dialogue.ts'
 import type { CommitPurpose, Effect } from './effects.ts'
 import { type EntryTable, standing } from './entry-table.ts'
+import { Goodbyes } from './goodbyes.ts'
 import { GreetingMachine } from './greeting.ts'
 import { earliest, Hub, type Phase, type Settings } from './hub.ts'
 import type { ConnectionId, Input, PageShape } from './inputs.ts'
@@ -17,8 +19,6 @@ import { Liveness } from './liveness.ts'
 import { Receiving } from './receiving.ts'
 import { Sending } from './sending.ts'
 import { Violation } from './violation.ts'
-
-const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
 
 type ReceiverInput =
   | 'frameArrived'
@@ -53,9 +53,7 @@ export class Session {
   readonly #liveness: Liveness
   readonly #sending: Sending | undefined
   readonly #receiving: Receiving | undefined
-  /** The peer's pause is confirmed once what it sent is durable. */
-  #pauseToConfirm: 'user' | 'signal' | undefined
-  #discardUntil: Millis | undefined
+  readonly #goodbyes: Goodbyes
 
   private constructor(settings: Settings, checkpoint: Checkpoint) {
     const hub = new Hub(settings)
@@ -69,6 +67,13 @@ export class Session {
     )
     this.#sending = settings.role === 'sender' ? new Sending(hub, checkpoint) : undefined
     this.#receiving = settings.role === 'receiver' ? new Receiving(hub, checkpoint) : undefined
+    const { syncPoints } = this.#receiving?.arrivals ?? {}
+    this.#goodbyes = new Goodbyes(hub, {
+      flush: () => (syncPoints ?? this.#sending)?.flush(),
+      get isBusy() {
+        return syncPoints?.isBusy === true
+      },
+    })
     this.#liveness = new Liveness(hub, () => this.#sending?.isOwed === true)
   }
 
@@ -101,7 +106,7 @@ export class Session {
     if (hub.end !== undefined) return []
     try {
       this.#dispatch(input)
-      this.#sayGoodbyes()
+      this.#goodbyes.sayWhatIsDue()
     } catch (error) {
       if (!(error instanceof Violation)) throw error
       hub.fail('protocol', error.message)
@@ -118,8 +123,7 @@ export class Session {
       this.#liveness.deadline,
       this.#sending?.deadline,
       this.#receiving?.deadline,
-      this.#hub.pausing?.until,
-      this.#discardUntil,
+      this.#goodbyes.deadline,
     )
   }
 
@@ -185,9 +189,9 @@ export class Session {
       case 'committed':
         return this.#committed(input.purpose)
       case 'pauseRequested':
-        return this.#pauseRequested(input.by)
+        return this.#goodbyes.pauseRequested(input.by)
       case 'discardRequested':
-        return this.#discardRequested()
+        return this.#goodbyes.discardRequested()
       case 'frameArrived':
       case 'pageStored':
       case 'pageSurveyed':
@@ -302,9 +306,7 @@ export class Session {
     if (connection !== hub.open) return
     hub.open = undefined
     hub.phase = 'greeting'
-    this.#pauseToConfirm = undefined
-    if (hub.pausing !== undefined) hub.pausing.isConfirmed = true // Nobody is left to confirm it.
-    if (this.#discardUntil !== undefined) this.#discardUntil = hub.now
+    this.#goodbyes.connectionEnded()
     this.#sending?.closed()
     this.#receiving?.closed()
   }
@@ -337,25 +339,13 @@ export class Session {
         this.#receiving?.ending.receiptCommitted()
         return
       case 'pause':
-        assert(this.#hub.pausing !== undefined, 'a pause is asked for before it is committed')
-        this.#hub.pausing.isCommitted = true
-        return
+        return this.#goodbyes.pauseCommitted()
       case 'end':
-        this.#endCommitted()
+        if (this.#goodbyes.endCommitted()) return
+        this.#sending?.endCommitted()
+        this.#receiving?.ending.endCommitted()
     }
   }
-
-  #endCommitted(): void {
-    if (this.#discardUntil !== undefined) return // Over when the peer confirms, or the deadline passes.
-    if (this.#isDiscardedByPeer) {
-      this.#hub.send({ kind: 'discard', confirm: true })
-      this.#hub.finish({ how: 'discarded', by: 'peer' })
-    } else {
-      this.#sending?.endCommitted()
-      this.#receiving?.ending.endCommitted()
-    }
-  }
-  #isDiscardedByPeer = false
 
   // ---- messages ---------------------------------------------------------------------------------------------------
 
@@ -414,9 +404,9 @@ export class Session {
         sending?.exceptionArrived(message)
         return receiving?.arrivals.exceptionArrived(message)
       case 'pause':
-        return this.#pauseArrived(message.confirm, message.reason)
+        return this.#goodbyes.pauseArrived(message.confirm, message.reason)
       case 'discard':
-        return this.#discardArrived(message.confirm)
+        return this.#goodbyes.discardArrived(message.confirm)
       case 'ping':
       case 'pong':
         return this.#liveness.pingArrived(message)
@@ -447,61 +437,5 @@ export class Session {
     )
     if (isPermanent) this.#hub.finish({ how: 'failed', code: 'peer-refused', sentence: `${code}: ${sentence}` })
     else this.#hub.emit({ kind: 'destroy', connection, reason: `the other side ended it: ${sentence}` })
-  }
-
-  // ---- pause and discard ------------------------------------------------------------------------------------------
-
-  #pauseRequested(by: 'user' | 'signal'): void {
-    const hub = this.#hub
-    if (hub.pausing !== undefined) return
-    hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed: hub.open === undefined, isCommitted: false }
-    this.#sending?.flush()
-    this.#receiving?.arrivals.syncPoints.flush()
-    hub.send({ kind: 'pause', reason: by, confirm: false })
-    hub.commit([{ kind: 'paused', by }], { for: 'pause' })
-  }
-
-  #pauseArrived(confirm: boolean, reason: 'user' | 'signal'): void {
-    const hub = this.#hub
-    if (confirm) {
-      if (hub.pausing !== undefined) hub.pausing.isConfirmed = true
-      return
-    }
-    hub.peerPaused = reason
-    this.#pauseToConfirm = reason
-    this.#receiving?.arrivals.syncPoints.flush()
-  }
-
-  #discardRequested(): void {
-    const hub = this.#hub
-    if (this.#discardUntil !== undefined) return
-    this.#discardUntil = hub.now + (hub.open === undefined ? 0 : goodbyeMs)
-    hub.commit([{ kind: 'ended', how: 'discarded', by: 'self', at: 0 }], { for: 'end' })
-    hub.send({ kind: 'discard', confirm: false })
-  }
-
-  #discardArrived(confirm: boolean): void {
-    if (confirm) {
-      if (this.#discardUntil !== undefined) this.#discardUntil = this.#hub.now
-      return
-    }
-    this.#isDiscardedByPeer = true
-    this.#hub.commit([{ kind: 'ended', how: 'discarded', by: 'peer', at: 0 }], { for: 'end' })
-  }
-
-  /** What is said last, once what it waits for has happened. */
-  #sayGoodbyes(): void {
-    const hub = this.#hub
-    const isDurable = this.#receiving?.arrivals.syncPoints.isBusy !== true
-    if (this.#pauseToConfirm !== undefined && isDurable) {
-      hub.send({ kind: 'pause', reason: this.#pauseToConfirm, confirm: true })
-      this.#pauseToConfirm = undefined
-    }
-    const { pausing } = hub
-    if (pausing !== undefined) {
-      const isInOrder = pausing.isConfirmed && pausing.isCommitted && isDurable
-      if (isInOrder || hub.now >= pausing.until) hub.finish({ how: 'paused', by: pausing.by })
-    }
-    if (this.#discardUntil !== undefined && hub.now >= this.#discardUntil) hub.finish({ how: 'discarded', by: 'self' })
   }
 }

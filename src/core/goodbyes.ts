@@ -1,0 +1,108 @@
+// How work on a session ends before its time: a person or signal pauses it, or gives it up, here or on the other side. What
+// was sent is made durable first, the other side is told and confirms, and both have a deadline.
+
+import { assert } from '../errors.ts'
+import type { Millis } from '../model/clock.ts'
+import { earliest, type Hub } from './hub.ts'
+
+const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
+
+/** What a goodbye needs of the half that works. */
+export interface Worker {
+  /** Makes a sync point due now, or asks for one. */
+  flush(): void
+  /** Whether something is on its way to the disk. */
+  readonly isBusy: boolean
+}
+
+export class Goodbyes {
+  readonly #hub: Hub
+  readonly #worker: Worker
+  /** The peer's pause is confirmed once what it sent is durable. */
+  #pauseToConfirm: 'user' | 'signal' | undefined
+  #discardUntil: Millis | undefined
+  #isDiscardedByPeer = false
+
+  constructor(hub: Hub, worker: Worker) {
+    this.#hub = hub
+    this.#worker = worker
+  }
+
+  pauseRequested(by: 'user' | 'signal'): void {
+    const hub = this.#hub
+    if (hub.pausing !== undefined) return
+    hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed: hub.open === undefined, isCommitted: false }
+    this.#worker.flush()
+    hub.send({ kind: 'pause', reason: by, confirm: false })
+    hub.commit([{ kind: 'paused', by }], { for: 'pause' })
+  }
+
+  pauseArrived(confirm: boolean, reason: 'user' | 'signal'): void {
+    const hub = this.#hub
+    if (confirm) {
+      if (hub.pausing !== undefined) hub.pausing.isConfirmed = true
+      return
+    }
+    hub.peerPaused = reason
+    this.#pauseToConfirm = reason
+    this.#worker.flush()
+  }
+
+  discardRequested(): void {
+    const hub = this.#hub
+    if (this.#discardUntil !== undefined) return
+    this.#discardUntil = hub.now + (hub.open === undefined ? 0 : goodbyeMs)
+    hub.commit([{ kind: 'ended', how: 'discarded', by: 'self', at: 0 }], { for: 'end' })
+    hub.send({ kind: 'discard', confirm: false })
+  }
+
+  discardArrived(confirm: boolean): void {
+    if (confirm) {
+      if (this.#discardUntil !== undefined) this.#discardUntil = this.#hub.now
+      return
+    }
+    this.#isDiscardedByPeer = true
+    this.#hub.commit([{ kind: 'ended', how: 'discarded', by: 'peer', at: 0 }], { for: 'end' })
+  }
+
+  /** What is said last, once what it waits for has happened. */
+  sayWhatIsDue(): void {
+    const hub = this.#hub
+    const isDurable = !this.#worker.isBusy
+    if (this.#pauseToConfirm !== undefined && isDurable) {
+      hub.send({ kind: 'pause', reason: this.#pauseToConfirm, confirm: true })
+      this.#pauseToConfirm = undefined
+    }
+    const { pausing } = hub
+    if (pausing !== undefined) {
+      const isInOrder = pausing.isConfirmed && pausing.isCommitted && isDurable
+      if (isInOrder || hub.now >= pausing.until) hub.finish({ how: 'paused', by: pausing.by })
+    }
+    if (this.#discardUntil !== undefined && hub.now >= this.#discardUntil) hub.finish({ how: 'discarded', by: 'self' })
+  }
+
+  connectionEnded(): void {
+    const hub = this.#hub
+    this.#pauseToConfirm = undefined
+    if (hub.pausing !== undefined) hub.pausing.isConfirmed = true // Nobody is left to confirm it.
+    if (this.#discardUntil !== undefined) this.#discardUntil = hub.now
+  }
+
+  pauseCommitted(): void {
+    assert(this.#hub.pausing !== undefined, 'a pause is asked for before it is committed')
+    this.#hub.pausing.isCommitted = true
+  }
+
+  /** The end of the session is on the disk; false if it is no discard. */
+  endCommitted(): boolean {
+    if (this.#discardUntil !== undefined) return true // Over when the peer confirms, or the deadline passes.
+    if (!this.#isDiscardedByPeer) return false
+    this.#hub.send({ kind: 'discard', confirm: true })
+    this.#hub.finish({ how: 'discarded', by: 'peer' })
+    return true
+  }
+
+  get deadline(): Millis | undefined {
+    return earliest(this.#hub.pausing?.until, this.#discardUntil)
+  }
+}
