@@ -1,0 +1,90 @@
+// carryon as a contestant: both commands as a person runs them, each side with a state directory of its own. The listener
+// is up, its ticket read, before the stopwatch starts.
+
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { endOf } from './measure.mjs'
+
+const bin = fileURLToPath(new URL('../bin/carryon.js', import.meta.url))
+const counting = new URL('counting.mjs', import.meta.url).href
+const quiet = ['--json', '--progress-interval', 'off']
+
+/**
+ * @typedef {object} Options
+ * @property {string} scratch
+ * @property {boolean} plain
+ * @property {readonly string[]} [nodeFlags] for both sides, as for a profile
+ */
+
+/** @param {string} name @param {Options} options @returns {import('./rounds.mjs').Contestant} */
+export function carryon(name, options) {
+  return {
+    name,
+    isOurs: true,
+    runs: () => true,
+    async prepare(scenario, target) {
+      const { listener, ticket } = await listen(target, options)
+      return { listener, command: send(scenario.source, ticket, options), env: stateOf(options, 'sender') }
+    },
+  }
+}
+
+/**
+ * One run whose calls are counted, at both sides: the numbers are the same on any machine, so they can be gates.
+ * @returns {Promise<{ sender: Counts, receiver: Counts, summary: object }>}
+ * @typedef {Readonly<Record<string, number>>} Counts
+ */
+export async function count(scenario, target, options) {
+  const counted = { ...options, nodeFlags: ['--import', counting] }
+  const fileOf = (side) => join(options.scratch, `counts-${side}.json`)
+  const { listener, ticket } = await listen(target, counted, { CARRYON_BENCH_COUNTS: fileOf('receiver') })
+  const [command, ...flags] = send(scenario.source, ticket, counted)
+  const dialer = spawn(command, flags, {
+    env: { ...process.env, ...stateOf(counted, 'sender'), CARRYON_BENCH_COUNTS: fileOf('sender') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = Promise.all([endOf(dialer), endOf(listener)])
+  let summary
+  for await (const line of createInterface({ input: dialer.stdout })) {
+    const event = JSON.parse(line)
+    if (event.type === 'summary') summary = event
+  }
+  const codes = await ended
+  if (codes.some((code) => code !== 0)) throw new Error(`carryon ended with ${codes.join(' and ')}`)
+  const read = (side) => JSON.parse(readFileSync(fileOf(side), 'utf8'))
+  return { sender: read('sender'), receiver: read('receiver'), summary }
+}
+
+function send(source, ticket, { plain, nodeFlags = [] }) {
+  const flags = ['send', source, '--to', ticket, ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
+  return [process.execPath, ...nodeFlags, bin, ...flags]
+}
+
+/** Starts the receiving side and waits for its ticket. */
+async function listen(target, options, env = {}) {
+  const { plain, nodeFlags = [] } = options
+  for (const side of ['sender', 'receiver'])
+    rmSync(stateOf(options, side).XDG_STATE_HOME, { recursive: true, force: true })
+  const flags = ['receive', target, '--listen', '127.0.0.1:0', ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
+  const listener = spawn(process.execPath, [...nodeFlags, bin, ...flags], {
+    env: { ...process.env, ...stateOf(options, 'receiver'), ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const ticket = await new Promise((resolve, reject) => {
+    listener.once('close', (code) => reject(new Error(`carryon receive ended with ${code} before it listened`)))
+    createInterface({ input: listener.stdout }).on('line', (line) => {
+      const event = JSON.parse(line)
+      if (event.type === 'listening') resolve(event.ticket)
+    })
+  })
+  return { listener, ticket }
+}
+
+function stateOf({ scratch }, side) {
+  const folder = join(scratch, `state-${side}`)
+  mkdirSync(folder, { recursive: true })
+  return { XDG_STATE_HOME: folder }
+}
