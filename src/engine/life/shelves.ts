@@ -81,7 +81,9 @@ export class Shelves {
         : this.sessions.filter(({ found }) => asked.length >= idDigitsMin && found.id.startsWith(asked.toLowerCase()))
     const [only, ...others] = matches
     if (only === undefined) throw new TransferError('session-not-found', { asked })
-    if (others.length === 0) return only
+    // Both ends of one session may lie on one machine: what is asked of the sender, the receiver hears.
+    if (others.every(({ found }) => found.id === only.found.id))
+      return matches.find(({ found }) => found.header.role === 'sender') ?? only
     throw new TransferError('session-ambiguous', { asked, matches: matches.map(({ found }) => shortId(found.id)) })
   }
 
