@@ -1,7 +1,7 @@
 // The two questions carryon asks: a ticket, without showing it, and whether to discard. Both only where a person can
 // answer (stdin and stderr are terminals) and wants to (no --no-input).
 
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { TransferError } from '../errors.ts'
 import type { Shell } from './shell.ts'
@@ -12,9 +12,9 @@ import type { Shell } from './shell.ts'
  */
 export async function askHidden(question: string, what: string, shell: Shell, mayAsk: boolean): Promise<string> {
   refuseUnlessPossible(what, shell, mayAsk)
-  shell.stderr.write(question)
   // readline switches the terminal's own echo off and echoes into its output: one that goes nowhere.
-  const answer = await ask('', new Writable({ write: (_chunk, _encoding, done) => done() }), shell)
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const answer = await ask(question, nowhere, shell)
   shell.stderr.write('\n')
   return answer
 }
@@ -33,17 +33,24 @@ function refuseUnlessPossible(what: string, shell: Shell, mayAsk: boolean): void
     throw new TransferError('cancelled-prompt', { what })
 }
 
-/** ^C and ^D at the question are an empty answer; ^C also reaches the process as a signal. */
-async function ask(question: string, output: NodeJS.WritableStream, shell: Shell): Promise<string> {
-  const lines = createInterface({ input: shell.stdin, output, terminal: true })
+/**
+ * ^D at the question is an empty answer, ^C the signal. The question is shown once readline holds the terminal: what is
+ * typed or pasted before would be echoed.
+ */
+async function ask(question: string, echo: NodeJS.WritableStream, shell: Shell): Promise<string> {
+  const lines = createInterface({ input: shell.stdin, output: echo, terminal: true, prompt: '' })
+  shell.stderr.write(question)
   try {
-    return await new Promise<string>((resolve, reject) => {
-      lines.once('close', () => resolve(''))
+    return await new Promise<string>((resolve) => {
+      const onClose = (): void => resolve('')
+      lines.once('line', resolve)
+      lines.once('close', onClose)
       lines.once('SIGINT', () => {
-        lines.close()
-        process.kill(process.pid, 'SIGINT') // In raw mode the terminal sends none.
+        lines.off('close', onClose)
+        lines.close() // Gives the terminal back as it was; in raw mode it sends no signal of its own.
+        shell.stderr.write('\n')
+        process.emit('SIGINT') // At once: with the terminal closed nothing would keep the process to hear a real one.
       })
-      lines.question(question).then(resolve, reject)
     })
   } finally {
     lines.close()
