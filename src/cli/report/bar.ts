@@ -66,8 +66,9 @@ function bare(tail: readonly string[]): Layout {
   return { withBar: false, withTitle: true, tail }
 }
 
-function scanningText({ progress }: View, style: Style): string {
-  return progress === null ? 'starting' : scanning(progress.filesTotal, progress.bytesFound, style.signs.ellipsis)
+function scanningText({ progress, state }: View, style: Style): string {
+  if (progress === null) return state === 'listening' ? 'waiting for the other side' : 'starting'
+  return scanning(progress.filesTotal, progress.bytesFound, style.signs.ellipsis)
 }
 
 /** What every layout has: the percentage. */
