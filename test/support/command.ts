@@ -1,7 +1,7 @@
 // The built command as a child process: what it says on both streams, how it ends, and a way to wait for either without
 // sleeping. Every process started here is gone when its test is.
 
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
@@ -10,7 +10,7 @@ import type { Event, EventType } from '../../src/index.ts'
 export const commandPath = fileURLToPath(new URL('../../bin/carryon.js', import.meta.url))
 
 /** Longer than anything here should take on a busy machine; a wait that is over says what it waited for. */
-const patienceMs = 45_000
+const patienceMs = 20_000
 
 export type EventOf<Type extends EventType> = Extract<Event, { type: Type }>
 
@@ -46,7 +46,8 @@ export class Command {
   private constructor(args: readonly string[], options: CommandOptions) {
     const { env = {}, cwd, uid, people = false } = options
     this.#title = `carryon ${args.join(' ')}`.slice(0, 200)
-    this.#child = spawn(process.execPath, [commandPath, ...args, ...(people ? [] : quickEvents)], {
+    const events = people || args.includes('--json') ? [] : quickEvents
+    this.#child = spawn(process.execPath, [commandPath, ...args, ...events], {
       env: { PATH: process.env['PATH'], LANG: 'C.UTF-8', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(cwd === undefined ? {} : { cwd }),
@@ -71,6 +72,13 @@ export class Command {
       await command.ended
     })
     return command
+  }
+
+  /** Its arguments, as a shell reads a command line that carryon has told people to run. */
+  static argumentsOf(line: string): readonly string[] {
+    const [name, ...args] = execFileSync('sh', ['-c', `printf '%s\\0' ${line}`], { encoding: 'utf8' }).split('\0')
+    if (name !== 'carryon') throw new Error(`This is no command of ours: ${line}`)
+    return args.slice(0, -1)
   }
 
   get pid(): number {
