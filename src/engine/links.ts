@@ -102,7 +102,7 @@ export class Links {
   #ended(connection: ConnectionId, reason: string): void {
     if (!this.#links.delete(connection)) return
     this.#tell({ kind: 'connectionEnded', connection, reason })
-    this.#gone(reason)
+    queueMicrotask(() => this.#gone(reason)) // The core may have asked for this end itself: it hears of it after its effects.
   }
 
   /** Takes a frame's payload; it is the caller's from then on. */

@@ -172,7 +172,7 @@ function sayRetry(plan: Plan, retry: Parameters<DialingOptions['onRetry']>[0]): 
   reporter.say({
     type: 'reconnecting',
     attempt: retry.attempt,
-    reason: retry.reason,
+    reason: reporter.pausedBy ?? retry.reason,
     delayMs: Math.round(retry.delayMs),
     retryUntil: retry.retryUntil === null ? null : timeText(retry.retryUntil),
     bytesAtRisk: Math.max(0, sent - (view?.bytesDurable ?? 0)),

@@ -66,6 +66,11 @@ export class Reporter {
     return this.#standing
   }
 
+  /** Why the peer has paused, as long as that is why nothing moves. */
+  get pausedBy(): StateReason | null {
+    return this.#standing?.state === 'paused' && this.#standing.who === 'peer' ? this.#standing.reason : null
+  }
+
   /** Where the followed runner stands. */
   get view(): RunnerView | undefined {
     return this.#reported?.view()

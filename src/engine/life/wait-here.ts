@@ -92,7 +92,7 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
     if (chosen === undefined) throw stopped(plan)
     context.offer(null)
     await lobby.keepOnly(chosen)
-    return await workOut(chosen, (runner, over) => stayReachable(plan, runner, over), context)
+    return await workOut(chosen, (runner, over) => stayReachable(plan, chosen, runner, over), context)
   } catch (error) {
     await lobby.releaseAll()
     throw error
@@ -288,22 +288,17 @@ function stopped({ tools: { context } }: Plan): TransferError {
 
 const lookEveryMs = 1_000 // How late giving up may be.
 
-/** Between two connections a listener can only wait, and not for ever. Looks again and again: no event can be missed. */
-async function stayReachable(plan: Plan, runner: Runner, over: AbortSignal): Promise<void> {
+/** Between two connections a listener can only wait, and not for ever. That is said at once, and looked at now and then. */
+async function stayReachable(plan: Plan, work: Work, runner: Runner, over: AbortSignal): Promise<void> {
   const { clock } = plan.tools.world
-  let connectedAt = clock.now()
-  let isAlone = true // The greeting is under way: that is not worth a word.
+  let lastSeenAt = clock.now()
+  work.onDisconnected = () => {
+    if (runner.view.epoch > 0) sayWaiting(plan)
+  }
   while (!over.aborted) {
     const now = clock.now()
-    if (runner.view.isConnected) {
-      connectedAt = now
-      isAlone = false
-    } else if (now - connectedAt > plan.retryForMs) {
-      throw nobodyCame(now - connectedAt)
-    } else if (!isAlone) {
-      sayWaiting(plan)
-      isAlone = true
-    }
+    if (runner.view.isConnected) lastSeenAt = now
+    else if (now - lastSeenAt > plan.retryForMs) throw nobodyCame(now - lastSeenAt)
     await sleep(clock, Math.min(lookEveryMs, plan.retryForMs), over)
   }
 }
@@ -312,7 +307,7 @@ function sayWaiting({ tools, retryForMs }: Plan): void {
   const wall = tools.world.clock.wall()
   tools.context.reporter.say({
     type: 'waiting',
-    reason: 'network',
+    reason: tools.context.reporter.pausedBy ?? 'network',
     who: 'peer',
     since: timeText(wall),
     ...(retryForMs === Infinity ? {} : { retryUntil: timeText(wall + retryForMs) }),
