@@ -1,7 +1,7 @@
 // The life of a session on the side that listens: one port for all sessions that may find their peer here, a fresh ticket
 // where none of them is known to be awaited, and then the one session that a peer came for.
 
-import { TransferError } from '../../errors.ts'
+import { hasCode, TransferError } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
 import { helloDeadlineMs } from '../../model/limits.ts'
 import { encodeTicket, type Ticket } from '../../model/ticket.ts'
@@ -176,7 +176,10 @@ class Lobby {
   }
 }
 
-const portLookAgainMs = 2_000
+const portLookAgainMs = 500
+
+/** An outgoing connection of another program may sit on a free port for a moment; our peer dials the old one. */
+const portPatienceMs = 5_000
 
 /** Binds the port that the command names, or the one where the sessions' peers last found this side, or any. */
 async function openPort(plan: Plan, lobby: Lobby, works: readonly Work[]): Promise<Listener> {
@@ -186,14 +189,17 @@ async function openPort(plan: Plan, lobby: Lobby, works: readonly Work[]): Promi
   const isExplicit = asked.port !== 0
   const usual = works.map(portOf).find((port) => port !== 0) ?? 0
   const address = isExplicit ? asked : { ...asked, port: usual }
-  const giveUpAt = world.clock.now() + retryForMs
+  const patienceMs = lobby.hasKnownPeer ? (isExplicit ? retryForMs : Math.min(portPatienceMs, retryForMs)) : 0
+  const giveUpAt = world.clock.now() + patienceMs
   for (let isFirst = true; ; isFirst = false) {
     try {
       return await listenAt(plan, lobby, address)
     } catch (error) {
-      if (!(error instanceof TransferError) || error.code !== 'port-in-use') throw error
-      if (!isExplicit) return await listenAt(plan, lobby, { ...asked, port: 0 })
-      if (!lobby.hasKnownPeer || world.clock.now() > giveUpAt || context.stop.aborted) throw error
+      if (!hasCode(error, 'port-in-use')) throw error
+      if (world.clock.now() >= giveUpAt || context.stop.aborted) {
+        if (isExplicit) throw error
+        return await listenAt(plan, lobby, { ...asked, port: 0 })
+      }
       if (isFirst) sayPortTaken(plan, error)
       await sleep(world.clock, portLookAgainMs, context.stop)
     }

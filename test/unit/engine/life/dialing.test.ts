@@ -1,17 +1,27 @@
 import { describe, expect, it } from 'vitest'
-import { Dialing, type Dialed, type DialingOptions, type DialKey, type Retry } from '../../../../src/engine/life/dialing.ts'
+import {
+  Dialing,
+  type Dialed,
+  type DialingOptions,
+  type DialKey,
+  type Retry,
+} from '../../../../src/engine/life/dialing.ts'
 import { TransferError } from '../../../../src/errors.ts'
 import type { Connection } from '../../../../src/model/connection.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 
 const refused = () => new TransferError('ticket-refused', { peer: 'there:1' })
-const unreachable = () => new TransferError('peer-unreachable', { addresses: ['there:1'], cause: 'nothing listens there' })
+const unreachable = () =>
+  new TransferError('peer-unreachable', { addresses: ['there:1'], cause: 'nothing listens there' })
 const connection = {} as Connection
 const ticket: DialKey = { identity: 't.1', hex: '01' }
 const session: DialKey = { identity: 's.1', hex: '02' }
 
 /** A dialer on a clock of its own; `dial` is what the way there does at each attempt. */
-function dialer(dial: (key: DialKey | undefined) => Promise<Connection>, more: Partial<DialingOptions> & { keys?: DialKey[] } = {}) {
+function dialer(
+  dial: (key: DialKey | undefined) => Promise<Connection>,
+  more: Partial<DialingOptions> & { keys?: DialKey[] } = {},
+) {
   const clock = new FakeClock()
   const ended = new AbortController()
   const retries: Retry[] = []
@@ -20,7 +30,10 @@ function dialer(dial: (key: DialKey | undefined) => Promise<Connection>, more: P
   const runner: Dialed = { view, connected: (it) => connected.push(it) }
   const tried: (string | undefined)[] = []
   const dialing = new Dialing({
-    world: { clock, random: { bytes: () => new Uint8Array(), fraction: () => 0.5 } } as unknown as DialingOptions['world'],
+    world: {
+      clock,
+      random: { bytes: () => new Uint8Array(), fraction: () => 0.5 },
+    } as unknown as DialingOptions['world'],
     way: {
       addresses: ['there:1'],
       keys: () => more.keys ?? [ticket],

@@ -125,7 +125,11 @@ describe('Reception', () => {
   it('refuses two senders with a sentence that says what to do', async () => {
     const { dial } = await receptionWith([guest(one, 'ticket')])
     const answer = await ask(await dial(`t.${one}`), encodeMessage(hello({ role: 'receiver' })))
-    expect(answer).toMatchObject({ kind: 'refuse', code: 'usage', sentence: expect.stringContaining('Both sides want to receive') })
+    expect(answer).toMatchObject({
+      kind: 'refuse',
+      code: 'usage',
+      sentence: expect.stringContaining('Both sides want to receive'),
+    })
   })
 
   it('passes on why a guest refuses, and whether later can help', async () => {
@@ -139,13 +143,17 @@ describe('Reception', () => {
     const { reception, dial } = await receptionWith([])
     const error = new TransferError('discarded', { by: 'peer' })
     reception.bury({ session: two, sessionKey: keys[`s.${two}`]!, error })
-    expect(await ask(await dial(`s.${two}`), encodeMessage(hello({ session: two })))).toMatchObject({ code: 'discarded' })
+    expect(await ask(await dial(`s.${two}`), encodeMessage(hello({ session: two })))).toMatchObject({
+      code: 'discarded',
+    })
   })
 
   it('R83: in plain text the session id alone leads to the session', async () => {
     const it = guest(one, 'ticket')
     const { dial } = await receptionWith([it], true)
-    expect(await ask(await dial(undefined), encodeMessage(hello({ session: two })))).toMatchObject({ code: 'session-unknown' })
+    expect(await ask(await dial(undefined), encodeMessage(hello({ session: two })))).toMatchObject({
+      code: 'session-unknown',
+    })
     const ping = encodeMessage({ kind: 'ping', number: 9, receivedBytes: 0, durableBytes: 0 })
     expect(await ask(await dial(undefined), encodeMessage(hello()), ping)).toMatchObject({ number: 9 })
     expect(it.arrivals[0]?.proven).toBeUndefined()
