@@ -11,29 +11,32 @@ import type { Arrival, Guest } from './listening.ts'
 import { isPlain } from './plan.ts'
 import type { Work } from './work.ts'
 
+/** What a seat needs of the session that waits. */
+export type Seated = Pick<Work, 'id' | 'header' | 'found' | 'runner'>
+
 export class Seat implements Guest {
-  readonly work: Work
-  readonly #world: World
-  readonly #onFirst: (seat: Seat) => void
+  readonly #work: Seated
+  readonly #world: Pick<World, 'clock'>
+  readonly #onClaim: () => void
   /** Of the dialer this session belongs to; known before it is stored. */
   #bound: { readonly nonce: string; readonly sessionKey: string } | undefined
   #isJoined: boolean
 
-  /** @param onFirst called when somebody comes whose claim holds. @throws from there to refuse him */
-  constructor(work: Work, world: World, onFirst: (seat: Seat) => void) {
-    this.work = work
+  /** @param onClaim called when somebody comes whose claim holds; may throw to refuse him */
+  constructor(work: Seated, world: Pick<World, 'clock'>, onClaim: () => void) {
+    this.#work = work
     this.#world = world
-    this.#onFirst = onFirst
+    this.#onClaim = onClaim
     this.#bound = work.found.checkpoint.bound
     this.#isJoined = work.found.checkpoint.isJoined
   }
 
   get session(): SessionId {
-    return this.work.id
+    return this.#work.id
   }
 
   get role(): Role {
-    return this.work.header.role
+    return this.#work.header.role
   }
 
   /** Whether first contact was made at some time: both sides hold the session's key, or one is about to learn it. */
@@ -43,18 +46,18 @@ export class Seat implements Guest {
 
   keyFor(of: 'ticket' | 'session'): string | undefined {
     if (of === 'session') return this.#bound?.sessionKey
-    return this.#isTicketGood ? this.work.header.ticketKey || undefined : undefined
+    return this.#isTicketGood ? this.#work.header.ticketKey || undefined : undefined
   }
 
   /** The ticket opens until the dialer has shown that it knows the session's key; its time bounds first contact only. */
   get #isTicketGood(): boolean {
-    const { ticketExpiresAt } = this.work.header
+    const { ticketExpiresAt } = this.#work.header
     if (this.#isJoined) return false
     return this.isBound || this.#world.clock.wall() <= ticketExpiresAt + clockLeewayMs
   }
 
   async welcome({ connection, hello, proven }: Arrival): Promise<ConnectionSink> {
-    const { header } = this.work
+    const { header } = this.#work
     if (proven === undefined && !isPlain(header)) throw new TransferError('ticket-refused', { peer: 'This side' })
     if (proven !== 'session' && !this.#isTicketGood && !isPlain(header)) throw spent()
     const bound = this.#bound ?? {
@@ -62,9 +65,9 @@ export class Seat implements Guest {
       sessionKey: sessionKey(header.ticketKey, hello.nonce, header.session),
     }
     if (proven !== 'session' && bound.nonce !== hello.nonce) throw spent() // Another dialer with the same text came first.
-    this.#onFirst(this)
+    this.#onClaim()
     this.#bound = bound
-    const runner = await this.work.runner()
+    const runner = await this.#work.runner()
     const isJoining = proven === 'session' && !this.#isJoined
     if (isJoining) this.#isJoined = true
     const sink = runner.accepted(connection, hello, runner.view.isBound ? [] : [bindingOf(bound)])

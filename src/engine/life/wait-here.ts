@@ -109,7 +109,7 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
 class Lobby {
   readonly reception: Reception
   readonly #plan: Plan
-  readonly #seats: Seat[] = []
+  readonly #seats: { readonly seat: Seat; readonly work: Work }[] = []
   readonly #first = deferred<Work>()
   #chosen: Work | undefined
 
@@ -128,18 +128,18 @@ class Lobby {
   }
 
   get hasKnownPeer(): boolean {
-    return this.#seats.some(({ isBound: bound }) => bound)
+    return this.#seats.some(({ seat }) => seat.isBound)
   }
 
   seat(work: Work): void {
-    const seat = new Seat(work, this.#plan.tools.world, ({ work: asked }) => {
-      if (this.#chosen !== undefined && this.#chosen !== asked) {
+    const seat = new Seat(work, this.#plan.tools.world, () => {
+      if (this.#chosen !== undefined && this.#chosen !== work) {
         throw new TransferError('peer-busy', { session: shortId(this.#chosen.id) })
       }
-      this.#chosen = asked
-      this.#first.resolve(asked)
+      this.#chosen = work
+      this.#first.resolve(work)
     })
-    this.#seats.push(seat)
+    this.#seats.push({ seat, work })
     this.reception.add(seat)
   }
 
