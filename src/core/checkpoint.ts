@@ -96,18 +96,20 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
         const part = partOf(checkpoint, run.entry)
         if (part.revision !== run.revision) continue
         part.runs.push(run)
+        checkpoint.intents.delete(run.entry) // What is written to is not about to be published any more.
       }
       return
     case 'revised': {
       const runs = within(checkpoint.parts.get(record.entry)?.runs ?? [], record.keep)
+      checkpoint.intents.delete(record.entry)
       checkpoint.revised.set(record.entry, record)
       checkpoint.parts.set(record.entry, { revision: record.revision, runs })
       return
     }
     case 'bad': {
+      checkpoint.intents.delete(record.entry)
       const part = checkpoint.parts.get(record.entry)
-      if (part?.revision !== record.revision) return
-      checkpoint.parts.set(record.entry, { ...part, runs: within(part.runs, complement(record.chunks)) })
+      if (part?.revision === record.revision) checkpoint.parts.set(record.entry, withoutChunks(part, record.chunks))
       return
     }
     case 'intent':
@@ -145,6 +147,11 @@ function partOf(checkpoint: Checkpoint, entry: number): HeldPart {
   const fresh: HeldPart = { revision: checkpoint.revised.get(entry)?.revision ?? 0, runs: [] }
   checkpoint.parts.set(entry, fresh)
   return fresh
+}
+
+/** What is held of a part but for chunks that are bad. */
+export function withoutChunks(part: HeldPart, bad: readonly Run[]): HeldPart {
+  return { ...part, runs: within(part.runs, complement(bad)) }
 }
 
 /** The parts of `held` that lie within `keep`. */
