@@ -9,7 +9,7 @@ import { chunkLength, type Place } from '../model/places.ts'
 import type { HeldPart } from './checkpoint.ts'
 import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
-import type { ArrivedFrame, ConnectionId, Input } from './inputs.ts'
+import type { AdoptedPlace, ArrivedFrame, ConnectionId, Input } from './inputs.ts'
 import { Part } from './part.ts'
 import { SyncPoints } from './sync-points.ts'
 import { peerMust } from './violation.ts'
@@ -42,9 +42,13 @@ export class Arrivals {
   }
 
   /** Chunks read back and written again after a crash: received, and durable with the next sync point. */
-  restoreAdopted(places: readonly (Place & { readonly hash: bigint; readonly hole: boolean })[]): void {
+  restoreAdopted(places: readonly AdoptedPlace[]): void {
+    const { entries } = this.#hub
     for (const place of places) {
+      const where = entries.standing(place.entry)
+      if (where !== standing.missing && where !== standing.part) continue // Something else is there by now.
       const part = this.#part(place.entry)
+      part.restored()
       if (part.revision !== place.revision || place.chunk >= part.chunks || part.held.has(place.chunk)) continue
       part.hold(place.chunk, place.hash, place.hole)
       this.syncPoints.written(place, chunkLength(part.size, this.#hub.chunkBytes, place.chunk))
@@ -54,6 +58,7 @@ export class Arrivals {
   /** Takes up what the journal calls durable of a file. */
   restoreHeld(entry: number, { runs }: HeldPart): void {
     const part = this.#part(entry)
+    part.restored()
     for (const run of runs)
       run.hashes.forEach((hash, i) => {
         if (run.first + i < part.chunks) part.restore(run.first + i, hash, run.holes > 0)
@@ -232,6 +237,10 @@ export class Arrivals {
       return
     }
     const part = this.#part(message.entry)
+    if (part.revising !== undefined) {
+      peerMust(part.revising.revision === message.revision, 'a file changed again before its change was answered')
+      return // Said again over a newer connection: the answer is under way.
+    }
     part.revising = message
     part.authorised = undefined
     if (part.writing.size === 0) this.#afterWrites(part)
@@ -256,7 +265,9 @@ export class Arrivals {
 
   /** The revision is on disk: now the part file may change. */
   revisionCommitted(entry: number): void {
-    const message = this.parts.get(entry)?.revising
+    const part = this.parts.get(entry)
+    if (part === undefined || part.givenUp !== undefined) return
+    const message = part.revising
     assert(message !== undefined, 'a revision is committed once')
     this.#hub.emit({ kind: 'revisePart', entry, revision: message.revision, size: message.size, keep: message.keep })
   }
@@ -264,7 +275,8 @@ export class Arrivals {
   partRevised(entry: number): void {
     const { entries, chunkBytes } = this.#hub
     const before = this.parts.get(entry)
-    assert(before?.revising !== undefined, 'a part is revised once')
+    if (before === undefined || before.givenUp !== undefined) return
+    assert(before.revising !== undefined, 'a part is revised once')
     const { revision, size, keep } = before.revising
     entries.revise(entry, revision, size)
     const part = before.revised(revision, size, chunkBytes, keep)
@@ -306,6 +318,9 @@ export class Arrivals {
 
   /** Neither the part nor the published file is there: begin that file again. */
   #lost(entry: number): void {
+    const part = this.parts.get(entry)!
+    const { revision, chunks } = part
+    this.#hub.emit({ kind: 'note', records: [{ kind: 'bad', entry, revision, chunks: [[0, chunks]] }] })
     this.parts.delete(entry)
     this.#hub.entries.stand(entry, standing.missing)
     this.#hub.entries.credit(entry, 0)

@@ -15,6 +15,8 @@ export class Ending {
   #isAsked = false
   #isFinishingTree = false
   #receipt: Receipt | undefined
+  /** The receipt is on the disk, in all its places: only now may anybody hear of it. */
+  #isStored = false
   #lingerUntil: Millis | undefined
 
   constructor(hub: Hub, arrivals: Arrivals, receipt: Receipt | undefined) {
@@ -23,10 +25,15 @@ export class Ending {
     this.#receipt = receipt
   }
 
+  /** A receipt from the journal may not have reached its other place. */
+  begin(): void {
+    if (this.#receipt !== undefined) this.receiptCommitted()
+  }
+
   /** Connections come and go: what was asked for over an older one is asked for again. */
   connectionChanged(): void {
     this.#isAsked = false
-    this.#lingerUntil = undefined
+    if (this.#isStored) this.#linger()
   }
 
   endArrived({ manifest, entries, bytes }: End): void {
@@ -37,7 +44,7 @@ export class Ending {
     )
     this.#isAsked = true
     this.#hub.phase = 'finishing'
-    if (this.#receipt !== undefined) this.#sayReceipt(this.#receipt)
+    if (this.#isStored) this.#sayReceipt(this.#receipt!)
     else this.endIfDone()
   }
 
@@ -82,11 +89,18 @@ export class Ending {
   }
 
   receiptStored(): void {
+    this.#isStored = true
+    this.#linger()
     if (this.#isAsked) this.#sayReceipt(this.#receipt!)
   }
 
   #sayReceipt(receipt: Receipt): void {
     this.#hub.send({ kind: 'receipt', receipt })
+    this.#linger()
+  }
+
+  /** From the receipt on only politeness keeps us, connected or not: the same command says it again. */
+  #linger(): void {
     this.#lingerUntil = this.#hub.now + this.#hub.settings.limits.lingerMs
   }
 

@@ -34,6 +34,8 @@ export class GreetingMachine {
   #greeting: Greeting | undefined
   #peerInstance = ''
   #peerAttempt = 0
+  /** Newest epoch that is or may be on our disk, whether it was ever opened or not. */
+  #epochStored: number
 
   /**
    * @param opened called when an epoch is stored here and the connection may be used
@@ -43,6 +45,7 @@ export class GreetingMachine {
     this.#hub = hub
     this.#opened = opened
     this.#hear = hear
+    this.#epochStored = hub.epoch
   }
 
   /** Keeps a message that came behind the welcome until the epoch is stored; false if no welcome came yet. */
@@ -62,7 +65,7 @@ export class GreetingMachine {
   // ---- dialer -----------------------------------------------------------------------------------------------------
 
   connected({ connection, attempt }: Input & { kind: 'connected' }): void {
-    const { settings, epoch, entries, agreement } = this.#hub
+    const { settings, entries, agreement } = this.#hub
     this.#greeting = this.#begin(connection)
     const hello: Hello = {
       kind: 'hello',
@@ -70,7 +73,7 @@ export class GreetingMachine {
       role: settings.role,
       session: settings.session,
       lane: 0,
-      epoch,
+      epoch: this.#epochStored,
       instance: settings.instance,
       attempt,
       state: agreement === undefined ? 'greeting' : 'interrupted',
@@ -90,8 +93,8 @@ export class GreetingMachine {
     peerMust(greeting !== undefined && greeting.epoch === 0, 'a second welcome came')
     if (welcome.version !== protocolVersion)
       return hub.fail('version', `The other side chose protocol version ${welcome.version}.`)
-    peerMust(welcome.epoch > hub.epoch, 'the new epoch is not newer')
-    peerMust(welcome.epoch <= hub.epoch + epochJumpMax, 'the new epoch is too far ahead')
+    peerMust(welcome.epoch > this.#epochStored, 'the new epoch is not newer')
+    peerMust(welcome.epoch <= this.#epochStored + epochJumpMax, 'the new epoch is too far ahead')
     const agreed = clampWishes(welcome.agreed, this.#wishes)
     if (hub.agreement !== undefined)
       peerMust(agreed.chunkBytes === hub.agreement.chunkBytes, 'the chunk size is not the one of this session')
@@ -140,7 +143,8 @@ export class GreetingMachine {
     const greeting = this.#begin(connection)
     this.#greeting = greeting
     const agreed = clampWishes(hello.wishes, this.#wishes)
-    greeting.epoch = Math.max(hub.epoch, Math.min(hello.epoch, hub.epoch + epochJumpMax - 1)) + 1
+    const newest = this.#epochStored
+    greeting.epoch = Math.max(newest, Math.min(hello.epoch, newest + epochJumpMax - 1)) + 1
     greeting.windowBytes = agreed.windowBytes
     greeting.pagesAtPeer = hello.manifest.pages
     greeting.agreement = hub.agreement ?? {
@@ -194,6 +198,7 @@ export class GreetingMachine {
 
   #store(greeting: Greeting, records: readonly JournalRecord[]): void {
     const { epoch, windowBytes, connection } = greeting
+    this.#epochStored = epoch
     this.#hub.commit([...records, { kind: 'opened', epoch, windowBytes }], { for: 'epoch', connection })
   }
 

@@ -37,6 +37,9 @@ export interface PageSurvey {
   readonly outcomes: readonly EntryOutcome[]
 }
 
+/** A chunk known only from hints, read back and written again after a crash. */
+export type AdoptedPlace = Place & { readonly hash: bigint; readonly hole: boolean }
+
 /** A version of a source file, as found on the disk. */
 export interface SourceVersion {
   readonly fingerprint: Fingerprint

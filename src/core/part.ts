@@ -53,9 +53,13 @@ export class Part {
     else this.holes.remove(chunk)
   }
 
+  /** An earlier process may have written anywhere in the part file. */
+  restored(): void {
+    this.#isNew = false
+  }
+
   /** A chunk that the journal vouches for. */
   restore(chunk: number, hash: bigint, hole: boolean): void {
-    this.#isNew = false
     this.hold(chunk, hash, hole)
     this.durable.add(chunk)
   }

@@ -3,13 +3,14 @@
 
 import { assert } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
+import { pagesUnansweredMax } from '../model/limits.ts'
 import type { EntryOutcome, ManifestMessage, Want } from '../model/messages.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Ending } from './ending.ts'
 import { standing } from './entry-table.ts'
 import { earliest, type Hub } from './hub.ts'
-import { type PageShape, type PageSurvey, plans } from './inputs.ts'
+import { type AdoptedPlace, type PageShape, type PageSurvey, plans } from './inputs.ts'
 import { peerMust } from './violation.ts'
 import { wantRuns } from './wants.ts'
 
@@ -24,6 +25,7 @@ export class Receiving {
   #pagesUnderWay = 0
   /** Of these, the ones that are not in the table of entries yet. */
   #pagesNotYetAdded = 0
+  #adopted: readonly AdoptedPlace[] = []
   readonly #outcomesRestored: ReadonlyMap<number, EntryOutcome>
   readonly #partsRestored: Checkpoint['parts']
   readonly #revised: Checkpoint['revised']
@@ -44,7 +46,8 @@ export class Receiving {
   }
 
   /** Takes up the pages a journal holds, and asks for their survey. Before the first input. */
-  restorePages(shapes: readonly PageShape[]): void {
+  restorePages(shapes: readonly PageShape[], adopted: readonly AdoptedPlace[]): void {
+    this.#adopted = adopted
     for (const shape of shapes) {
       this.#addPage(shape)
       this.#hub.emit({ kind: 'surveyPage', page: shape.page })
@@ -63,7 +66,7 @@ export class Receiving {
   #sayWhereWeStand(): void {
     const hub = this.#hub
     if (hub.open === undefined || hub.phase !== 'agreeing' || this.#pagesUnderWay > 0) return
-    this.#sayEntries(0, this.entriesSurveyed)
+    this.#sayEntries(0, this.#entriesSurveyed)
     this.#say([], true)
     hub.phase = 'transferring'
     if (this.#diskNeed !== undefined) this.#sayTurn()
@@ -89,6 +92,7 @@ export class Receiving {
     if (message.page < expected) return // Sent twice: the answer is under way or in the last `want`.
     peerMust(message.page === expected, `page ${message.page} came where page ${expected} was due`)
     peerMust(!manifest.complete, 'a page came behind the last one')
+    peerMust(this.#pagesNotYetAdded < pagesUnansweredMax, 'too many pages came before they were answered')
     this.#pagesUnderWay++
     this.#pagesNotYetAdded++
     this.#hub.emit({ kind: 'storePage', message })
@@ -121,8 +125,12 @@ export class Receiving {
     for (const outcome of outcomes) if (!this.#outcomesRestored.has(outcome.entry)) this.arrivals.settle(outcome)
     this.#pagesSurveyed++
     this.#pagesUnderWay--
+    this.#adopt()
     if (this.#hub.phase === 'agreeing') this.#sayWhereWeStand()
-    else this.#sayEntries(first, first + found.length)
+    else {
+      this.#sayEntries(first, first + found.length)
+      if (found.length === 0) this.#say([]) // The page is answered all the same.
+    }
     this.ending.endIfDone()
   }
 
@@ -141,8 +149,16 @@ export class Receiving {
   }
 
   /** Entries whose standing is known. */
-  get entriesSurveyed(): number {
+  get #entriesSurveyed(): number {
     return this.#hub.entries.firstOf(this.#pagesSurveyed)
+  }
+
+  /** Takes up what was adopted after a crash, as soon as its entries are surveyed. */
+  #adopt(): void {
+    const ready = this.#adopted.filter(({ entry }) => entry < this.#entriesSurveyed)
+    if (ready.length === 0) return
+    this.#adopted = this.#adopted.filter(({ entry }) => entry >= this.#entriesSurveyed)
+    this.arrivals.restoreAdopted(ready)
   }
 
   // ---- conditions -------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ export class Revisions {
   readonly #owner: RevisionsOwner
   /** The newest revision of each entry that has one. */
   readonly #records: Map<number, RevisedRecord>
+  /** Entries whose next revision is on its way to our disk. */
+  readonly #committing = new Set<number>()
 
   constructor(
     hub: Hub,
@@ -45,7 +47,8 @@ export class Revisions {
 
   /** The receiver holds some chunks of the current revision: make sure that they are the source's, then send the rest. */
   wanted(file: SendingFile): void {
-    if (file.changedTo !== undefined) this.#compare(file)
+    if (this.#committing.has(file.entry)) file.stage = 'announcing'
+    else if (file.changedTo !== undefined) this.#compare(file)
     else if (file.unknown().length > 0) {
       file.stage = 'verifying'
       this.#ask(file)
@@ -82,6 +85,7 @@ export class Revisions {
 
   /** First, last and some random held chunks (R52). */
   #sample(file: SendingFile): void {
+    if (file.held.count === 0) return this.#verified(file) // All of them were damaged.
     const { fraction } = this.#hub.settings
     const runs = file.held.runs()
     const picked = new Set<number>([runs[0]![0], lastOf(runs)])
@@ -92,6 +96,7 @@ export class Revisions {
 
   /** The source is not what was announced. */
   changed(file: SendingFile, version: SourceVersion): void {
+    if (this.#committing.has(file.entry) || isSame(file.changedTo, version)) return // Several reads saw one change.
     file.changes++
     file.changedTo = version
     if (file.changes > sourceChangesMax || file.revision === revisionMax)
@@ -121,7 +126,7 @@ export class Revisions {
     if (file.stage === 'verifying') {
       if (agree.count === chunks.length) this.#verified(file)
       else this.changed(file, version)
-    } else if (file.stage === 'comparing') this.#commit(file, version, agree.runs())
+    } else if (file.stage === 'comparing') this.#commit(file, file.changedTo ?? version, agree.runs())
   }
 
   #commit(file: SendingFile, { fingerprint, mtimeUs, mode }: SourceVersion, keep: readonly Run[]): void {
@@ -137,6 +142,8 @@ export class Revisions {
       keep,
       fingerprint,
     }
+    file.stage = 'announcing'
+    this.#committing.add(entry)
     this.#records.set(entry, record)
     this.#hub.commit([record], { for: 'revision', entry, revision })
   }
@@ -145,12 +152,14 @@ export class Revisions {
   committed(entry: number): void {
     const record = this.#records.get(entry)!
     const before = this.#files.get(entry)
+    this.#committing.delete(entry)
+    if (before === undefined) return // The receiver had finished it meanwhile.
     const { chunkBytes, entries } = this.#hub
     entries.revise(entry, record.revision, record.size)
     const file = new SendingFile(entry, record.revision, record.size, chunkBytes)
-    file.changes = before?.changes ?? 0
+    file.changes = before.changes
     for (const [first, count] of record.keep)
-      for (let chunk = first; chunk < first + count; chunk++) file.know(chunk, before!.hashes[chunk]!)
+      for (let chunk = first; chunk < first + count; chunk++) file.know(chunk, before.hashes[chunk]!)
     this.#files.set(entry, file)
     this.announce(file)
   }
@@ -162,6 +171,12 @@ export class Revisions {
     file.stage = 'announcing'
     this.#hub.send({ kind: 'resync', entry, revision, size, mtimeUs, mode, keep })
   }
+}
+
+function isSame(a: SourceVersion | undefined, { fingerprint: b }: SourceVersion): boolean {
+  if (a === undefined) return false
+  const { size, mtimeNs, ctimeNs, inode } = a.fingerprint
+  return size === b.size && mtimeNs === b.mtimeNs && ctimeNs === b.ctimeNs && inode === b.inode
 }
 
 const lastOf = (runs: readonly Run[]): number => {

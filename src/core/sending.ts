@@ -37,11 +37,15 @@ export class Sending {
   readonly #files = new Map<number, SendingFile>()
   readonly #revisions: Revisions
   readonly #queue = new Queue()
+  /** Entries with places that were sent and are not at the receiver: free of the window, they come before anything new. */
+  readonly #resends = new Queue()
   #pagesSent = 0
   #pagesAnswered = 0
-  #isWalking = true // Until `startWalk`: the journal's pages come first.
+  #isWalking = true // Until `begin`: the journal's pages come first.
   #sendsUnderWay = 0
   #receipt: Receipt | undefined
+  /** The receipt is on our disk, in all its places: only now may the receiver go. */
+  #isReceiptStored = false
   #releaseUntil: Millis | undefined
   /** The receiver holds the right to send. */
   #turnHeld: Turn | undefined
@@ -82,12 +86,14 @@ export class Sending {
     this.#pagesSent = pagesAtReceiver
     this.#pagesAnswered = 0
     this.#turnHeld = undefined
+    if (this.#hub.parked?.who === 'peer') this.#hub.parked = undefined // It says so again if it still is.
     this.#sendsUnderWay = 0
     this.#queue.clear()
+    this.#resends.clear()
     for (const file of this.#files.values()) file.epochBegan()
     if (this.#receipt !== undefined) {
       this.#hub.phase = 'finishing'
-      return this.#release()
+      return this.#isReceiptStored ? this.#release() : undefined
     }
     for (let entry = 0; entry < entries.manifest.entries; entry++) {
       const where = entries.standing(entry)
@@ -116,7 +122,8 @@ export class Sending {
   }
 
   /** Begins the walk, connected or not: the first pages are ready when the peer comes. */
-  startWalk(): void {
+  begin(): void {
+    if (this.#receipt !== undefined) this.receiptCommitted() // It may not have reached its other place.
     this.#isWalking = false
     this.#pumpPages()
   }
@@ -132,10 +139,14 @@ export class Sending {
 
   wantArrived({ wants, pages, last }: WantMessage): void {
     const hub = this.#hub
-    peerMust(pages <= this.#pagesSent, 'a want answers pages that were not sent')
+    peerMust(pages <= hub.entries.manifest.pages, 'a want answers pages that were not sent')
+    this.#pagesSent = Math.max(this.#pagesSent, pages) // Some may have gone out over an older connection.
     for (const want of wants) this.#wanted(want)
     this.#pagesAnswered = Math.max(this.#pagesAnswered, pages)
-    if (last && hub.phase === 'agreeing') hub.phase = 'transferring'
+    if (last && hub.phase === 'agreeing') {
+      hub.phase = 'transferring'
+      for (const file of this.#files.values()) this.#goOn(file)
+    }
     this.#pumpPages()
     this.#pump()
     this.#endIfDone()
@@ -179,9 +190,11 @@ export class Sending {
     peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
     entries.credit(entry, 0)
     entries.stand(entry, standing.missing)
-    this.#files.get(entry)?.heldBy(undefined, undefined)
-    if (revision === entries.revision(entry)) this.#queue.add(entry)
-    else this.#revisions.announce(this.#file(entry))
+    const file = this.#files.get(entry)
+    file?.heldBy(undefined, undefined)
+    if (revision < entries.revision(entry)) this.#revisions.announce(this.#file(entry))
+    else if (file?.changedTo !== undefined) this.#revisions.wanted(file)
+    else (this.#window.holds(entry, 0) ? this.#resends : this.#queue).add(entry)
   }
 
   #wantedAgain({ from: entry, revision, chunks }: Want & { need: 'again' }): void {
@@ -196,7 +209,7 @@ export class Sending {
     )
     file.sendAgain(chunks)
     entries.stand(entry, standing.part)
-    this.#queue.addFirst(entry)
+    this.#resends.addFirst(entry)
   }
 
   #wantedPart({ from: entry, revision, durable, received }: Want & { need: 'part' }): void {
@@ -214,7 +227,7 @@ export class Sending {
     const inside = ([first, count]: readonly [number, number]): boolean => first + count <= file.chunks
     peerMust(durable.every(inside) && received.every(inside), 'a want names chunks behind the end of a file')
     file.heldBy(durable, received)
-    this.#window.settleEntry(entry)
+    for (const run of durable) this.#window.settle(entry, run) // What else was sent stays out: it may be sent again.
     for (const [first, count] of received)
       for (let chunk = first; chunk < first + count; chunk++)
         this.#window.add(entry, chunk, chunkLength(file.size, chunkBytes, chunk))
@@ -270,7 +283,7 @@ export class Sending {
     const hub = this.#hub
     if (turn.holder === 'sender') {
       this.#turnHeld = undefined
-      hub.parked = undefined
+      if (hub.parked?.who === 'peer') hub.parked = undefined
     } else {
       this.#turnHeld = turn
       hub.parked = {
@@ -305,24 +318,31 @@ export class Sending {
 
   /** Sends one frame; false if there is none to send now. */
   #sendNext(connection: ConnectionId): boolean {
-    for (;;) {
-      const entry = this.#queue.first()
-      if (entry === undefined) return false
-      const where = this.#hub.entries.standing(entry)
-      const file = this.#files.get(entry)
-      if (where === standing.missing && file === undefined && this.#isSmall(entry)) return this.#sendPack(connection)
-      const sent =
-        where === standing.missing || where === standing.part ? this.#sendChunk(connection, entry) : 'nothing'
-      if (sent !== 'nothing') return sent === 'sent'
-      this.#queue.shift()
-    }
+    for (const queue of [this.#resends, this.#queue])
+      for (let entry = queue.first(); entry !== undefined; entry = queue.first()) {
+        const sent = this.#sendOf(connection, entry, queue)
+        if (sent === 'sent') return true
+        if (sent === 'full') return false
+        queue.shift()
+        if (sent === 'new') this.#queue.addFirst(entry)
+      }
+    return false
+  }
+
+  /** Sends something of a queue's first entry; `new`: what is left of a resend was never sent. */
+  #sendOf(connection: ConnectionId, entry: number, queue: Queue): 'sent' | 'full' | 'new' | 'nothing' {
+    const where = this.#hub.entries.standing(entry)
+    if (where !== standing.missing && where !== standing.part) return 'nothing'
+    if (where === standing.missing && !this.#files.has(entry) && this.#isSmall(entry))
+      return this.#sendPack(connection, queue) ? 'sent' : 'full'
+    return this.#sendChunk(connection, entry, queue)
   }
 
   #isSmall(entry: number): boolean {
     return this.#hub.entries.size(entry) + packRowBytes <= this.#hub.chunkBytes / 8
   }
 
-  #sendChunk(connection: ConnectionId, entry: number): 'sent' | 'full' | 'nothing' {
+  #sendChunk(connection: ConnectionId, entry: number, queue: Queue): 'sent' | 'full' | 'new' | 'nothing' {
     const hub = this.#hub
     const file = this.#file(entry)
     if (hub.entries.standing(entry) === standing.missing) {
@@ -333,6 +353,7 @@ export class Sending {
     if (chunk === undefined) return 'nothing'
     const bytes = chunkLength(file.size, hub.chunkBytes, chunk)
     const again = this.#window.holds(entry, chunk)
+    if (!again && queue === this.#resends) return 'new'
     if (!again && !this.#window.admits(bytes)) return 'full'
     this.#window.add(entry, chunk, bytes)
     file.send(chunk)
@@ -342,17 +363,17 @@ export class Sending {
   }
 
   /** Takes small files off the queue while they fit into one frame and the window. */
-  #sendPack(connection: ConnectionId): boolean {
+  #sendPack(connection: ConnectionId, queue: Queue): boolean {
     const { entries, chunkBytes, epoch } = this.#hub
     const files: { entry: number; revision: number; again: boolean }[] = []
     let packBytes = 0
-    for (let entry = this.#queue.first(); entry !== undefined; entry = this.#queue.first()) {
+    for (let entry = queue.first(); entry !== undefined; entry = queue.first()) {
       const size = entries.size(entry)
       const again = this.#window.holds(entry, 0)
       if (entries.standing(entry) !== standing.missing || this.#files.has(entry) || !this.#isSmall(entry)) break
       if (packBytes + size + packRowBytes > chunkBytes || files.length === packFilesMax) break
       if (!again && !this.#window.admits(size)) break
-      this.#queue.shift()
+      queue.shift()
       this.#window.add(entry, 0, size)
       entries.stand(entry, standing.finishing)
       packBytes += size + packRowBytes
@@ -391,14 +412,18 @@ export class Sending {
   sendFailed({ connection, places }: Input & { kind: 'sendFailed' }): void {
     if (connection !== this.#hub.open) return
     this.#sendsUnderWay--
-    for (const { entry, chunk } of places) this.#files.get(entry)?.sending.delete(chunk)
+    for (const { entry, revision, chunk } of places) {
+      const file = this.#files.get(entry)
+      if (file?.revision === revision) file.sending.delete(chunk)
+    }
     this.#pump()
   }
 
   /** Checks the source once all of a file is at the receiver, and sends more of it otherwise. */
   #goOn(file: SendingFile): void {
-    if (file.stage !== 'sending') return
-    if (file.next !== undefined) this.#queue.addFirst(file.entry)
+    if (file.stage !== 'sending' || this.#hub.phase !== 'transferring') return
+    const { entry, next } = file
+    if (next !== undefined) (this.#window.holds(entry, next) ? this.#resends : this.#queue).addFirst(entry)
     else if (file.isSent) {
       file.stage = 'checking'
       this.#hub.emit({ kind: 'checkSource', entry: file.entry, revision: file.revision })
@@ -468,7 +493,7 @@ export class Sending {
 
   receiptArrived({ receipt }: ReceiptMessage): void {
     const { settings, entries } = this.#hub
-    if (this.#receipt !== undefined) return this.#release()
+    if (this.#receipt !== undefined) return this.#isReceiptStored ? this.#release() : undefined
     peerMust(receipt.session === settings.session, 'the receipt is for another session')
     peerMust(receipt.manifest === entries.manifest.digest, 'the receipt is for another manifest')
     peerMust(receipt.entries === entries.manifest.entries, 'the receipt counts other entries than were sent')
@@ -481,6 +506,7 @@ export class Sending {
   }
 
   receiptStored(): void {
+    this.#isReceiptStored = true
     this.#release()
   }
 

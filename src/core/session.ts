@@ -5,7 +5,6 @@
 import { InternalError } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import type { Message } from '../model/messages.ts'
-import type { Place } from '../model/places.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isAccepted } from './dialogue.ts'
@@ -14,7 +13,7 @@ import { type EntryTable, standing } from './entry-table.ts'
 import { Goodbyes } from './goodbyes.ts'
 import { GreetingMachine } from './greeting.ts'
 import { earliest, Hub, type Phase, type Settings } from './hub.ts'
-import type { ConnectionId, Input, PageShape } from './inputs.ts'
+import type { AdoptedPlace, ConnectionId, Input, PageShape } from './inputs.ts'
 import { Liveness } from './liveness.ts'
 import { Receiving } from './receiving.ts'
 import { Sending } from './sending.ts'
@@ -82,20 +81,19 @@ export class Session {
     settings: Settings,
     checkpoint: Checkpoint,
     pages: readonly PageShape[],
-    adopted: readonly (Place & { readonly hash: bigint; readonly hole: boolean })[],
+    adopted: readonly AdoptedPlace[],
   ): Session {
     const session = new Session(settings, checkpoint)
     session.#sending?.restorePages(pages)
-    session.#receiving?.restorePages(pages)
-    session.#adopted = adopted
+    session.#receiving?.restorePages(pages, adopted)
     return session
   }
-  #adopted: readonly (Place & { readonly hash: bigint; readonly hole: boolean })[] = []
 
   /** The first effects: the walk begins, stored pages are surveyed. Once, before any input. */
   begin(now: Millis): readonly Effect[] {
     this.#hub.now = now
-    this.#sending?.startWalk()
+    this.#sending?.begin()
+    this.#receiving?.ending.begin()
     this.#hub.report()
     return this.#hub.drain()
   }
@@ -232,8 +230,7 @@ export class Session {
       case 'pageStored':
         return receiving.pageStored(input.shape, input.survey)
       case 'pageSurveyed':
-        receiving.pageSurveyed(input.survey)
-        return this.#adopt()
+        return receiving.pageSurveyed(input.survey)
       case 'pageRefused':
         return receiving.pageRefused(input.code, input.sentence)
       case 'chunkWritten':
@@ -284,14 +281,6 @@ export class Session {
       case 'sourceReturned':
         return sending.sourceGone(false)
     }
-  }
-
-  #adopt(): void {
-    const surveyed = this.#receiving!.entriesSurveyed
-    const ready = this.#adopted.filter(({ entry }) => entry < surveyed)
-    if (ready.length === 0) return
-    this.#adopted = this.#adopted.filter(({ entry }) => entry >= surveyed)
-    this.#receiving!.arrivals.restoreAdopted(ready)
   }
 
   #opened(pagesAtPeer: number): void {

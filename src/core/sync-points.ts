@@ -84,6 +84,7 @@ export class SyncPoints {
   /** A part began a new revision: what it kept and is not durable joins the next cycle. */
   revised(part: Part): void {
     this.#written = this.#written.filter(({ entry }) => entry !== part.entry)
+    if (this.#written.length === 0) this.#oldest = undefined
     for (const [first, count] of part.held.runs())
       for (let chunk = first; chunk < first + count; chunk++)
         if (!part.durable.has(chunk)) this.written({ entry: part.entry, revision: part.revision, chunk }, 0)
@@ -128,17 +129,23 @@ export class SyncPoints {
     const cycle = this.#current(serial)
     cycle.intents = intents
     cycle.syncMs = syncMs
-    // A part that began a new revision since is listed no more; what it kept joins the next cycle.
-    const places = cycle.places.filter((place) => this.#parts.get(place.entry)?.revision === place.revision)
+    // A part that begins a new revision is listed no more; what it keeps joins the next cycle.
+    const places = cycle.places.filter((place) => this.#isCurrent(place))
     const intended = new Set(intents.map(({ entry }) => entry))
     cycle.durable = placeRuns(places)
     const records: JournalRecord[] = []
     const runs = cycle.durable
-      .filter(({ entry, count }) => !(count === 1 && intended.has(entry))) // One chunk and an intent: the intent says it all.
+      .filter(({ entry }) => !(intended.has(entry) && this.#parts.get(entry)!.chunks === 1)) // The intent says it all.
       .flatMap((run) => this.#durableRuns(run))
     if (runs.length > 0) records.push({ kind: 'durable', serial, runs })
     if (intents.length > 0) records.push({ kind: 'intent', files: intents })
     this.#hub.commit(records, { for: 'checkpoint', serial })
+  }
+
+  /** Whether its part has that revision, and no newer one is on its way to the disk. */
+  #isCurrent({ entry, revision }: { readonly entry: number; readonly revision: number }): boolean {
+    const part = this.#parts.get(entry)
+    return part?.revision === revision && part.revising === undefined
   }
 
   /** A run with its hashes, cut where data and holes meet. */
@@ -160,8 +167,8 @@ export class SyncPoints {
     const cycle = this.#current(serial)
     const hub = this.#hub
     for (const { entry, revision, first, count } of cycle.durable) {
-      const part = this.#parts.get(entry)
-      if (part?.revision !== revision) continue
+      if (!this.#isCurrent({ entry, revision })) continue // The journal may have the revision before this record.
+      const part = this.#parts.get(entry)!
       part.durable.addRun(first, count)
       hub.entries.credit(entry, part.durableBytes(hub.chunkBytes))
     }

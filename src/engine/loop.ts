@@ -31,7 +31,9 @@ export class Loop {
 
   begin(): void {
     const { session, clock } = this.#options
+    this.#isBusy = true // What is told meanwhile waits its turn.
     this.#guard(() => this.#carryOutAll(session.begin(clock.now())))
+    this.#isBusy = false
     this.#drain()
   }
 

@@ -336,7 +336,8 @@ class SessionRunner implements Runner {
 
   async #storeReceipt({ receipt }: Effect & { kind: 'storeReceipt' }): Promise<void> {
     const { receipts } = this.#options
-    if (receipts !== undefined) await writeReceipt(receipts, receipt)
+    const store = async (): Promise<void> => receipts && writeReceipt(receipts, receipt)
+    await (this.#room === undefined ? store() : this.#room.use(store))
     this.#tell({ kind: 'receiptStored' })
   }
 

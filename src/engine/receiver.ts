@@ -115,6 +115,7 @@ export class Receiver {
   }: Of<'storePage'>['message']): Omit<Input & { kind: 'pageRefused' }, 'kind'> | undefined {
     const { world, pages, maxBytes, maxFiles } = this.#parts
     const refuse = (sentence: string): { code: 'protocol'; sentence: string } => ({ code: 'protocol', sentence })
+    if (pages.isComplete) return refuse('a page came behind the last one')
     if (first !== pages.nextEntry) return refuse('a page of the manifest leaves entries out')
     if (pageDigest(pages.lastDigest, last === undefined ? { entries } : { entries, last }, world.hash) !== digest)
       return refuse('the digest of a manifest page is wrong')
@@ -273,8 +274,9 @@ export class Receiver {
     try {
       return await target.publish(files.directory, String(entry), path, name, method)
     } catch (error) {
-      if (hasCode(error, 'not-found')) return 'lost'
-      throw error
+      if (!hasCode(error, 'not-found')) throw error
+      await files.remove(entry) // Whatever is left of it: it begins anew.
+      return 'lost'
     }
   }
 

@@ -6,12 +6,12 @@ import { assert, hasCode } from '../errors.ts'
 import type { Directory } from '../model/disk.ts'
 import { defaultLimits } from '../model/limits.ts'
 import type { EntryOutcome } from '../model/messages.ts'
-import { chunkCount, chunkLength, type Place, placeRuns } from '../model/places.ts'
+import { chunkCount, chunkLength, placeRuns } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
-import { type Checkpoint, foldRecords, type HeldPart, type HeldRun } from '../core/checkpoint.ts'
+import { type Checkpoint, foldRecords, type HeldRun, withoutChunks } from '../core/checkpoint.ts'
 import { compactRecords } from '../core/compact.ts'
-import type { PageShape } from '../core/inputs.ts'
-import { zerosHash } from '../hash/xxh64.ts'
+import type { AdoptedPlace, PageShape } from '../core/inputs.ts'
+import { fileDigest, zerosHash } from '../hash/xxh64.ts'
 import { readHints } from '../store/hints.ts'
 import { type Journal, openJournal, rebuildJournal } from '../store/journal.ts'
 import { openManifest } from '../store/manifest-file.ts'
@@ -38,8 +38,6 @@ export async function restoreJournal(directory: Directory, world: World, rebuild
   const pages = new ManifestPages(file, checkpoint.pages, world.hash)
   return { journal, checkpoint, pages, shapes: await pages.shapes() }
 }
-
-export type AdoptedPlace = Place & { readonly hash: bigint; readonly hole: boolean }
 
 export interface ReceivedState {
   readonly adopted: readonly AdoptedPlace[]
@@ -99,7 +97,11 @@ class Restoring {
   async settleIntents(): Promise<void> {
     const { intents, outcomes, serial } = this.#checkpoint
     const settled: EntryOutcome[] = []
-    for (const intent of intents.values()) if (await this.#settle(intent)) settled.push(outcomeOf(intent))
+    const dropped: JournalRecord[] = []
+    for (const intent of intents.values())
+      if (await this.#settle(intent)) settled.push(outcomeOf(intent))
+      else dropped.push(await this.#drop(intent))
+    if (dropped.length > 0) await this.#journal.commit(dropped)
     if (settled.length > 0) {
       await this.#target.syncDirectories()
       await this.#journal.commit([{ kind: 'outcome', serial, outcomes: settled }])
@@ -130,6 +132,22 @@ class Restoring {
     return placed === 'placed'
   }
 
+  /**
+   * What is not in place is not about to be, from here on: its inode may come back with another content. A file of one
+   * chunk has no other record: if its part is whole, it gets one.
+   */
+  async #drop({ entry, revision, digest, size }: IntentFile): Promise<JournalRecord> {
+    const bad: JournalRecord = { kind: 'bad', entry, revision, chunks: [] }
+    if (chunkCount(size, this.#chunkBytes) > 1) return bad
+    const bytes = await this.#read(entry, 0)
+    if (bytes === undefined) return bad
+    const hashes = BigUint64Array.of(this.#world.hash(bytes))
+    if (fileDigest(hashes, size, this.#world.hash) !== digest) return bad
+    const run = { first: 0, hashes, holes: 0 }
+    this.#checkpoint.parts.set(entry, { revision, runs: [run] })
+    return { kind: 'durable', serial: this.#checkpoint.serial, runs: [{ entry, revision, ...run }] }
+  }
+
   // ---- parts ------------------------------------------------------------------------------------------------------
 
   /** Holds durable chunks against the disk (R14): length and blocks of each part, and the bytes of the last record. */
@@ -144,10 +162,8 @@ class Restoring {
       if (bad.length === 0) continue
       const places = bad.map((chunk) => ({ entry, revision: part.revision, chunk }))
       const chunks = placeRuns(places).map(({ first, count }) => [first, count] as const)
-      const record: JournalRecord = { kind: 'bad', entry, revision: part.revision, chunks }
-      await this.#journal.commit([record])
-      const folded = foldRecords([durableOf(entry, part), record])
-      this.#checkpoint.parts.set(entry, { revision: part.revision, runs: folded.parts.get(entry)?.runs ?? [] })
+      await this.#journal.commit([{ kind: 'bad', entry, revision: part.revision, chunks }])
+      this.#checkpoint.parts.set(entry, withoutChunks(part, chunks))
       bytesBad += bad.length * this.#chunkBytes
     }
     return bytesBad
@@ -170,7 +186,14 @@ class Restoring {
     }
     const stat = await this.#files.stat(entry)
     if (stat === undefined) return dataBytes === 0 ? [] : runs
-    return stat.size < end || stat.allocatedBytes < dataBytes ? runs : [last]
+    return stat.size < end || stat.allocatedBytes < dataBytes ? runs : [this.#tailOf(last)]
+  }
+
+  /** The end of a run, as much as one sync covers: resuming reads a tail, however long the file (R15). */
+  #tailOf({ first, hashes, holes }: HeldRun): HeldRun {
+    const chunks = Math.max(1, Math.ceil(this.#world.limits.syncEveryBytes / this.#chunkBytes))
+    const from = Math.max(0, hashes.length - chunks)
+    return { first: first + from, hashes: hashes.subarray(from), holes }
   }
 
   async #isOnDisk(entry: number, chunk: number, hash: bigint, isHole: boolean): Promise<boolean> {
@@ -252,8 +275,4 @@ class Restoring {
 function outcomeOf({ entry, outcome, size, digest, target }: IntentFile): EntryOutcome {
   const base = { entry, outcome, bytes: size, digest }
   return outcome === 'renamed' || outcome === 'conflict' ? { ...base, target } : base
-}
-
-function durableOf(entry: number, { revision, runs }: HeldPart): JournalRecord {
-  return { kind: 'durable', serial: 0, runs: runs.map((run) => ({ entry, revision, ...run })) }
 }

@@ -17,6 +17,7 @@ import { encodeMessage } from '../wire/messages.ts'
 import type { BufferPool } from './buffers.ts'
 import type { World } from './context.ts'
 import type { Counters } from './counters.ts'
+import { inTurns } from './in-turns.ts'
 import type { Links } from './links.ts'
 import { type ManifestPages, shapeOf } from './manifest-pages.ts'
 
@@ -38,11 +39,20 @@ export interface SenderParts {
   readonly tell: (input: Input) => void
 }
 
+/** A version of an entry, as the core names it. */
+interface Source {
+  readonly entry: number
+  readonly revision: number
+}
+
 type Of<Kind extends SenderEffect['kind']> = SenderEffect & { readonly kind: Kind }
 
 export class Sender {
   readonly #parts: SenderParts
   readonly #open = new Set<number>()
+  /** How many calls use an entry; its file is closed behind the last one. */
+  readonly #users = new Map<number, number>()
+  readonly #pagesInTurn = inTurns()
   #following: IteratorResult<WalkedPage, void> | undefined
   #isStopped = false
   #gone = 0
@@ -56,7 +66,7 @@ export class Sender {
       case 'walkPage':
         return this.#walkPage()
       case 'sendPage':
-        return this.#sendPage(effect)
+        return this.#pagesInTurn(() => this.#sendPage(effect))
       case 'sendChunk':
         return this.#sendChunk(effect)
       case 'sendPack':
@@ -75,7 +85,7 @@ export class Sender {
 
   async #forget(entry: number): Promise<void> {
     this.#open.delete(entry)
-    await this.#parts.files.forget(entry)
+    if (!this.#users.has(entry)) await this.#parts.files.forget(entry)
   }
 
   stop(): void {
@@ -117,13 +127,12 @@ export class Sender {
 
   async #sendChunk({ connection, epoch, place, again }: Of<'sendChunk'>): Promise<void> {
     const { pool, world, links, counters, tell } = this.#parts
+    const version = this.#fingerprint(place.entry)
     const buffer = await pool.take()
     try {
       const length = chunkLength(this.#parts.sizeOf(place.entry), this.#parts.chunkBytes(), place.chunk)
       const payload = buffer.subarray(headerBytes, headerBytes + length)
-      const isRead = await this.#withSource(place.entry, place.revision, () =>
-        this.#read(place.entry, place.chunk, payload),
-      )
+      const isRead = await this.#withSource(place, version, () => this.#read(place.entry, place.chunk, payload))
       if (!isRead) return tell({ kind: 'sendFailed', connection, places: [place] })
       const zeros = length > 0 && isZeros(payload)
       const hash = zeros ? zerosHash(length, world.hash) : world.hash(payload)
@@ -174,8 +183,9 @@ export class Sender {
 
   async #readSmall(entry: number, revision: number, target: Uint8Array): Promise<boolean> {
     const { path } = await this.#fileEntry(entry)
-    const result = await this.#attempt(entry, revision, () =>
-      this.#parts.files.readSmall(path, this.#fingerprint(entry), target),
+    const version = this.#fingerprint(entry)
+    const result = await this.#attempt({ entry, revision }, version, () =>
+      this.#parts.files.readSmall(path, version, target),
     )
     if (result === undefined) return false
     if (result === 'same') return true
@@ -187,7 +197,7 @@ export class Sender {
 
   async #checkSource({ entry, revision }: Of<'checkSource'>): Promise<void> {
     const { files, tell } = this.#parts
-    const found = await this.#withSource(entry, revision, () => files.check(entry))
+    const found = await this.#withSource({ entry, revision }, this.#fingerprint(entry), () => files.check(entry))
     if (found === 'same') tell({ kind: 'sourceChecked', entry, revision })
     else if (found !== undefined)
       tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: found } })
@@ -203,14 +213,14 @@ export class Sender {
       for (const [i, chunk] of chunks.entries()) {
         const length = chunkLength(fingerprint.size, this.#parts.chunkBytes(), chunk)
         const payload = buffer.subarray(headerBytes, headerBytes + length)
-        const isRead = await this.#withSource(entry, revision, () => this.#read(entry, chunk, payload))
+        const isRead = await this.#withSource({ entry, revision }, fingerprint, () => this.#read(entry, chunk, payload))
         if (!isRead) return
         hashes[i] = world.hash(payload)
       }
     } finally {
       pool.give(buffer)
     }
-    const found = await this.#withSource(entry, revision, () => files.check(entry))
+    const found = await this.#withSource({ entry, revision }, fingerprint, () => files.check(entry))
     if (found === undefined) return
     if (found !== 'same')
       return tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: found } })
@@ -222,30 +232,48 @@ export class Sender {
 
   // ---- sources ----------------------------------------------------------------------------------------------------
 
-  /** Acts on an entry that is open in its expected version; undefined if that could not be, which the core was told. */
-  async #withSource<T>(entry: number, revision: number, act: () => Promise<T>): Promise<T | undefined> {
-    return this.#attempt(entry, revision, async () => {
-      if (!this.#open.has(entry)) {
-        const { path } = await this.#fileEntry(entry)
-        await this.#parts.files.open(entry, path, this.#fingerprint(entry))
-        this.#open.add(entry)
-      }
-      return act()
-    })
+  /**
+   * Acts on an entry that is open in the version that was expected when the effect came. Undefined if that could not be,
+   * which the core was told, or if another version is expected by now, which it knows.
+   */
+  async #withSource<T>(source: Source, version: Fingerprint, act: () => Promise<T>): Promise<T | undefined> {
+    const { entry } = source
+    this.#users.set(entry, (this.#users.get(entry) ?? 0) + 1)
+    try {
+      return await this.#attempt(source, version, async () => {
+        if (!this.#open.has(entry)) {
+          const { path } = await this.#fileEntry(entry)
+          if (this.#fingerprint(entry) !== version) return undefined
+          await this.#parts.files.open(entry, path, version)
+          this.#open.add(entry)
+        }
+        return act()
+      })
+    } finally {
+      const users = this.#users.get(entry)! - 1
+      if (users > 0) this.#users.set(entry, users)
+      else this.#users.delete(entry)
+      if (users === 0 && !this.#open.has(entry)) await this.#parts.files.forget(entry)
+    }
   }
 
-  async #attempt<T>(entry: number, revision: number, act: () => Promise<T>): Promise<T | undefined> {
+  async #attempt<T>(source: Source, version: Fingerprint, act: () => Promise<T>): Promise<T | undefined> {
+    const { entry, revision } = source
     for (let tries = 0; ; tries++) {
       try {
-        const result = await act()
+        const result = this.#fingerprint(entry) === version ? await act() : undefined
         if (tries > 0) this.#returned()
-        return result
+        return this.#fingerprint(entry) === version ? result : undefined
       } catch (error) {
+        if (this.#fingerprint(entry) !== version) {
+          if (tries > 0) this.#returned()
+          return undefined // The core looks at another version already.
+        }
         this.#open.delete(entry)
         if (!hasCode(error, 'source-gone')) {
           if (tries > 0) this.#returned()
           const problem = await this.#problemOf(entry, error)
-          this.#parts.tell({ kind: 'sourceFailed', entry, revision, problem })
+          if (this.#fingerprint(entry) === version) this.#parts.tell({ kind: 'sourceFailed', entry, revision, problem })
           return undefined
         }
         if (this.#isStopped) return undefined
