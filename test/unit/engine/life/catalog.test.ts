@@ -1,0 +1,162 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { World } from '../../../../src/engine/context.ts'
+import { endingFor, findSessions, isOver, sweep, type Found } from '../../../../src/engine/life/catalog.ts'
+import { receiverHome, senderHome, type Home } from '../../../../src/engine/life/home.ts'
+import { nodeWorld } from '../../../../src/engine/life/node-world.ts'
+import { Shelves } from '../../../../src/engine/life/shelves.ts'
+import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../../../src/model/limits.ts'
+import type { BoundRecord, HeaderRecord, JournalRecord } from '../../../../src/model/records.ts'
+import { takeLock } from '../../../../src/store/lock.ts'
+import { createSession } from '../../../../src/store/session-directory.ts'
+import { noteTarget } from '../../../../src/store/state-directory.ts'
+import { headerOf } from './header.ts'
+
+const id = (letter: string) => letter.repeat(32)
+const bound: BoundRecord = {
+  kind: 'bound',
+  nonce: id('9'),
+  sessionKey: 'b'.repeat(64),
+  chunkBytes: 1 << 20,
+  shape: { onConflict: 'fail', checksum: false },
+  root: id('8'),
+}
+
+let world: World
+let later = 0 // How far this world's wall clock is ahead.
+const base = mkdtempSync(join(tmpdir(), 'carryon-test-'))
+afterEach(() => {
+  for (const name of readdirSync(base)) rmSync(join(base, name), { recursive: true })
+})
+afterAll(() => rmSync(base, { recursive: true }))
+beforeEach(async () => {
+  const real = await nodeWorld()
+  later = 0
+  world = { ...real, clock: { ...real.clock, wall: () => real.clock.wall() + later } }
+})
+
+async function make(home: Home, header: Partial<HeaderRecord>, records: readonly JournalRecord[] = [], hold = false) {
+  const whole = headerOf({ createdAt: world.clock.wall(), ticketExpiresAt: world.clock.wall() + 86_400_000, ...header })
+  const held = await createSession(home.base, whole.session, {
+    records: [whole, ...records],
+    tools: { hash: world.hash, compact: (all) => [...all] },
+    withParts: whole.role === 'receiver',
+    parents: [],
+    locker: (directory) => takeLock(directory, async () => null),
+  })
+  if (!hold) await held.close()
+  return held
+}
+
+async function swept(home: Home, expired: string[] = []): Promise<Found[]> {
+  const found = await findSessions(world, home.base)
+  return sweep(world, home, found, { expiresMs: expireAfterMs, onExpired: (it) => expired.push(it.id) })
+}
+
+describe('sweeping', () => {
+  it('R85: removes tickets that nobody used, once they are over, and says nothing of it', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await make(home, { session: id('1') })
+    later = 86_400_000 + clockLeewayMs - 1_000
+    expect(await swept(home)).toHaveLength(1)
+    later += 2_000
+    const expired: string[] = []
+    expect(await swept(home, expired)).toEqual([])
+    expect(expired).toEqual([])
+    expect(readdirSync(`${base}/state`)).toEqual([])
+    await home.close()
+  })
+
+  it('R30: puts away what made no progress for a week, with notice; its tombstone answers for eight days more', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await make(home, { session: id('1') }, [bound])
+    later = expireAfterMs + 60_000
+    const expired: string[] = []
+    await swept(home, expired)
+    expect(expired).toEqual([id('1')])
+    const [tombstone] = await findSessions(world, home.base)
+    expect(isOver(tombstone!)).toBe(true)
+    expect(tombstone!.checkpoint.bound).toEqual(bound)
+    expect(endingFor(tombstone!)).toMatchObject({ code: 'expired' })
+    later += expireAfterMs + tombstoneExtraMs - 1_000
+    expect(await swept(home)).toHaveLength(1)
+    later += 2_000
+    expect(await swept(home)).toEqual([])
+    expect(readdirSync(`${base}/state`)).toEqual([])
+    await home.close()
+  })
+
+  it('leaves alone what a live process holds', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    const held = await make(home, { session: id('1') }, [bound], true)
+    later = 2 * expireAfterMs
+    expect(await swept(home)).toHaveLength(1)
+    await held.close()
+    await home.close()
+  })
+
+  it('R30: takes nothing for a session that has no header of ours', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    mkdirSync(`${base}/state/${id('7')}/precious`, { recursive: true })
+    later = 10 * expireAfterMs
+    expect(await swept(home)).toEqual([])
+    expect(existsSync(`${base}/state/${id('7')}/precious`)).toBe(true)
+    await home.close()
+  })
+})
+
+describe('homes', () => {
+  it('keeps state to its owner, and says so of one that is open to others', async () => {
+    const home = await senderHome(world, `${base}/a/b/state`)
+    expect(statSync(`${base}/a/b/state`).mode & 0o777).toBe(0o700)
+    await home.close()
+    mkdirSync(`${base}/open`, { mode: 0o777 })
+    chmodSync(`${base}/open`, 0o777)
+    await expect(senderHome(world, `${base}/open`)).rejects.toMatchObject({ code: 'state-unsafe' })
+  })
+
+  it('makes a folder to receive into, tells of it, and leaves nothing of ours in it', async () => {
+    const made: string[] = []
+    const home = await receiverHome(world, `${base}/new/folder/`, `${base}/state`, (path) => made.push(path))
+    expect(made).toEqual([`${base}/new/folder`])
+    await home.close()
+    expect(readdirSync(`${base}/new/folder`)).toEqual([])
+  })
+
+  it('refuses a folder that is a file', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await home.close()
+    writeFileSync(`${base}/file`, '')
+    await expect(receiverHome(world, `${base}/file`, `${base}/state`)).rejects.toMatchObject({
+      code: 'folder-not-writable',
+    })
+  })
+})
+
+describe('shelves', () => {
+  it('find sessions from anywhere: by pointer, by prefix, the only one by nothing', async () => {
+    const home = await receiverHome(world, `${base}/in`, `${base}/state`)
+    await noteTarget(home.state!.directory, { id: id('a'), path: home.folder })
+    await make(home, { session: id('a'), role: 'receiver', directory: home.folder }, [bound])
+    await home.close()
+    await using one = await Shelves.open(world, `${base}/state`, undefined)
+    expect(one.find('').found.id).toBe(id('a'))
+    expect(one.find('AAAA')).toMatchObject({ folder: `${base}/in` })
+    expect(() => one.find('aaa')).toThrow(expect.objectContaining({ code: 'session-not-found' }))
+    expect(() => one.find('bbbb')).toThrow(expect.objectContaining({ code: 'session-not-found' }))
+  })
+
+  it('refuse to guess between two, and tell of a folder that is gone', async () => {
+    const sender = await senderHome(world, `${base}/state`)
+    await make(sender, { session: 'abcd' + id('1').slice(4) }, [bound])
+    await make(sender, { session: 'abcd' + id('2').slice(4) }, [bound])
+    await noteTarget(sender.state!.directory, { id: id('3'), path: `${base}/unmounted` })
+    await sender.close()
+    await using shelves = await Shelves.open(world, `${base}/state`, undefined)
+    expect(() => shelves.find('abcd')).toThrow(expect.objectContaining({ code: 'session-ambiguous' }))
+    expect(shelves.find('abcd1').found.id).toBe('abcd' + id('1').slice(4))
+    expect(shelves.missing).toMatchObject([{ id: id('3'), folder: `${base}/unmounted` }])
+  })
+})
