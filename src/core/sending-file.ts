@@ -60,6 +60,13 @@ export class SendingFile {
     this.stage = 'waiting'
   }
 
+  /** Chunks are durable there. One whose hash is not known is sent all the same: without it there is no digest. */
+  acknowledge(first: number, count: number): void {
+    this.durable.addRun(first, count)
+    for (let chunk = first; chunk < first + count; chunk++)
+      if (this.known.has(chunk) && !this.sending.has(chunk) && !this.#again.has(chunk)) this.held.add(chunk)
+  }
+
   sendAgain(runs: readonly Run[]): void {
     for (const [first, count] of runs)
       for (let chunk = first; chunk < first + count; chunk++) {

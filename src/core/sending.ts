@@ -253,7 +253,8 @@ export class Sending {
       if (file === undefined || file.revision !== revision) continue
       peerMust(first + count <= file.chunks, 'chunks behind the end of a file were acknowledged')
       this.#window.settle(entry, [first, count])
-      file.durable.addRun(first, count)
+      file.acknowledge(first, count)
+      this.#goOn(file)
       entries.credit(entry, file.durableBytes(chunkBytes))
     }
     for (const outcome of outcomes) {
