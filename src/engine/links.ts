@@ -81,9 +81,13 @@ export class Links {
 
   #dataArrived(connection: ConnectionId, bytes: Uint8Array): void {
     const header = readHeader(bytes, this.#hash)
+    const payload = bytes.subarray(headerBytes)
+    if (header.kind === 'pack' && this.#hash(payload) !== header.hash) {
+      // Its table can't be trusted, so nobody knows what to ask for: the next `want` does.
+      return this.destroy(connection, 'a pack arrived damaged')
+    }
     const rows = header.kind === 'pack' ? readPackRows(bytes, header) : []
     const frame = ++this.#framesSeen
-    const payload = bytes.subarray(headerBytes)
     this.#frames.set(frame, { header, rows, payload })
     this.#tell({ kind: 'frameArrived', connection, frame: arrived(frame, header, rows, payload.length) })
   }

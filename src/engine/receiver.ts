@@ -171,7 +171,6 @@ export class Receiver {
     const { header, rows, payload } = links.takeFrame(frame)
     assert(header.kind === 'pack', 'a pack is written from a pack')
     const accepted = new Set(accept)
-    const isWhole = world.hash(payload) === header.hash
     const written: WrittenFile[] = []
     const bad: Place[] = []
     let start = header.tableBytes
@@ -179,7 +178,7 @@ export class Receiver {
       const bytes = payload.subarray(start, start + length)
       start += length
       if (!accepted.has(i)) continue
-      if (!isWhole || world.hash(bytes) !== hash) bad.push({ entry, revision, chunk: 0 })
+      if (world.hash(bytes) !== hash) bad.push({ entry, revision, chunk: 0 })
       else {
         await this.#pressed(length, () => files.write(entry, 0, bytes))
         written.push({ entry, revision, hash })
