@@ -3,6 +3,7 @@
 
 import { TransferError } from '../../src/errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../../src/model/connection.ts'
+import { headerBytes } from '../../src/model/limits.ts'
 import type { Chance, Timeline } from './timeline.ts'
 
 export interface LinkFaults {
@@ -15,6 +16,8 @@ export interface LinkFaults {
   /** From that many bytes on everything is held up for so long, both ways, and then arrives. */
   readonly stallAfterBytes: number
   readonly stallMs: number
+  /** Number of the data frame whose payload arrives with a flipped bit; -1: none. */
+  readonly damagedFrame: number
 }
 
 type Freight =
@@ -41,6 +44,7 @@ export class Link {
   readonly watcher: Watcher
   bytes = 0
   isBroken = false
+  #dataFrames = 0
   #stalledUntil = 0
 
   constructor(timeline: Timeline, chance: Chance, faults: LinkFaults, watcher: Watcher) {
@@ -71,6 +75,16 @@ export class Link {
     this.isBroken = true
     for (const [i, end] of this.ends.entries())
       if (this.faults.tells[i]!) this.at(this.#timeline.now + this.#chance.between(0, 50), () => end.end(lost('cut')))
+  }
+
+  /** A data frame as it will arrive. */
+  onItsWay(frame: Uint8Array): Uint8Array {
+    const copy = frame.slice()
+    if (this.#dataFrames++ === this.faults.damagedFrame && copy.length > headerBytes) {
+      const at = headerBytes + this.#chance.below(copy.length - headerBytes)
+      copy[at] = copy[at]! ^ 1
+    }
+    return copy
   }
 
   other(end: End): End {
@@ -117,7 +131,7 @@ export class End implements Connection {
 
   sendData(frame: Uint8Array): Promise<void> {
     if (this.#isEnded) return Promise.reject(new TransferError('connection-lost', { peer: this.peer, cause: 'ended' }))
-    this.#send({ kind: 'data', frame: frame.slice() }, frame.length)
+    this.#send({ kind: 'data', frame: this.link.onItsWay(frame) }, frame.length)
     if (this.#onWayBytes <= capacityBytes) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiting.push({ bytes: this.#onWayBytes, resolve, reject }))
   }

@@ -30,6 +30,7 @@ export interface Scenario {
     readonly kills: number
     readonly powerCuts: number
     readonly linkFaults: number
+    readonly damages: number
     readonly edits: number
     readonly takeovers: number
     readonly pauses: number
@@ -82,6 +83,7 @@ export function scenarioOf(seed: number): Scenario {
       kills: chance.pick([0, 0, 1, 3, 6]),
       powerCuts: chance.pick([0, 0, 1, 3]),
       linkFaults: chance.pick([0, 1, 3, 8]),
+      damages: chance.pick(calm),
       edits: chance.pick([0, 0, 1, 4]),
       takeovers: chance.pick(calm),
       pauses: chance.pick(calm),

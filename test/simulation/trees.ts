@@ -100,9 +100,13 @@ export class Trees {
     if ((await parent.stat(path.at(-1)!)) !== undefined) return `${key} is there`
     const content = Uint8Array.from(Buffer.from(`intruder ${this.#chance.hex(8)}`))
     if (this.#disks.receiver.capacityBytes !== Infinity) return 'no room'
-    await put(target, path, content, 0o644)
-    await target.sync()
     this.#foreign.set(key, textOf(content))
+    try {
+      await put(target, path, content, 0o644)
+    } catch (error) {
+      await parent.unlink(path.at(-1)!) // The fault was meant for others.
+      throw error
+    }
     return key
   }
 

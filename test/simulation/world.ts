@@ -339,6 +339,11 @@ class World {
       tells: [true, true] as const,
       stallAfterBytes: Infinity,
       stallMs: 0,
+      damagedFrame: -1,
+    }
+    if (this.#left.damages > 0) {
+      this.#left.damages--
+      return { ...none, damagedFrame: chance.below(20) }
     }
     if (this.#left.linkFaults === 0 || chance.is(0.2)) return none
     this.#left.linkFaults--
