@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { endOf } from './measure.mjs'
 
-const bin = fileURLToPath(new URL('../bin/carryon.js', import.meta.url))
+const thisCheckout = fileURLToPath(new URL('..', import.meta.url))
 const counting = new URL('counting.mjs', import.meta.url).href
 const quiet = ['--json', '--progress-interval', 'off']
 
@@ -16,6 +16,7 @@ const quiet = ['--json', '--progress-interval', 'off']
  * @typedef {object} Options
  * @property {string} scratch
  * @property {boolean} plain
+ * @property {string} [build] folder of another build of carryon; this checkout unless set
  * @property {readonly string[]} [nodeFlags] for both sides, as for a profile
  */
 
@@ -44,9 +45,13 @@ export async function count(scenario, target, options) {
   const [command, ...flags] = send(scenario.source, ticket, counted)
   const dialer = spawn(command, flags, {
     env: { ...process.env, ...stateOf(counted, 'sender'), CARRYON_BENCH_COUNTS: fileOf('sender') },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const ended = Promise.all([endOf(dialer), endOf(listener)])
+  const dialed = endOf(dialer).then((code) => {
+    if (code !== 0) listener.kill()
+    return code
+  })
+  const ended = Promise.all([dialed, endOf(listener)])
   let summary
   for await (const line of createInterface({ input: dialer.stdout })) {
     const event = JSON.parse(line)
@@ -58,18 +63,18 @@ export async function count(scenario, target, options) {
   return { sender: read('sender'), receiver: read('receiver'), summary }
 }
 
-function send(source, ticket, { plain, nodeFlags = [] }) {
+function send(source, ticket, { plain, build, nodeFlags = [] }) {
   const flags = ['send', source, '--to', ticket, ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
-  return [process.execPath, ...nodeFlags, bin, ...flags]
+  return [process.execPath, ...nodeFlags, binOf(build), ...flags]
 }
 
 /** Starts the receiving side and waits for its ticket. */
 async function listen(target, options, env = {}) {
-  const { plain, nodeFlags = [] } = options
+  const { plain, build, nodeFlags = [] } = options
   for (const side of ['sender', 'receiver'])
     rmSync(stateOf(options, side).XDG_STATE_HOME, { recursive: true, force: true })
   const flags = ['receive', target, '--listen', '127.0.0.1:0', ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
-  const listener = spawn(process.execPath, [...nodeFlags, bin, ...flags], {
+  const listener = spawn(process.execPath, [...nodeFlags, binOf(build), ...flags], {
     env: { ...process.env, ...stateOf(options, 'receiver'), ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
@@ -82,6 +87,8 @@ async function listen(target, options, env = {}) {
   })
   return { listener, ticket }
 }
+
+const binOf = (build = thisCheckout) => join(build, 'bin', 'carryon.js')
 
 function stateOf({ scratch }, side) {
   const folder = join(scratch, `state-${side}`)

@@ -36,6 +36,7 @@ export async function measure({ command, env = {}, listener, untilListener = fal
   const rss = watchRss([dialer, listener])
   const said = textOf(dialer)
   const code = await endOf(dialer)
+  if (code !== 0) listener?.kill() // It would wait for its peer to come back.
   let seconds = (performance.now() - started) / 1000
   const listenerCode = listener === undefined ? 0 : await endOf(listener)
   if (untilListener) seconds = (performance.now() - started) / 1000

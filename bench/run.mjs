@@ -23,6 +23,8 @@ const usage = `npm run bench -- [large] [small] [unchanged] [FLAGS]
   --rounds COUNT  that count, behind one that is discarded; 8 unless set
   --dir DIR       where to work; /dev/shm unless set, where that has room
   --only NAME     of contestants, repeatable; carryon always runs
+  --build DIR     of the carryon to measure; this checkout unless set
+  --before DIR    an older build, as another contestant: for one change, measured in one run
   --profile       instead of measuring: where the time of both sides goes
   --json          the results on standard output
   --keep          the results in bench/results/
@@ -37,6 +39,8 @@ const { values: flags, positionals } = parseArgs({
     rounds: { type: 'string' },
     dir: { type: 'string' },
     only: { type: 'string', multiple: true },
+    build: { type: 'string' },
+    before: { type: 'string' },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -115,10 +119,19 @@ async function measureAll(scratch, plan) {
 
 /** carryon as users have it, once more as the control, and without encryption. */
 function ours(scratch) {
+  const { build, before } = flags
+  const older =
+    before === undefined
+      ? []
+      : [
+          carryon('before TLS', { scratch, plain: false, build: before }),
+          carryon('before plain', { scratch, plain: true, build: before }),
+        ]
   return [
-    carryon('carryon TLS', { scratch, plain: false }),
-    carryon('carryon plain', { scratch, plain: true }),
-    carryon('carryon TLS again', { scratch, plain: false }),
+    carryon('carryon TLS', { scratch, plain: false, build }),
+    carryon('carryon plain', { scratch, plain: true, build }),
+    carryon('carryon TLS again', { scratch, plain: false, build }),
+    ...older,
   ]
 }
 
@@ -130,7 +143,7 @@ async function measureOne(scenario, contestants, targets, { rounds, minutesPerSc
 
 async function countOne(scenario, target, scratch) {
   scenario.prepareTarget(target)
-  const counts = await count(scenario, target, { scratch, plain: true })
+  const counts = await count(scenario, target, { scratch, plain: true, build: flags.build })
   scenario.verify(target)
   return countGates(scenario, counts)
 }
@@ -140,7 +153,9 @@ async function printProfiles(scratch, { makers }) {
   for (const make of makers) {
     const scenario = make(join(scratch, 'source'))
     for (const plain of [true, false])
-      print(`${scenario.name}, ${plain ? 'plain' : 'TLS'}\n${await profile(scenario, target, { scratch, plain })}`)
+      print(
+        `${scenario.name}, ${plain ? 'plain' : 'TLS'}\n${await profile(scenario, target, { scratch, plain, build: flags.build })}`,
+      )
     scenario.remove()
   }
 }
