@@ -138,8 +138,8 @@ export class Sender {
       const hash = zeros ? zerosHash(length, world.hash) : world.hash(payload)
       writeHeader(buffer, 0, { kind: zeros ? 'zeros' : 'chunk', epoch, ...place, hash }, world.hash)
       const frame = buffer.subarray(0, zeros ? headerBytes : headerBytes + length)
+      counters.sent(length, frame.length, again) // As it is handed over: a frame that is cut off may have arrived.
       if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [place] })
-      counters.sent(length, frame.length, again)
       tell({ kind: 'chunkSent', connection, place, hash, zeros })
     } finally {
       pool.give(buffer)
@@ -171,10 +171,10 @@ export class Sender {
       const sentFiles = rows.map(({ entry, revision, hash }) => ({ entry, revision, hash }))
       if (rows.length === 0) return tell({ kind: 'packSent', connection, files: [] })
       const frame = framePack(buffer, rows, bytesStart, end, epoch, world.hash)
-      if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [] })
       const bytes = end - bytesStart
       counters.sent(bytes - againBytes, frame.length, false)
       if (againBytes > 0) counters.sent(againBytes, 0, true)
+      if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [] })
       tell({ kind: 'packSent', connection, files: sentFiles })
     } finally {
       pool.give(buffer)
