@@ -99,6 +99,8 @@ export class Revisions {
     if (this.#committing.has(file.entry) || isSame(file.changedTo, version)) return // Several reads saw one change.
     file.changes++
     file.changedTo = version
+    const sentence = 'It changed at the source: what still agrees is kept, the rest is sent again.'
+    this.#hub.emit({ kind: 'warn', code: 'source-changed', sentence, entry: file.entry })
     if (file.changes > sourceChangesMax || file.revision === revisionMax)
       this.#owner.giveUp(file.entry, 'failed', `it kept changing while it was sent (${file.changes} times)`)
     else this.#compare(file)

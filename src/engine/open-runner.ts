@@ -272,7 +272,7 @@ class SessionRunner implements Runner {
       case 'reportOutcomes':
         return this.#track(this.#reportOutcomes(effect.outcomes))
       case 'warn':
-        return this.#options.observer({ ...effect, kind: 'warning', path: null })
+        return this.#track(this.#warn(effect))
       case 'finish':
         void this.#end(effect.end)
         return
@@ -346,6 +346,11 @@ class SessionRunner implements Runner {
     const { state, reason, who, neededBytes = null, freeBytes = null } = effect
     if (state === 'transferring') this.#counters.begun(this.#core.entries)
     this.#options.observer({ kind: 'state', state, reason, who, neededBytes, freeBytes })
+  }
+
+  async #warn({ code, sentence, entry }: Effect & { kind: 'warn' }): Promise<void> {
+    const path = entry === null ? null : pathText((await this.#restored.pages.entry(entry)).path)
+    this.#options.observer({ kind: 'warning', code, sentence, path })
   }
 
   async #reportOutcomes(outcomes: readonly EntryOutcome[]): Promise<void> {

@@ -94,7 +94,7 @@ async function keepConnected(
   addresses: readonly string[],
   first?: Connection,
 ): Promise<Finished> {
-  const { context, world } = plan.tools
+  const { world } = plan.tools
   return workOut(
     work,
     async (runner, over) => {
@@ -118,7 +118,7 @@ async function keepConnected(
       if (first !== undefined) noteJoined()
       await dialing.run(runner, first)
     },
-    context,
+    plan,
   )
 }
 

@@ -41,6 +41,14 @@ export interface Standing {
   readonly since: string
 }
 
+/** A condition that is waited for, as it was first met. */
+export interface Parked {
+  readonly reason: StateReason
+  readonly who: Who
+  readonly neededBytes: number
+  readonly freeBytes: number
+}
+
 const sampleMsMax = 1_000 // Rates are averages over seconds: looking more seldom would make them coarse.
 
 export class Reporter {
@@ -55,6 +63,7 @@ export class Reporter {
   /** What the journal of a receiver knew, and what its hints added. */
   #bytesFoundOnDisk = 0
   #addresses: readonly string[] = []
+  #parked: Parked | null = null
 
   constructor(options: ReporterOptions) {
     this.#options = options
@@ -69,6 +78,11 @@ export class Reporter {
   /** Why the peer has paused, as long as that is why nothing moves. */
   get pausedBy(): StateReason | null {
     return this.#standing?.state === 'paused' && this.#standing.who === 'peer' ? this.#standing.reason : null
+  }
+
+  /** The condition it waits for, or null. */
+  get parkedBy(): Parked | null {
+    return this.#standing?.state === 'parked' ? this.#parked : null
   }
 
   /** Where the followed runner stands. */
@@ -112,7 +126,8 @@ export class Reporter {
     switch (event.kind) {
       case 'state':
         this.stand(event.state, event.reason, event.who)
-        if (event.state === 'parked' && event.reason !== null) this.#sayWaiting(event, event.reason)
+        this.#parked = null
+        if (event.state === 'parked' && event.reason !== null) this.#park(event, event.reason)
         return
       case 'checkpoint':
         return this.#sayCheckpoint(event)
@@ -167,7 +182,7 @@ export class Reporter {
       files: receipt?.files ?? view.filesDone,
       bytes: receipt?.bytes ?? view.bytesPublished,
       bytesSentThisRun: view.bytesSentThisRun,
-      bytesReused: this.#bytesReused(view),
+      bytesReused: this.#bytesReused(view, receipt),
       bytesResent: view.bytesResent,
       bytesOnWire: view.bytesOnWire,
       reconnects: view.reconnects,
@@ -218,12 +233,18 @@ export class Reporter {
     })
   }
 
-  /** What did not have to cross in this run: durable before, found on the disk, or found in place. */
-  #bytesReused(view: RunnerView): number {
+  /**
+   * What did not have to cross in this run: durable before, found on the disk, or found in place. In the end that is all
+   * that did not cross: what the other side had received before, and not yet synced, counts too.
+   */
+  #bytesReused(view: RunnerView, receipt: Receipt | null): number {
+    if (receipt !== null) return Math.max(0, receipt.bytes - (view.bytesSentThisRun - view.bytesResent))
     return Math.max(view.bytesDurableAtStart, this.#bytesFoundOnDisk) + view.bytesUnchanged
   }
 
-  #sayWaiting(event: RunnerEvent & { readonly kind: 'state' }, reason: StateReason): void {
+  #park(event: RunnerEvent & { readonly kind: 'state' }, reason: StateReason): void {
+    const { who, neededBytes, freeBytes } = event
+    this.#parked = { reason, who: who ?? 'self', neededBytes: neededBytes ?? 0, freeBytes: freeBytes ?? 0 }
     this.say({
       type: 'waiting',
       reason,

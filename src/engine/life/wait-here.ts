@@ -83,7 +83,10 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
   const lobby = new Lobby(plan)
   let listener: Listener | undefined
   try {
-    for (const work of works) lobby.seat(work)
+    for (const work of works) {
+      if (work.found.isDamaged) await work.runner() // Said here and now, rather than to a peer that comes later.
+      lobby.seat(work)
+    }
     for (const found of plan.found.filter(isOver)) lobby.reception.bury(tombstone(found))
     listener = await openPort(plan, lobby, works)
     if (mints) lobby.seat(await offer(plan, listener))
@@ -92,7 +95,7 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
     if (chosen === undefined) throw stopped(plan)
     context.offer(null)
     await lobby.keepOnly(chosen)
-    return await workOut(chosen, (runner, over) => stayReachable(plan, chosen, runner, over), context)
+    return await workOut(chosen, (runner, over) => stayReachable(plan, chosen, runner, over), plan)
   } catch (error) {
     await lobby.releaseAll()
     throw error

@@ -3,7 +3,9 @@
 
 import { hasCode, isTransferError } from '../../errors.ts'
 import type { Runner } from '../runner.ts'
-import type { Finished, RunContext } from './run.ts'
+import { whilePatient } from './patience.ts'
+import type { Plan } from './plan.ts'
+import type { Finished } from './run.ts'
 import type { Work } from './work.ts'
 
 /**
@@ -13,17 +15,19 @@ import type { Work } from './work.ts'
 export async function workOut(
   work: Work,
   drive: (runner: Runner, over: AbortSignal) => Promise<void>,
-  { reporter }: Pick<RunContext, 'reporter'>,
+  { tools, home, retryForMs }: Pick<Plan, 'tools' | 'home' | 'retryForMs'>,
 ): Promise<Finished> {
+  const { reporter } = tools.context
+  const patience = { clock: tools.world.clock, retryForMs, place: home.folder }
   const over = new AbortController()
   let runner: Runner | undefined
-  let driving: Promise<void> = Promise.resolve()
+  let driving: readonly Promise<void>[] = []
   try {
     runner = await work.runner()
-    driving = drive(runner, over.signal)
-    const end = await Promise.race([runner.ended, failureOf(driving)])
+    driving = [drive(runner, over.signal), whilePatient(reporter, patience, over.signal)]
+    const end = await Promise.race([runner.ended, ...driving.map(failureOf)])
     over.abort()
-    await driving
+    await Promise.all(driving)
     return await work.conclude(end)
   } catch (error) {
     over.abort()
@@ -33,7 +37,7 @@ export async function workOut(
       runner?.note([{ kind: 'parked', reason: 'retry-over' }])
     }
     await runner?.stop()
-    await driving.catch(() => {})
+    await Promise.allSettled(driving)
     const isUnheardOf = hasCode(error, 'ticket-refused') || (hasCode(error, 'peer-unreachable') && !work.isHeardOf)
     if (isUnheardOf && runner?.view.isBound === false)
       await work.forget() // Nobody there has ever heard of this session.
