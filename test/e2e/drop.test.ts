@@ -18,7 +18,7 @@ async function begun(...flags: readonly string[]) {
   const ticket = await receiver.ticket()
   const proxy = await ChaosProxy.to(portOf(ticket))
   onTestFinished(() => proxy[Symbol.asyncDispose]())
-  const sender = scene.send('disk.img', '--to', through(proxy, ticket), '--bwlimit', '48MiB', ...flags)
+  const sender = scene.send('disk.img', '--to', through(proxy, ticket), '--bwlimit', '24MiB', ...flags)
   return { scene, receiver, sender, proxy, ticket }
 }
 
