@@ -25,6 +25,7 @@ export interface LiveStatus {
   readonly rateBytesPerSecond: number
   readonly etaSeconds: number | null
   readonly addresses: readonly string[]
+  readonly isConnected: boolean
 }
 
 export type ControlRequest = { readonly want: 'status' } | { readonly want: 'pause' } | { readonly want: 'discard' }
@@ -68,6 +69,7 @@ function liveStatus(reporter: Reporter): LiveStatus | undefined {
     rateBytesPerSecond: speed.bytesPerSecond,
     etaSeconds: speed.etaSeconds,
     addresses,
+    isConnected: view?.isConnected ?? false,
   }
 }
 

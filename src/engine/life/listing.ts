@@ -36,7 +36,7 @@ export async function statusOf(context: ListingContext, shelved: Shelved): Promi
     outcomes: outcomesOf(found),
     receipt: await receiptPath(context.shelves.state, found),
     live: live === null ? null : liveOf(live),
-    other: null,
+    other: live?.isConnected === true ? otherOf(live, context.world.clock.wall()) : null,
   }
 }
 
@@ -171,6 +171,13 @@ async function receiptPath(state: State | undefined, { id }: Found): Promise<str
 function liveOf(live: LiveStatus): NonNullable<SessionStatus['live']> {
   const { rateBytesPerSecond, etaSeconds, bytesSent, bytesReceived, addresses } = live
   return { rateBytesPerSecond, etaSeconds, bytesSent, bytesReceived, addresses }
+}
+
+/** Both sides are in the same dialogue; a reason that is the peer's own is said as its. */
+function otherOf(live: LiveStatus, wall: number): NonNullable<SessionStatus['other']> {
+  const { state, who, bytesReceived, bytesDurable: durable } = live
+  const reason = who === 'peer' || who === 'both' ? live.reason : null
+  return { state, reason, bytesReceived, bytesDurable: durable, heardAt: timeText(wall) }
 }
 
 /** Whether the same command would find this one first. */

@@ -2,7 +2,7 @@
 // without one its journal is changed under its lock.
 
 import { compactRecords } from '../../core/compact.ts'
-import { TransferError } from '../../errors.ts'
+import { hasCode, TransferError } from '../../errors.ts'
 import { openJournal } from '../../store/journal.ts'
 import { takeLock } from '../../store/lock.ts'
 import { holdSession, type HeldSession } from '../../store/session-directory.ts'
@@ -23,11 +23,29 @@ export async function listSessions(world: World, options: ListOptions): Promise<
   const context: ListingContext = { world, shelves, stateDir }
   const listings: SessionListing[] = []
   for (const shelved of shelves.sessions) {
-    const listing = await listingOf(context, shelved)
+    const listing = await unlessGone(listingOf(context, shelved))
+    if (listing === undefined) continue
     if (all === true || isUnfinished(shelved.found, listing)) listings.push(listing)
   }
   listings.push(...shelves.missing.map(missingListing))
   return stale === true ? listings.filter((listing) => listing.stale) : listings
+}
+
+/** A session may end while it is looked at. */
+async function unlessGone<T>(looking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looking
+  } catch (error) {
+    if (hasCode(error, 'not-found')) return undefined
+    throw error
+  }
+}
+
+/** @throws TransferError `session-not-found` */
+async function orNotFound<T>(looking: Promise<T>, asked: string): Promise<T> {
+  const seen = await unlessGone(looking.then((value) => ({ value })))
+  if (seen === undefined) throw new TransferError('session-not-found', { asked })
+  return seen.value
 }
 
 /** A ticket that nobody has used and nobody offers any more is no session yet. */
@@ -37,13 +55,13 @@ function isUnfinished(found: Found, { held }: SessionListing): boolean {
 
 export async function sessionStatus(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionStatus> {
   await using shelves = await Shelves.open(world, stateDir, undefined)
-  return await statusOf({ world, shelves, stateDir }, shelves.find(asked))
+  return await orNotFound(statusOf({ world, shelves, stateDir }, shelves.find(asked)), asked)
 }
 
 export async function pauseSession(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionListing> {
   await using shelves = await Shelves.open(world, stateDir, undefined)
   const shelved = shelves.find(asked)
-  const held = await holdOrStop(world, shelved.found, 'pause')
+  const held = await orNotFound(holdOrStop(world, shelved.found, 'pause'), asked)
   if (held !== undefined) {
     try {
       if (isBound(shelved.found) && !isOver(shelved.found)) await markPaused(world, held)
@@ -72,9 +90,9 @@ export async function discardSession(
   const { stateDir, localOnly } = options
   await using shelves = await Shelves.open(world, stateDir, undefined)
   const shelved = shelves.find(asked)
-  const stood = await listingOf({ world, shelves, stateDir }, shelved)
+  const stood = await orNotFound(listingOf({ world, shelves, stateDir }, shelved), asked)
   if (isOver(shelved.found)) return { ...stood, peerTold: false }
-  const held = await holdOrStop(world, shelved.found, 'discard')
+  const held = await orNotFound(holdOrStop(world, shelved.found, 'discard'), asked)
   if (held === undefined) return { ...stood, peerTold: stood.peer !== null }
   await held.close()
   const tells = localOnly !== true && isBound(shelved.found) && shelved.found.header.side === 'dialer'
