@@ -145,7 +145,8 @@ function connect(directory: Directory, number: number): Promise<net.Socket | 'go
       resolve(socket)
     })
     socket.once('error', (error) => {
-      if (['ECONNREFUSED', 'ENOENT', 'ENOTSOCK'].includes(faultName(error))) resolve('gone')
+      // A reset: its owner stopped listening while we stood in its queue.
+      if (['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'ENOTSOCK'].includes(faultName(error))) resolve('gone')
       else if (faultName(error) === 'EAGAIN') resolve('silent')
       else reject(translateFault(error, { operation: 'reach', path: `${directory.label}/${nameOf(number)}` }))
     })
