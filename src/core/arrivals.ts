@@ -190,7 +190,7 @@ export class Arrivals {
     const tries = (part.bad.get(chunk) ?? 0) + 1
     part.bad.set(chunk, tries)
     if (tries > badChunkTriesMax) {
-      const reason = `chunk ${chunk} arrived damaged ${tries} times (expected ${expected}, found ${found})`
+      const reason = `integrity: chunk ${chunk} arrived damaged ${tries} times (expected ${expected}, found ${found})`
       this.#giveUp(part, { entry, outcome: 'failed', bytes: 0, reason })
       return
     }
@@ -205,7 +205,7 @@ export class Arrivals {
       this.syncPoints.finish(part, found)
       return
     }
-    const reason = `its digest is ${found}, the sender says ${part.authorised}`
+    const reason = `integrity: its digest is ${found}, the sender says ${part.authorised}`
     this.#giveUp(part, { entry: part.entry, outcome: 'failed', bytes: 0, reason })
   }
 

@@ -19,7 +19,7 @@ export class OutcomeCounts {
 
   note({ outcome, reason }: EntryOutcome): void {
     this.#byOutcome.set(outcome, (this.#byOutcome.get(outcome) ?? 0) + 1)
-    if (outcome === 'failed' && reason === 'integrity') this.#integrity++
+    if (outcome === 'failed' && reason?.startsWith('integrity:') === true) this.#integrity++
     if (outcome === 'skipped' && reason === 'special') this.#specials++
   }
 
