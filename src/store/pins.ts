@@ -83,11 +83,11 @@ export class Pins {
     this.#pins.clear()
   }
 
-  /** Walks down from the deepest directory that is open. */
+  /** Walks down from the deepest directory that is open, and to make, from the deepest whose name will be on the disk. */
   async #hold(path: Path, make: boolean): Promise<Pin | undefined> {
     let depth = path.length
-    let pin = this.#cached(path)
-    while (pin === undefined) pin = this.#cached(path.slice(0, --depth))
+    let pin = this.#cached(path, make)
+    while (pin === undefined) pin = this.#cached(path.slice(0, --depth), make)
     pin.users++
     while (depth < path.length) {
       const parent = pin
@@ -101,10 +101,10 @@ export class Pins {
     return pin
   }
 
-  #cached(path: Path): Pin | undefined {
+  #cached(path: Path, make: boolean): Pin | undefined {
     if (path.length === 0) return this.#root
     const key = pathText(path)
-    const pin = this.#pins.get(key)
+    const pin = make && !this.#known.has(key) ? undefined : this.#pins.get(key)
     if (pin !== undefined) {
       this.#pins.delete(key)
       this.#pins.set(key, pin)

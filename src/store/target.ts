@@ -94,9 +94,9 @@ export class Target {
     }
   }
 
-  /** Has the next `syncDirectories` sync the directory that holds `path`, whoever made the name there. */
+  /** Has the next `syncDirectories` sync the directory that holds `path`, and those above, whoever made the names there. */
   async touch(path: Path): Promise<void> {
-    await this.#within(path, false, async ({ touch }) => touch())
+    await this.#within(path, true, async ({ touch }) => touch())
   }
 
   /** Puts all names made so far on the disk; false if the file system can't, told once (R7). @throws as `Pins.syncAll` */
