@@ -5,7 +5,8 @@ import type { MessageKind } from '../model/messages.ts'
 import type { Role } from '../model/session.ts'
 import type { Phase } from './hub.ts'
 
-const always: readonly MessageKind[] = ['ping', 'pong', 'pause', 'discard', 'exception', 'abort', 'skippable']
+/** Taken in every phase of an open connection, by both roles. */
+export const always: readonly MessageKind[] = ['ping', 'pong', 'pause', 'discard', 'exception', 'abort', 'skippable']
 
 /** Accepted kinds by the role of the side that hears them. `hello` never arrives here: the listener routes it. */
 export const accepted: Readonly<Record<Role, Readonly<Record<Phase, readonly MessageKind[]>>>> = {

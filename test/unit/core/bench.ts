@@ -1,0 +1,179 @@
+// One side's core on a bench: told inputs by hand, its effects looked at. Plays no engine: what is not told did not happen.
+
+import { type Checkpoint, emptyCheckpoint } from '../../../src/core/checkpoint.ts'
+import type { Effect } from '../../../src/core/effects.ts'
+import type { Phase, Settings } from '../../../src/core/hub.ts'
+import { type AdoptedPlace, entryKinds, type Input, type PageShape, plans } from '../../../src/core/inputs.ts'
+import { Session } from '../../../src/core/session.ts'
+import { defaultLimits } from '../../../src/model/limits.ts'
+import type { Hello, Message, Want } from '../../../src/model/messages.ts'
+import { noManifest } from '../../../src/model/manifest.ts'
+import type { Role } from '../../../src/model/session.ts'
+
+export const chunkBytes = 256
+const session = '0'.repeat(32)
+const root = '1'.repeat(32)
+
+type Kind = Effect['kind']
+type Of<K extends Kind> = Extract<Effect, { kind: K }>
+
+export class Bench {
+  readonly core: Session
+  connection = 1
+  now = 0
+  /** What was asked for and not yet answered by the methods below. */
+  readonly effects: Effect[] = []
+
+  readonly #role: Role
+
+  private constructor(role: Role, core: Session) {
+    this.#role = role
+    this.core = core
+    this.effects.push(...core.begin(0))
+  }
+
+  static fresh(
+    role: Role,
+    checkpoint: Checkpoint = emptyCheckpoint(),
+    pages: readonly PageShape[] = [],
+    adopted: readonly AdoptedPlace[] = [],
+  ): Bench {
+    const settings: Settings = {
+      role,
+      session,
+      instance: 'a'.repeat(16),
+      nonce: '2'.repeat(32),
+      sessionKey: '3'.repeat(64),
+      root: role === 'receiver' ? root : '',
+      limits: { ...defaultLimits, chunkBytes, windowBytes: 4096, syncEveryBytes: 512, syncEveryMs: 100 },
+      wishes: { onConflict: null, checksum: false },
+      fileDigest: (hashes, size) =>
+        (hashes.reduce((sum, hash) => sum + hash, BigInt(size)) % 2n ** 64n).toString(16).padStart(16, '0'),
+      fraction: () => 0,
+    }
+    return new Bench(role, Session.restore(settings, checkpoint, pages, adopted))
+  }
+
+  /** A side whose dialogue stands there; in `greeting` it dialed, else it listens. */
+  static inPhase(role: Role, phase: Phase): Bench {
+    const isStuck = role === 'receiver' && phase === 'agreeing' // Until its page is surveyed.
+    const bench = Bench.fresh(role, emptyCheckpoint(), isStuck ? [pageOf([])] : [])
+    if (phase === 'greeting') {
+      bench.tell({ kind: 'connected', connection: 1, attempt: 1 })
+      return bench
+    }
+    bench.open(isStuck ? { ...noManifest, pages: 1, digest: pageOf([]).digest } : noManifest)
+    if (phase !== 'agreeing' && role === 'sender') bench.hear(want([], 0, true))
+    if (phase !== 'finishing') return bench
+    bench.page([])
+    if (role === 'sender') bench.hear(want([], 1))
+    else bench.hear({ kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 })
+    return bench
+  }
+
+  tell(input: Input): readonly Effect[] {
+    const effects = this.core.handle(input, this.now)
+    this.effects.push(...effects)
+    return effects
+  }
+
+  hear(message: Message): readonly Effect[] {
+    return this.tell({ kind: 'messageArrived', connection: this.connection, message })
+  }
+
+  /** A peer dials, and the epoch is stored. */
+  open(manifest = this.core.entries.manifest): readonly Effect[] {
+    this.connection++
+    this.tell(listenerHello(this.#role === 'sender' ? 'receiver' : 'sender', this.connection, manifest))
+    return this.commit()
+  }
+
+  close(): readonly Effect[] {
+    return this.tell({ kind: 'connectionEnded', connection: this.connection, reason: 'cut' })
+  }
+
+  /** Takes the oldest effect of a kind that nobody took. */
+  take<K extends Kind>(kind: K): Of<K> {
+    const at = this.effects.findIndex((effect) => effect.kind === kind)
+    if (at < 0) throw new Error(`no ${kind} was asked for`)
+    return this.effects.splice(at, 1)[0] as Of<K>
+  }
+
+  /** The oldest commit is on the disk. */
+  commit(): readonly Effect[] {
+    return this.tell({ kind: 'committed', purpose: this.take('commit').purpose })
+  }
+
+  /** All messages that were said since the last call. */
+  said(): Message[] {
+    const messages: Message[] = []
+    for (let i = 0; i < this.effects.length;) {
+      const effect = this.effects[i]!
+      if (effect.kind === 'send') messages.push((this.effects.splice(i, 1)[0] as Of<'send'>).message)
+      else i++
+    }
+    return messages
+  }
+
+  /** The manifest, one page of files: walked, or come and stored with nothing in their places. */
+  page(sizes: readonly number[], plan: number = plans.link): void {
+    const shape = pageOf(sizes)
+    if (this.#role === 'sender') {
+      this.take('walkPage')
+      this.tell({ kind: 'pageWalked', shape })
+      return
+    }
+    this.hear({
+      kind: 'manifest',
+      page: 0,
+      first: 0,
+      entries: [],
+      digest: shape.digest,
+      ...(shape.last && { last: shape.last }),
+    })
+    this.take('storePage')
+    this.tell({ kind: 'pageStored', shape, survey: survey(sizes.length, plan) })
+  }
+}
+
+export function survey(count: number, plan: number = plans.link) {
+  return { page: 0, plans: new Uint8Array(count).fill(plan), outcomes: [] }
+}
+
+export function pageOf(sizes: readonly number[]): PageShape {
+  return {
+    page: 0,
+    first: 0,
+    kinds: new Uint8Array(sizes.length).fill(entryKinds.file),
+    sizes: Float64Array.from(sizes),
+    digest: 'dddddddddddddddd',
+    last: { entries: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) },
+  }
+}
+
+export function want(wants: readonly Want[], pages = 1, last = false): Message {
+  return { kind: 'want', wants, pages, last }
+}
+
+let attempts = 0
+
+export function listenerHello(role: Role, connection = 1, manifest: Hello['manifest'] = noManifest): Input {
+  const hello: Hello = {
+    kind: 'hello',
+    versions: [1],
+    role,
+    session,
+    lane: 0,
+    epoch: 0,
+    instance: 'b'.repeat(16),
+    attempt: ++attempts,
+    state: 'greeting',
+    capabilities: [],
+    wishes: { chunkBytes, windowBytes: 4096, lanes: 1 },
+    shape: { onConflict: null, checksum: false },
+    nonce: '2'.repeat(32),
+    root,
+    manifest,
+  }
+  return { kind: 'helloArrived', connection, hello, records: [] }
+}
