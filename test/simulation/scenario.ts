@@ -81,7 +81,7 @@ export function scenarioOf(seed: number): Scenario {
     diskMs: chance.pick([0, 0, 3, 40]),
     faults: {
       kills: chance.pick([0, 0, 1, 3, 6]),
-      powerCuts: chance.pick([0, 0, 1, 3]),
+      powerCuts: chance.pick([0, 0, 1, 3, 5]),
       linkFaults: chance.pick([0, 1, 3, 8]),
       damages: chance.pick(calm),
       edits: chance.pick([0, 0, 1, 4]),
@@ -96,7 +96,7 @@ export function scenarioOf(seed: number): Scenario {
 
 /** Empty, tiny, exact multiples, many chunks, holes. */
 export function contentOf(chance: Chance): Uint8Array {
-  const size = chance.pick([0, 1, 8, 40, 255, 256, 257, 512, 1000, 2048, chance.below(6000)])
+  const size = chance.pick([0, 1, 8, 40, 255, 256, 257, 512, 1000, 2048, chance.below(6000), chance.below(20_000)])
   const content = chance.bytes(size)
   for (let chunk = 0; chunk * chunkBytes < size; chunk++)
     if (chance.is(0.15)) content.fill(0, chunk * chunkBytes, (chunk + 1) * chunkBytes)

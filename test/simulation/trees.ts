@@ -104,6 +104,7 @@ export class Trees {
     try {
       await put(target, path, content, 0o644)
     } catch (error) {
+      this.#foreign.delete(key)
       await parent.unlink(path.at(-1)!) // The fault was meant for others.
       throw error
     }

@@ -64,6 +64,7 @@ class World {
   #problem: Error | undefined
   #dialed: End | undefined
   #lastFaultAt = 0
+  #wasKilled = false
   readonly #isReleased: Record<Role, boolean> = { sender: false, receiver: false }
 
   constructor(scenario: Scenario) {
@@ -221,10 +222,11 @@ class World {
   #drawLastCall(): { call: number; power: boolean } | undefined {
     const left = this.#left
     if (left.kills + left.powerCuts === 0 || this.#chance.is(0.2)) return undefined
-    const power = left.powerCuts > 0 && (left.kills === 0 || this.#chance.is(0.5))
+    const power = left.powerCuts > 0 && (left.kills === 0 || this.#chance.is(this.#wasKilled ? 0.9 : 0.4))
     if (power) left.powerCuts--
     else left.kills--
-    return { call: this.#chance.between(1, this.#chance.pick([30, 150, 500])), power }
+    // Power that goes soon after a kill finds what only adoption stands for.
+    return { call: this.#chance.between(1, this.#chance.pick([30, 80, 150, 500])), power }
   }
 
   /** One call to the disk: late, the last one, or never. */
@@ -257,6 +259,7 @@ class World {
   #die(role: Role, power: boolean, what: string): void {
     this.#note(`${role} ${power ? 'loses power' : 'is killed'} at ${what}`)
     this.#lastFaultAt = this.#timeline.now
+    this.#wasKilled = !power
     this.#kill(role)
     if (power) {
       this.#disks[role] = this.#disks[role].crash(this.#chance.fraction)
