@@ -7,13 +7,14 @@ import type { Shell } from './shell.ts'
 import { readSmallFile } from './user-files.ts'
 
 const ticketPrefix = 'carryon1:'
+const ticketOfAnyVersion = /^carryon\d{1,4}:/ // What this one cannot read, the library refuses by its version.
 
 /**
  * The ticket that `target` stands for.
  * @throws usage, secret-unreadable, ticket-damaged, cancelled-prompt
  */
 export async function ticketFrom(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
-  if (target.startsWith(ticketPrefix)) return target
+  if (ticketOfAnyVersion.test(target)) return target
   const text = (await secretText(target, shell, mayAsk)).trim()
   if (text.startsWith(ticketPrefix) && !/\s/.test(text)) return text
   const why = text === '' ? 'it is empty' : `it does not begin with "${ticketPrefix}", or goes on behind its end`

@@ -295,6 +295,6 @@ const refusalCodes: ReadonlySet<string> = new Set<ErrorCode>([
 ])
 
 /** A code we know keeps its meaning; another one, from a newer peer, is shown as it came. */
-function refusalCode(code: string): ErrorCode {
+export function refusalCode(code: string): ErrorCode {
   return refusalCodes.has(code) ? (code as ErrorCode) : 'peer-refused'
 }

@@ -11,7 +11,7 @@ import { isAccepted } from './dialogue.ts'
 import type { CommitPurpose, Effect } from './effects.ts'
 import { type EntryTable, standing } from './entry-table.ts'
 import { Goodbyes } from './goodbyes.ts'
-import { GreetingMachine } from './greeting.ts'
+import { GreetingMachine, refusalCode } from './greeting.ts'
 import { earliest, Hub, type Phase, type Settings } from './hub.ts'
 import type { AdoptedPlace, ConnectionId, Input, PageShape } from './inputs.ts'
 import { Liveness } from './liveness.ts'
@@ -424,7 +424,7 @@ export class Session {
     const isPermanent = ['protocol', 'bad-name', 'limit', 'manifest-mismatch', 'root-mismatch', 'version'].includes(
       code,
     )
-    if (isPermanent) this.#hub.finish({ how: 'failed', code: 'peer-refused', sentence: `${code}: ${sentence}` })
+    if (isPermanent) this.#hub.finish({ how: 'failed', code: refusalCode(code), sentence })
     else this.#hub.emit({ kind: 'destroy', connection, reason: `the other side ended it: ${sentence}` })
   }
 }
