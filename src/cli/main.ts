@@ -3,16 +3,13 @@
 // only once a bug has been told, because whatever the bug left open would keep the process alive.
 
 import { createRequire } from 'node:module'
-import { setFlagsFromString } from 'node:v8'
+import { collectOften } from './collector.ts'
 import type { Shell } from './shell.ts'
 import { dieBy, listenToSignals } from './signals.ts'
 
 process.title = 'carryon' // Blanks the command line in /proc, and with it a ticket.
 
-// Each read from a socket is 64 KiB outside the heap, and V8 takes them for a heap that grows: it marked one of 13 MiB whole
-// a hundred times a GiB. It may now grow to four times what lives, as V8 allows at most by itself, and the young
-// generation's collector frees the reads: once a GiB, and the receiver's processor time in user mode fell by a quarter.
-setFlagsFromString('--heap-growing-percent=300')
+collectOften()
 
 const args = process.argv.slice(2)
 let isDone = false
