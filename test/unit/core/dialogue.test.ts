@@ -9,7 +9,7 @@ import type { Input } from '../../../src/core/inputs.ts'
 import type { Message, MessageKind } from '../../../src/model/messages.ts'
 import type { Role } from '../../../src/model/session.ts'
 import { golden } from '../../support/golden-messages.ts'
-import { Bench, listenerHello } from './bench.ts'
+import { Bench, listenerHello } from '../../support/core-bench.ts'
 
 const roles: readonly Role[] = ['sender', 'receiver']
 const phases: readonly Phase[] = ['greeting', 'agreeing', 'transferring', 'finishing']

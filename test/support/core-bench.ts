@@ -1,14 +1,14 @@
 // One side's core on a bench: told inputs by hand, its effects looked at. Plays no engine: what is not told did not happen.
 
-import { type Checkpoint, emptyCheckpoint } from '../../../src/core/checkpoint.ts'
-import type { Effect } from '../../../src/core/effects.ts'
-import type { Phase, Settings } from '../../../src/core/hub.ts'
-import { type AdoptedPlace, entryKinds, type Input, type PageShape, plans } from '../../../src/core/inputs.ts'
-import { Session } from '../../../src/core/session.ts'
-import { defaultLimits } from '../../../src/model/limits.ts'
-import type { Hello, Message, Want } from '../../../src/model/messages.ts'
-import { noManifest } from '../../../src/model/manifest.ts'
-import type { Role } from '../../../src/model/session.ts'
+import { type Checkpoint, emptyCheckpoint } from '../../src/core/checkpoint.ts'
+import type { Effect } from '../../src/core/effects.ts'
+import type { Phase, Settings } from '../../src/core/hub.ts'
+import { type AdoptedPlace, entryKinds, type Input, type PageShape, plans } from '../../src/core/inputs.ts'
+import { Session } from '../../src/core/session.ts'
+import { defaultLimits } from '../../src/model/limits.ts'
+import type { Hello, Message, Want } from '../../src/model/messages.ts'
+import { noManifest } from '../../src/model/manifest.ts'
+import type { Role } from '../../src/model/session.ts'
 
 export const chunkBytes = 256
 const session = '0'.repeat(32)

@@ -1,0 +1,369 @@
+// Bugs of the core, found by the simulation or by reading, each on the bench: what went wrong is in the comment.
+
+import { describe, expect, it } from 'vitest'
+import { emptyCheckpoint, foldRecords } from '../../src/core/checkpoint.ts'
+import { plans, type SourceVersion } from '../../src/core/inputs.ts'
+import type { Effect } from '../../src/core/effects.ts'
+import type { Message, Resync } from '../../src/model/messages.ts'
+import { noManifest } from '../../src/model/manifest.ts'
+import type { IntentFile, JournalRecord } from '../../src/model/records.ts'
+import type { Receipt } from '../../src/model/session.ts'
+import { Bench, chunkBytes, pageOf, survey, want } from '../support/core-bench.ts'
+
+const version: SourceVersion = {
+  fingerprint: { size: 600, mtimeNs: '1', ctimeNs: '1', inode: '1' },
+  mtimeUs: 0,
+  mode: 0o644,
+}
+const resync: Resync = { kind: 'resync', entry: 0, revision: 1, size: 600, mtimeUs: 0, mode: 0o644, keep: [[0, 1]] }
+
+const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
+const problemsOf = (bench: Bench): unknown[] => bench.effects.filter(({ kind }) => kind === 'finish')
+
+/** A sender in the middle of transferring files of these sizes. */
+function sender(sizes: readonly number[]): Bench {
+  const bench = Bench.inPhase('sender', 'transferring')
+  bench.page(sizes)
+  bench.said()
+  return bench
+}
+
+/** A receiver in the middle of receiving files of these sizes. */
+function receiver(sizes: readonly number[], plan: number = plans.link): Bench {
+  const bench = Bench.inPhase('receiver', 'transferring')
+  bench.page(sizes, plan)
+  bench.said()
+  return bench
+}
+
+function write(bench: Bench, entry: number, chunk: number, revision = 0): void {
+  const place = { entry, revision, chunk }
+  const { epoch } = bench.core
+  bench.tell({
+    kind: 'frameArrived',
+    connection: bench.connection,
+    frame: { kind: 'chunk', frame: 1, epoch, place, length: chunkBytes },
+  })
+  bench.take('writeChunk')
+  bench.tell({ kind: 'chunkWritten', place, hash: 7n, hole: false })
+}
+
+describe('a changed source', () => {
+  it('is announced again over a new connection and answered once', () => {
+    // The second announcement was committed and carried out, too: the second answer failed an assertion.
+    const bench = receiver([512])
+    bench.hear(resync)
+    const { purpose } = bench.take('commit')
+    bench.open()
+    bench.hear(resync)
+    bench.tell({ kind: 'committed', purpose })
+    bench.take('revisePart')
+    bench.tell({ kind: 'partRevised', entry: 0, revision: 1 })
+    expect(kindsOf(bench.effects)).not.toContain('commit')
+    expect(bench.core.entries.revision(0)).toBe(1)
+  })
+
+  it('leaves nothing durable that the journal will not say is', () => {
+    // A sync that began before the revision made its chunks durable in memory, behind the record that drops them: R1.
+    const bench = receiver([1024])
+    write(bench, 0, 0)
+    write(bench, 0, 1)
+    const { serial } = bench.take('syncData')
+    bench.hear(resync)
+    bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+    const records = bench.effects.flatMap((effect) => (effect.kind === 'commit' ? effect.records : []))
+    expect(records.map(({ kind }) => kind)).toEqual(['revised'])
+    bench.commit()
+    bench.commit()
+    bench.take('revisePart')
+    bench.said()
+    bench.tell({ kind: 'partRevised', entry: 0, revision: 1 })
+    expect(bench.said()).toContainEqual(want([{ need: 'part', from: 0, revision: 1, durable: [], received: [[0, 1]] }]))
+  })
+
+  it('is one change, however many reads see it', () => {
+    // Four reads under way counted as four changes, one more than a file may have: it failed.
+    const bench = sender([1024])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    for (let i = 0; i < 4; i++)
+      bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem: { kind: 'changed', version } })
+    bench.commit()
+    expect(bench.said().map(({ kind }) => kind)).toEqual(['resync'])
+  })
+
+  it('does not matter once the receiver has finished the file', () => {
+    // The file was forgotten when its revision came back from the disk: a crash.
+    const bench = sender([1024])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem: { kind: 'changed', version } })
+    bench.hear(want([{ need: 'done', from: 0, count: 1, outcome: 'delivered' }]))
+    bench.said()
+    bench.commit()
+    expect(bench.said()).toEqual([])
+  })
+
+  it('is announced, not sent, when the receiver starts over before the change was committed', () => {
+    // The next epoch sent the new content under the old revision.
+    const bench = sender([1024])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem: { kind: 'changed', version } })
+    bench.effects.splice(
+      0,
+      bench.effects.findIndex(({ kind }) => kind === 'commit'),
+    )
+    const commit = bench.take('commit')
+    bench.open()
+    bench.effects.length = 0
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }], 1, true))
+    expect(kindsOf(bench.effects)).not.toContain('sendChunk')
+    bench.tell({ kind: 'committed', purpose: commit.purpose })
+    expect(bench.said().map(({ kind }) => kind)).toEqual(['resync'])
+  })
+})
+
+describe('after a crash', () => {
+  const page = pageOf([1024])
+  const restored = (records: readonly JournalRecord[]) => ({ ...emptyCheckpoint(), parts: foldRecords(records).parts })
+
+  it('zeros are written where an earlier process may have written', () => {
+    // A part whose chunks were all found bad counted as new: old bytes stayed where zeros belong.
+    const records: JournalRecord[] = [
+      {
+        kind: 'durable',
+        serial: 1,
+        runs: [{ entry: 0, revision: 0, first: 0, hashes: BigUint64Array.of(1n), holes: 0 }],
+      },
+      { kind: 'bad', entry: 0, revision: 0, chunks: [[0, 1]] },
+    ]
+    const bench = Bench.fresh('receiver', restored(records), [page])
+    bench.open({ ...noManifest, pages: 1, digest: page.digest })
+    bench.tell({ kind: 'pageSurveyed', survey: survey(1) })
+    const { epoch } = bench.core
+    const place = { entry: 0, revision: 0, chunk: 0 }
+    const { connection } = bench
+    bench.tell({ kind: 'frameArrived', connection, frame: { kind: 'zeros', frame: 1, epoch, place, length: -1 } })
+    expect(bench.take('writeChunk').fresh).toBe(false)
+  })
+
+  it('what was adopted is in the first want', () => {
+    // It was taken up behind it, and sent again for nothing.
+    const adopted = [{ entry: 0, revision: 0, chunk: 2, hash: 5n, hole: false }]
+    const bench = Bench.fresh('receiver', emptyCheckpoint(), [page], adopted)
+    bench.open({ ...noManifest, pages: 1, digest: page.digest })
+    bench.tell({ kind: 'pageSurveyed', survey: survey(1) })
+    expect(bench.said()).toContainEqual(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [[2, 1]] }]))
+  })
+
+  it('what was adopted of a file whose place is taken changes nothing', () => {
+    // The entry lost its outcome: the session never ended.
+    const adopted = [{ entry: 0, revision: 0, chunk: 2, hash: 5n, hole: false }]
+    const bench = Bench.fresh('receiver', emptyCheckpoint(), [page], adopted)
+    const outcomes = [{ entry: 0, outcome: 'conflict', bytes: 0 }] as const
+    bench.tell({ kind: 'pageSurveyed', survey: { ...survey(1, plans.done), outcomes } })
+    expect(bench.core.outcome(0)).toBe('conflict')
+    expect(bench.core.entries.unfinished).toBe(0)
+  })
+
+  it.each<JournalRecord>([
+    { kind: 'bad', entry: 0, revision: 0, chunks: [] },
+    { kind: 'revised', entry: 0, revision: 1, size: 1, mtimeUs: 0, mode: 0, keep: [], fingerprint: null },
+    {
+      kind: 'durable',
+      serial: 2,
+      runs: [{ entry: 0, revision: 0, first: 0, hashes: BigUint64Array.of(1n), holes: 0 }],
+    },
+  ])('an intent is void behind a $kind record', (record) => {
+    // Its inode may come back with another content, which recovery would have published unverified.
+    const file: IntentFile = {
+      entry: 0,
+      revision: 0,
+      digest: '0'.repeat(16),
+      size: 1,
+      mtimeUs: 0,
+      inode: '1',
+      target: 'a',
+      method: 'link',
+      outcome: 'delivered',
+    }
+    expect(foldRecords([{ kind: 'intent', files: [file] }, record]).intents.size).toBe(0)
+  })
+})
+
+describe('the dialogue', () => {
+  it('answers a page without entries', () => {
+    // The sender waited for ever: a manifest may be empty.
+    const bench = Bench.inPhase('receiver', 'transferring')
+    bench.said()
+    bench.page([])
+    expect(bench.said()).toEqual([want([])])
+  })
+
+  it('takes no more pages than may be unanswered', () => {
+    const bench = Bench.inPhase('receiver', 'transferring')
+    for (let page = 0; page < 17; page++)
+      bench.hear({ kind: 'manifest', page, first: 0, entries: [], digest: '0'.repeat(16) })
+    expect(problemsOf(bench)).toHaveLength(1)
+  })
+
+  it('takes answers to pages that were sent over an older connection', () => {
+    // Beyond 16 pages none was sent anew before the first answer: that answer was called a breach of the protocol.
+    const bench = Bench.fresh(
+      'sender',
+      emptyCheckpoint(),
+      Array.from({ length: 20 }, (_, page) => ({ ...pageOf([]), page })).map(({ last, ...shape }) =>
+        shape.page === 19 ? { ...shape, last: last! } : shape,
+      ),
+    )
+    bench.open({ ...noManifest, pages: 17, digest: pageOf([]).digest })
+    bench.hear(want([], 18, true))
+    expect(problemsOf(bench)).toEqual([])
+  })
+
+  it('checks a source only once data may flow', () => {
+    // The answer came while agreeing and was passed over: the file was never published.
+    const bench = sender([1024])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    for (let chunk = 0; chunk < 4; chunk++) {
+      const { place, connection } = bench.take('sendChunk')
+      bench.tell({ kind: 'chunkSent', connection, place, hash: BigInt(chunk), zeros: false })
+    }
+    bench.open()
+    bench.effects.length = 0
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 4]], received: [] }], 1))
+    expect(kindsOf(bench.effects)).not.toContain('checkSource')
+    bench.hear(want([], 1, true))
+    expect(kindsOf(bench.effects)).toContain('checkSource')
+  })
+
+  it('survives that every chunk it is about to sample arrived damaged', () => {
+    const bench = Bench.fresh('sender', emptyCheckpoint(), [pageOf([512])])
+    bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 1]], received: [] }], 1, true))
+    bench.hear(want([{ need: 'again', from: 0, revision: 0, chunks: [[0, 1]] }]))
+    bench.hear({ kind: 'hashes', way: 'answer', entry: 0, revision: 0, first: 0, hashes: '0'.repeat(16) })
+    expect(problemsOf(bench)).toEqual([])
+  })
+
+  it('never gives an epoch twice, opened or not', () => {
+    const bench = Bench.fresh('sender')
+    const epochs = [1, 2].map(() => {
+      bench.open()
+      const welcome = bench.said().find((message) => message.kind === 'welcome')
+      return welcome?.epoch ?? 0
+    })
+    bench.tell({ kind: 'connectionEnded', connection: bench.connection, reason: 'cut' })
+    expect(epochs).toEqual([1, 2])
+  })
+
+  it('is not parked by what an older connection said', () => {
+    const bench = sender([1024])
+    bench.hear({ kind: 'turn', holder: 'receiver', reason: 'disk-full', neededBytes: 1, freeBytes: 0 })
+    bench.close()
+    bench.effects.length = 0
+    bench.open()
+    const states = bench.effects.flatMap((effect) => (effect.kind === 'report' ? [effect.state] : []))
+    expect(states).toEqual(['agreeing'])
+  })
+})
+
+describe('the window', () => {
+  it('R2: sends what was lost before anything new, and counts it all the time', () => {
+    const bench = sender([2048, 2048])
+    bench.hear(want([{ need: 'all', from: 0, count: 2, revision: 0 }]))
+    const sent: string[] = []
+    const send = (): void => {
+      while (bench.effects.some(({ kind }) => kind === 'sendChunk')) {
+        const { place, connection, again } = bench.take('sendChunk')
+        sent.push(`${place.entry}:${place.chunk}${again ? ' again' : ''}`)
+        bench.tell({ kind: 'chunkSent', connection, place, hash: 1n, zeros: false })
+      }
+    }
+    send()
+    expect(sent).toEqual(['0:0', '0:1', '0:2', '0:3', '0:4']) // 5 x (256 + 512) of 4096.
+    sent.length = 0
+    bench.open()
+    bench.hear(
+      want(
+        [
+          { need: 'part', from: 0, revision: 0, durable: [], received: [] },
+          { need: 'all', from: 1, count: 1, revision: 0 },
+        ],
+        1,
+        true,
+      ),
+    )
+    send()
+    expect(sent).toEqual(['0:0 again', '0:1 again', '0:2 again', '0:3 again', '0:4 again'])
+  })
+
+  it('does not send again what was acknowledged meanwhile', () => {
+    const bench = sender([2048])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    for (let i = 0; i < 5; i++) {
+      const { place, connection } = bench.take('sendChunk')
+      bench.tell({ kind: 'chunkSent', connection, place, hash: 1n, zeros: false })
+    }
+    bench.open()
+    bench.hear({ kind: 'turn', holder: 'receiver', reason: 'disk-full', neededBytes: 1, freeBytes: 0 })
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [] }], 1, true))
+    bench.hear({
+      kind: 'acknowledge',
+      serial: 1,
+      places: [{ entry: 0, revision: 0, first: 0, count: 2 }],
+      outcomes: [],
+      level: 'checkpoint',
+      syncMs: 0,
+    })
+    bench.hear({ kind: 'turn', holder: 'sender', reason: null, neededBytes: null, freeBytes: null })
+    expect(bench.take('sendChunk').place.chunk).toBe(2)
+  })
+})
+
+describe('the receipt', () => {
+  const end: Message = { kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 }
+  const receipt: Receipt = {
+    version: 1,
+    session: '0'.repeat(32),
+    manifest: pageOf([]).digest,
+    digest: `xxh64c:${'0'.repeat(16)}`,
+    entries: 0,
+    files: 0,
+    bytes: 0,
+    outcomes: [],
+    durability: 'checkpoint',
+    finishedAt: '2023-11-14T22:13:20.000Z',
+  }
+
+  it('is not said before it is on the disk', () => {
+    // A sender that came back in between got it at once, and could let go of what a crash would have lost.
+    const bench = Bench.inPhase('receiver', 'finishing')
+    bench.tell({ kind: 'treeFinished', outcomes: [] })
+    bench.take('finishTree')
+    bench.commit()
+    bench.tell({ kind: 'sessionDigested', digest: receipt.digest, finishedAt: receipt.finishedAt })
+    const { purpose } = bench.take('commit')
+    bench.open()
+    bench.hear(end)
+    expect(bench.said().map(({ kind }) => kind)).not.toContain('receipt')
+    bench.tell({ kind: 'committed', purpose })
+    bench.tell({ kind: 'receiptStored' })
+    expect(bench.said().map(({ kind }) => kind)).toEqual(['receipt'])
+  })
+
+  it('does not let the receiver go before it is on the disk here', () => {
+    // A new connection in between said `release`, and the run ended without a receipt.
+    const bench = Bench.inPhase('sender', 'finishing')
+    bench.hear({ kind: 'receipt', receipt })
+    const { purpose } = bench.take('commit')
+    bench.open()
+    expect(bench.said().map(({ kind }) => kind)).not.toContain('release')
+    bench.tell({ kind: 'committed', purpose })
+    bench.tell({ kind: 'receiptStored' })
+    expect(bench.said().map(({ kind }) => kind)).toEqual(['release'])
+  })
+
+  it('from the journal is stored in its other place before it counts', () => {
+    const bench = Bench.fresh('receiver', { ...emptyCheckpoint(), receipt }, [pageOf([])])
+    expect(kindsOf(bench.effects)).toContain('storeReceipt')
+  })
+})
