@@ -102,7 +102,7 @@ export class Terminal {
 }
 
 /* eslint-disable no-control-regex */
-const escapeSequence = /\u001b\[[0-9;?]*[A-Za-z]/g
+const escapeSequence = /\u001b(?:\[[0-9;?]*[A-Za-z]|[78])/g
 /** Where a line begins: a carriage return, a new line, or the cursor set to the first column. */
 const drawnAnew = /[\r\n]|\u001b\[[01]?G/
 const progressLine = /^[↑↓^v] .*\d+%/

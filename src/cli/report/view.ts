@@ -22,6 +22,8 @@ export interface View {
   /** Whether this run found a session to go on with. */
   readonly resumed: boolean
   readonly bytesDurable: number
+  /** Whether the two sides have compared what they have: before, `bytesDurable` may be less than there is. */
+  readonly isMeasured: boolean
   readonly bytesTotal: number | null
   readonly progress: ProgressEvent | null
   /** Why nothing moves: the latest such event since data last flowed. */
@@ -38,6 +40,7 @@ export function newView(title: string, role: Role): View {
     peer: null,
     resumed: false,
     bytesDurable: 0,
+    isMeasured: false,
     bytesTotal: null,
     progress: null,
     stalled: null,
@@ -57,6 +60,7 @@ export function viewAfter(view: View, event: Event): View {
         peer: event.peer ?? view.peer,
         resumed: view.resumed || event.resumed,
         bytesDurable: event.bytesDurable,
+        isMeasured: view.isMeasured || measuredStates.includes(event.state),
         bytesTotal: event.bytesTotal ?? view.bytesTotal,
         stalled: isStill(event.state) ? view.stalled : null,
       }
@@ -66,6 +70,7 @@ export function viewAfter(view: View, event: Event): View {
         session,
         progress: event,
         bytesDurable: event.bytesDurable,
+        isMeasured: view.isMeasured || event.bytesDurable > 0,
         bytesTotal: event.bytesTotal ?? view.bytesTotal,
         stalled: hasMoved(view.progress, event) ? null : view.stalled,
       }
@@ -73,7 +78,7 @@ export function viewAfter(view: View, event: Event): View {
     case 'waiting':
       return { ...view, session, stalled: event }
     case 'checkpoint':
-      return { ...view, session, bytesDurable: event.bytesDurable }
+      return { ...view, session, bytesDurable: event.bytesDurable, isMeasured: true }
     case 'listening':
     case 'adopted':
     case 'file':
@@ -85,13 +90,18 @@ export function viewAfter(view: View, event: Event): View {
   }
 }
 
-/** Durable of total, rounded down; 100 only once released, null while the total is unknown. */
-export function percentOf(view: Pick<View, 'bytesDurable' | 'bytesTotal' | 'state'>): number | null {
-  if (view.state === 'released') return 100
-  if (view.bytesTotal === null) return null
-  if (view.bytesTotal === 0) return 0
-  return Math.min(99, Math.floor((view.bytesDurable / view.bytesTotal) * 100))
+/** What a percentage is made of; a listing has always measured. */
+type Portion = Pick<View, 'bytesDurable' | 'bytesTotal' | 'state'> & Partial<Pick<View, 'isMeasured'>>
+
+/** Durable of total, rounded down; 100 only once released, null while either is unknown. */
+export function percentOf({ state, bytesDurable, bytesTotal, isMeasured = true }: Portion): number | null {
+  if (state === 'released') return 100
+  if (bytesTotal === 0) return 0
+  if (bytesTotal === null || !isMeasured) return null
+  return Math.min(99, Math.floor((bytesDurable / bytesTotal) * 100))
 }
+
+const measuredStates: readonly SessionState[] = ['transferring', 'parked', 'finishing', 'released']
 
 function isStill(state: SessionState): boolean {
   return state === 'interrupted' || state === 'parked' || state === 'paused' || state === 'listening'
