@@ -12,8 +12,9 @@ const floor = JSON.parse(readFileSync(new URL('floor.json', import.meta.url), 'u
 export function countGates(scenario, { sender, receiver, summary }) {
   const { bytes, files, name } = scenario
   const seconds = Math.ceil(summary.durationMs / 1000)
-  // A sync point is due every 32 MiB or every second, whichever comes first, and once more at the end.
-  const checkpoints = Math.ceil(bytes / syncEveryBytes) + seconds + 2
+  // A sync point is due every 32 MiB or every second, whichever comes first, for each pack, and once more at the end.
+  const packs = name === 'small' ? Math.ceil(bytes / chunkBytes) : 0
+  const checkpoints = Math.ceil(bytes / syncEveryBytes) + packs + seconds + 2
   const perFile = (calls) => Math.round((calls * 1000) / files)
   const gate = (what, count, atMost) => ({ what, count, atMost })
   const common = [
