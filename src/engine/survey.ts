@@ -6,6 +6,7 @@ import type { Stat } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import type { DirectoryEntry, Entry, FileEntry, OmittedEntry } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
+import { pathText, type Path } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import { type PageSurvey, plans } from '../core/inputs.ts'
 import { ownName, type Target } from '../store/target.ts'
@@ -36,8 +37,9 @@ export async function surveyPage(
   const outcomes: EntryOutcome[] = []
   const there: number[] = []
   const before = existed === undefined ? undefined : new Set(existed)
+  const look = looksAt(tools.target)
   for (const [i, entry] of entries.entries()) {
-    const result = await surveyEntry(entry, before === undefined ? undefined : before.has(first + i), tools)
+    const result = await surveyEntry(entry, before === undefined ? undefined : before.has(first + i), tools, look)
     if (typeof result === 'number') found[i] = result
     else {
       found[i] = plans.done
@@ -48,12 +50,30 @@ export async function surveyPage(
   return { survey: { page, plans: found, outcomes }, existed: there }
 }
 
-async function surveyEntry(entry: Entry, existed: boolean | undefined, tools: SurveyTools): Promise<Found> {
+/** What is at a path, if anything. Nothing is below a directory that is not there: to look in there costs an error each. */
+type Look = (path: Path) => Promise<Stat | undefined>
+
+/** For one page: a directory that appears meanwhile is met again when its files are placed. */
+function looksAt(target: Target): Look {
+  const isThere = new Map<string, boolean>() // Parents of what was looked for in vain.
+  const look: Look = async (path) => {
+    const parent = path.slice(0, -1)
+    const key = pathText(parent)
+    if (isThere.get(key) === false) return undefined
+    const stat = await target.survey(path)
+    if (stat === undefined && parent.length > 0 && !isThere.has(key))
+      isThere.set(key, (await look(parent)) !== undefined)
+    return stat
+  }
+  return look
+}
+
+async function surveyEntry(entry: Entry, existed: boolean | undefined, tools: SurveyTools, look: Look): Promise<Found> {
   if (entry.path[0]!.toLowerCase() === ownName) return done('omitted', 'carryon keeps its own state under that name')
   if (entry.kind === 'omitted') return omitted(entry)
   if (entry.kind === 'link') return plans.later
   try {
-    const stat = await tools.target.survey(entry.path)
+    const stat = await look(entry.path)
     return entry.kind === 'directory' ? directory(entry, stat, existed) : await file(entry, stat, tools)
   } catch (error) {
     if (!isTransferError(error) || error.retryable !== 'never') throw error
@@ -88,7 +108,8 @@ async function file(entry: FileEntry, stat: Stat | undefined, tools: SurveyTools
     case 'rename':
       return plans.rename
     case 'update':
-      if (BigInt(entry.mtimeUs) <= stat.mtimeNs / 1000n) return done('kept', 'the file that is there is newer')
+      if (isReplaceable && BigInt(entry.mtimeUs) <= floorUs(stat.mtimeNs))
+        return done('kept', 'the file that is there is newer')
       return isReplaceable ? plans.replace : done('conflict', 'a folder has that name')
     case 'replace':
       return isReplaceable ? plans.replace : done('conflict', 'a folder has that name')
