@@ -1,64 +1,29 @@
-// The sender's half of a session: which pages and chunks go out, in what order, within the window and the turn; when a file
-// may be published; when all is said. Files whose source changed are revisions.ts; hello and welcome are greeting.ts.
+// The sender's half of a session: offers the manifest page by page and hears what the receiver wants and has. The bytes are
+// outgoing.ts, sources that changed revisions.ts, receipt and release releasing.ts; hello and welcome are greeting.ts.
 
-import { assert } from '../errors.ts'
-import type { Millis } from '../model/clock.ts'
-import { parseHex64 } from '../model/hash.ts'
-import { packRowBytes, pagesUnansweredMax } from '../model/limits.ts'
-import type {
-  Acknowledge,
-  EntryOutcome,
-  Exception,
-  Hashes,
-  ReceiptMessage,
-  Turn,
-  Want,
-  WantMessage,
-} from '../model/messages.ts'
-import { chunkLength } from '../model/places.ts'
-import type { Outcome, Receipt } from '../model/session.ts'
+import { pagesUnansweredMax } from '../model/limits.ts'
+import type { Acknowledge, EntryOutcome, Exception, Want, WantMessage } from '../model/messages.ts'
+import type { Outcome } from '../model/session.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
-import { type ConnectionId, entryKinds, type Input, type PageShape } from './inputs.ts'
-import { Queue } from './queue.ts'
-import { Revisions } from './revisions.ts'
-import { SendingFile } from './sending-file.ts'
+import { entryKinds, type PageShape } from './inputs.ts'
+import { Outgoing } from './outgoing.ts'
+import { Releasing } from './releasing.ts'
 import { peerMust } from './violation.ts'
-import { Window } from './window.ts'
-
-const sendsUnderWayMax = 4 // Reads ahead of the socket; the engine holds a buffer for each.
-const packFilesMax = 1024
-const releaseWaitMs = 2_000 // For `released`; the receipt is synced by then, so exit 0 does not depend on it.
 
 export class Sending {
+  readonly outgoing: Outgoing
+  readonly releasing: Releasing
   readonly #hub: Hub
-  readonly #window: Window
-  readonly #files = new Map<number, SendingFile>()
-  readonly #revisions: Revisions
-  readonly #queue = new Queue()
-  /** Entries with places that were sent and are not at the receiver: free of the window, they come before anything new. */
-  readonly #resends = new Queue()
   #pagesSent = 0
   #pagesAnswered = 0
   #isWalking = true // Until `begin`: the journal's pages come first.
-  #sendsUnderWay = 0
-  #receipt: Receipt | undefined
-  /** The receipt is on our disk, in all its places: only now may the receiver go. */
-  #isReceiptStored = false
-  #releaseUntil: Millis | undefined
-  /** The receiver holds the right to send. */
-  #turnHeld: Turn | undefined
-  #isSourceGone = false
 
   constructor(hub: Hub, checkpoint: Checkpoint) {
     this.#hub = hub
-    this.#window = new Window(hub.windowBytes)
-    this.#revisions = new Revisions(hub, this.#files, checkpoint.revised, {
-      giveUp: (entry, outcome, sentence) => this.#giveUp(entry, outcome, sentence),
-      goOn: (file) => this.#goOn(file),
-    })
-    this.#receipt = checkpoint.receipt
+    this.outgoing = new Outgoing(hub, checkpoint.revised)
+    this.releasing = new Releasing(hub, checkpoint.receipt)
   }
 
   /** Takes up the pages a journal holds. Before the first input. */
@@ -72,7 +37,7 @@ export class Sending {
     shape.kinds.forEach((kind, i) => {
       const entry = shape.first + i
       if (kind !== entryKinds.file) entries.stand(entry, standing.later)
-      const revised = this.#revisions.recordOf(entry)
+      const revised = this.outgoing.revisions.recordOf(entry)
       if (revised !== undefined) entries.revise(entry, revised.revision, revised.size)
     })
   }
@@ -82,19 +47,10 @@ export class Sending {
   /** An epoch is open: pages behind the receiver's may follow at once, data only after its last `want`. */
   opened(pagesAtReceiver: number): void {
     const { entries } = this.#hub
-    this.#window.limitBytes = this.#hub.windowBytes
     this.#pagesSent = pagesAtReceiver
     this.#pagesAnswered = 0
-    this.#turnHeld = undefined
-    if (this.#hub.parked?.who === 'peer') this.#hub.parked = undefined // It says so again if it still is.
-    this.#sendsUnderWay = 0
-    this.#queue.clear()
-    this.#resends.clear()
-    for (const file of this.#files.values()) file.epochBegan()
-    if (this.#receipt !== undefined) {
-      this.#hub.phase = 'finishing'
-      return this.#isReceiptStored ? this.#release() : undefined
-    }
+    this.outgoing.opened()
+    if (this.releasing.receipt !== undefined) return this.releasing.opened()
     for (let entry = 0; entry < entries.manifest.entries; entry++) {
       const where = entries.standing(entry)
       if (where !== standing.later && where !== standing.done) entries.stand(entry, standing.unknown)
@@ -103,8 +59,8 @@ export class Sending {
   }
 
   closed(): void {
-    this.#sendsUnderWay = 0
-    if (this.#releaseUntil !== undefined) this.#released(false)
+    this.outgoing.closed()
+    this.releasing.closed()
   }
 
   // ---- manifest ---------------------------------------------------------------------------------------------------
@@ -123,7 +79,7 @@ export class Sending {
 
   /** Begins the walk, connected or not: the first pages are ready when the peer comes. */
   begin(): void {
-    if (this.#receipt !== undefined) this.receiptCommitted() // It may not have reached its other place.
+    this.releasing.begin()
     this.#isWalking = false
     this.#pumpPages()
   }
@@ -145,10 +101,10 @@ export class Sending {
     this.#pagesAnswered = Math.max(this.#pagesAnswered, pages)
     if (last && hub.phase === 'agreeing') {
       hub.phase = 'transferring'
-      for (const file of this.#files.values()) this.#goOn(file)
+      this.outgoing.begin()
     }
     this.#pumpPages()
-    this.#pump()
+    this.outgoing.pump()
     this.#endIfDone()
   }
 
@@ -162,13 +118,13 @@ export class Sending {
       case 'done':
         return this.#wantedNothing(want.from, end, want.outcome)
       case 'all':
-        for (let entry = want.from; entry < end; entry++) this.#wantedWhole(entry, want.revision)
+        for (let entry = want.from; entry < end; entry++) this.outgoing.wantedWhole(entry, want.revision)
         return
       case 'again':
-        this.#wantedAgain(want)
+        this.outgoing.wantedAgain(want)
         return
       case 'part':
-        this.#wantedPart(want)
+        this.outgoing.wantedPart(want)
     }
   }
 
@@ -177,308 +133,30 @@ export class Sending {
     const news: EntryOutcome[] = []
     for (let entry = from; entry < end; entry++) {
       const isNew = this.#hub.entries.standing(entry) !== standing.done
-      this.#done(entry, outcome, undefined)
+      this.outgoing.done(entry, outcome, undefined)
       if (isNew && isNews(outcome)) news.push({ entry, outcome, bytes: this.#hub.entries.credited(entry) })
     }
     if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
   }
 
-  #wantedWhole(entry: number, revision: number): void {
-    const { entries } = this.#hub
-    peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    if (entries.standing(entry) === standing.done) return
-    peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
-    entries.credit(entry, 0)
-    entries.stand(entry, standing.missing)
-    const file = this.#files.get(entry)
-    file?.heldBy(undefined, undefined)
-    if (revision < entries.revision(entry)) this.#revisions.announce(this.#file(entry))
-    else if (file?.changedTo !== undefined) this.#revisions.wanted(file)
-    else (this.#window.holds(entry, 0) ? this.#resends : this.#queue).add(entry)
-  }
-
-  #wantedAgain({ from: entry, revision, chunks }: Want & { need: 'again' }): void {
-    const { entries } = this.#hub
-    peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    const where = entries.standing(entry)
-    if (where === standing.done || revision !== entries.revision(entry)) return
-    const file = this.#file(entry)
-    peerMust(
-      chunks.every(([first, count]) => first + count <= file.chunks),
-      'a want names chunks behind the end',
-    )
-    file.sendAgain(chunks)
-    entries.stand(entry, standing.part)
-    this.#resends.addFirst(entry)
-  }
-
-  #wantedPart({ from: entry, revision, durable, received }: Want & { need: 'part' }): void {
-    const { entries, chunkBytes } = this.#hub
-    peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    if (entries.standing(entry) === standing.done) return
-    peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
-    entries.stand(entry, standing.part)
-    const file = this.#file(entry)
-    if (revision < entries.revision(entry)) {
-      file.heldBy(undefined, undefined) // What it holds is of an older revision: begin from what the announcement keeps.
-      this.#revisions.announce(file)
-      return
-    }
-    const inside = ([first, count]: readonly [number, number]): boolean => first + count <= file.chunks
-    peerMust(durable.every(inside) && received.every(inside), 'a want names chunks behind the end of a file')
-    file.heldBy(durable, received)
-    for (const run of durable) this.#window.settle(entry, run) // What else was sent stays out: it may be sent again.
-    for (const [first, count] of received)
-      for (let chunk = first; chunk < first + count; chunk++)
-        this.#window.add(entry, chunk, chunkLength(file.size, chunkBytes, chunk))
-    entries.credit(entry, file.durableBytes(chunkBytes))
-    this.#revisions.wanted(file)
-  }
-
-  #file(entry: number): SendingFile {
-    const { entries, chunkBytes } = this.#hub
-    let file = this.#files.get(entry)
-    if (file === undefined || file.revision !== entries.revision(entry)) {
-      file = new SendingFile(entry, entries.revision(entry), entries.size(entry), chunkBytes)
-      this.#files.set(entry, file)
-    }
-    return file
-  }
-
   acknowledgeArrived({ serial, places, outcomes }: Acknowledge): void {
-    const { entries, chunkBytes } = this.#hub
-    for (const { entry, revision, first, count } of places) {
-      peerMust(entries.isFile(entry), `entry ${entry} was acknowledged and is no file`)
-      const file = this.#files.get(entry)
-      if (file === undefined || file.revision !== revision) continue
-      peerMust(first + count <= file.chunks, 'chunks behind the end of a file were acknowledged')
-      this.#window.settle(entry, [first, count])
-      file.acknowledge(first, count)
-      this.#goOn(file)
-      entries.credit(entry, file.durableBytes(chunkBytes))
-    }
+    const { entries } = this.#hub
+    for (const run of places) this.outgoing.acknowledged(run)
     for (const outcome of outcomes) {
       peerMust(outcome.entry < entries.manifest.entries, 'an outcome names an entry that was not sent')
-      this.#done(outcome.entry, outcome.outcome, outcome)
+      this.outgoing.done(outcome.entry, outcome.outcome, outcome)
     }
     const news = outcomes.filter(({ outcome }) => isNews(outcome))
     if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
     this.#hub.emit({ kind: 'note', records: [{ kind: 'acknowledged', serial, bytesDurable: entries.bytesDurable }] })
     const grade = outcomes.length > 0 ? 'major' : 'minor'
     this.#hub.emit({ kind: 'reportCheckpoint', serial, grade, syncMs: 0 })
-    this.#pump()
+    this.outgoing.pump()
     this.#endIfDone()
-  }
-
-  #done(entry: number, outcome: Outcome, detail: EntryOutcome | undefined): void {
-    const { entries } = this.#hub
-    const inPlace =
-      outcome === 'delivered' || outcome === 'unchanged' || outcome === 'replaced' || outcome === 'renamed'
-    const bytes = detail?.bytes ?? (inPlace && entries.isFile(entry) ? entries.size(entry) : 0)
-    entries.finish(entry, outcome, bytes, detail?.digest === undefined ? 0n : parseHex64(detail.digest))
-    this.#window.settleEntry(entry)
-    if (this.#files.delete(entry)) this.#hub.emit({ kind: 'closeSource', entry })
-  }
-
-  turnArrived(turn: Turn): void {
-    const hub = this.#hub
-    if (turn.holder === 'sender') {
-      this.#turnHeld = undefined
-      if (hub.parked?.who === 'peer') hub.parked = undefined
-    } else {
-      this.#turnHeld = turn
-      hub.parked = {
-        reason: turn.reason ?? 'quota',
-        who: 'peer',
-        ...(turn.neededBytes === null ? {} : { neededBytes: turn.neededBytes }),
-        ...(turn.freeBytes === null ? {} : { freeBytes: turn.freeBytes }),
-      }
-    }
-    this.#pump()
   }
 
   exceptionArrived({ code, sentence }: Exception): void {
     this.#hub.emit({ kind: 'warn', code, sentence, entry: null })
-  }
-
-  hashesArrived(message: Hashes & { way: 'answer' }): void {
-    this.#revisions.hashesArrived(message)
-    this.#pump()
-  }
-
-  // ---- data -------------------------------------------------------------------------------------------------------
-
-  /** Sends as much as turn, window and pipeline allow. */
-  #pump(): void {
-    const hub = this.#hub
-    if (hub.phase !== 'transferring' || hub.open === undefined) return
-    if (this.#turnHeld !== undefined || this.#isSourceGone || hub.end !== undefined) return
-    if (hub.pausing !== undefined || hub.peerPaused !== undefined) return
-    while (this.#sendsUnderWay < sendsUnderWayMax && this.#sendNext(hub.open)) this.#sendsUnderWay++
-  }
-
-  /** Sends one frame; false if there is none to send now. */
-  #sendNext(connection: ConnectionId): boolean {
-    for (const queue of [this.#resends, this.#queue])
-      for (let entry = queue.first(); entry !== undefined; entry = queue.first()) {
-        const sent = this.#sendOf(connection, entry, queue)
-        if (sent === 'sent') return true
-        if (sent === 'full') return false
-        queue.shift()
-        if (sent === 'new') this.#queue.addFirst(entry)
-      }
-    return false
-  }
-
-  /** Sends something of a queue's first entry; `new`: what is left of a resend was never sent. */
-  #sendOf(connection: ConnectionId, entry: number, queue: Queue): 'sent' | 'full' | 'new' | 'nothing' {
-    const where = this.#hub.entries.standing(entry)
-    if (where !== standing.missing && where !== standing.part) return 'nothing'
-    if (where === standing.missing && !this.#files.has(entry) && this.#isSmall(entry))
-      return this.#sendPack(connection, queue) ? 'sent' : 'full'
-    return this.#sendChunk(connection, entry, queue)
-  }
-
-  #isSmall(entry: number): boolean {
-    return this.#hub.entries.size(entry) + packRowBytes <= this.#hub.chunkBytes / 8
-  }
-
-  #sendChunk(connection: ConnectionId, entry: number, queue: Queue): 'sent' | 'full' | 'new' | 'nothing' {
-    const hub = this.#hub
-    const file = this.#file(entry)
-    if (hub.entries.standing(entry) === standing.missing) {
-      hub.entries.stand(entry, standing.part)
-      file.start()
-    }
-    const chunk = file.next
-    if (chunk === undefined) return 'nothing'
-    const bytes = chunkLength(file.size, hub.chunkBytes, chunk)
-    const again = this.#window.holds(entry, chunk)
-    if (!again && queue === this.#resends) return 'new'
-    if (!again && !this.#window.admits(bytes)) return 'full'
-    this.#window.add(entry, chunk, bytes)
-    file.send(chunk)
-    const place = { entry, revision: file.revision, chunk }
-    hub.emit({ kind: 'sendChunk', connection, epoch: hub.epoch, place, again })
-    return 'sent'
-  }
-
-  /** Takes small files off the queue while they fit into one frame and the window. */
-  #sendPack(connection: ConnectionId, queue: Queue): boolean {
-    const { entries, chunkBytes, epoch } = this.#hub
-    const files: { entry: number; revision: number; again: boolean }[] = []
-    let packBytes = 0
-    for (let entry = queue.first(); entry !== undefined; entry = queue.first()) {
-      const size = entries.size(entry)
-      const again = this.#window.holds(entry, 0)
-      if (entries.standing(entry) !== standing.missing || this.#files.has(entry) || !this.#isSmall(entry)) break
-      if (packBytes + size + packRowBytes > chunkBytes || files.length === packFilesMax) break
-      if (!again && !this.#window.admits(size)) break
-      queue.shift()
-      this.#window.add(entry, 0, size)
-      entries.stand(entry, standing.finishing)
-      packBytes += size + packRowBytes
-      files.push({ entry, revision: entries.revision(entry), again })
-    }
-    if (files.length === 0) return false
-    this.#hub.emit({ kind: 'sendPack', connection, epoch, files })
-    return true
-  }
-
-  /** Whether places are out: sent and not acknowledged, although nothing holds the receiver up that we know of. */
-  get isOwed(): boolean {
-    return this.#window.usedBytes > 0 && this.#turnHeld === undefined
-  }
-
-  chunkSent({ connection, place, hash }: Input & { kind: 'chunkSent' }): void {
-    const file = this.#files.get(place.entry)
-    if (file?.revision === place.revision) file.know(place.chunk, hash)
-    if (connection !== this.#hub.open) return
-    this.#sendsUnderWay--
-    if (file?.revision === place.revision) {
-      file.sending.delete(place.chunk)
-      file.held.add(place.chunk)
-      this.#goOn(file)
-    }
-    this.#pump()
-  }
-
-  packSent({ connection }: Input & { kind: 'packSent' }): void {
-    if (connection !== this.#hub.open) return
-    this.#sendsUnderWay--
-    this.#pump()
-  }
-
-  /** A frame was not sent: the connection broke, or its source could not be read, which is told apart. */
-  sendFailed({ connection, places }: Input & { kind: 'sendFailed' }): void {
-    if (connection !== this.#hub.open) return
-    this.#sendsUnderWay--
-    for (const { entry, revision, chunk } of places) {
-      const file = this.#files.get(entry)
-      if (file?.revision === revision) file.sending.delete(chunk)
-    }
-    this.#pump()
-  }
-
-  /** Checks the source once all of a file is at the receiver, and sends more of it otherwise. */
-  #goOn(file: SendingFile): void {
-    if (file.stage !== 'sending' || this.#hub.phase !== 'transferring') return
-    const { entry, next } = file
-    if (next !== undefined) (this.#window.holds(entry, next) ? this.#resends : this.#queue).addFirst(entry)
-    else if (file.isSent) {
-      file.stage = 'checking'
-      this.#hub.emit({ kind: 'checkSource', entry: file.entry, revision: file.revision })
-    }
-    this.#pump()
-  }
-
-  /** Descriptor and path are as they were, behind the last read: the file may be published (R112). */
-  sourceChecked(entry: number, revision: number): void {
-    const hub = this.#hub
-    const file = this.#files.get(entry)
-    if (file?.revision !== revision || file.stage !== 'checking') return
-    if (hub.phase !== 'transferring') return // Said again after the next want.
-    file.stage = 'sent'
-    hub.entries.stand(entry, standing.finishing)
-    const digest = hub.settings.fileDigest(file.hashes, file.size)
-    hub.send({ kind: 'sync', grade: 'major', files: [{ entry, revision, digest }] })
-    hub.emit({ kind: 'closeSource', entry })
-  }
-
-  sourceFailed({ entry, revision, problem }: Input & { kind: 'sourceFailed' }): void {
-    const { entries } = this.#hub
-    if (entries.standing(entry) === standing.done || revision !== entries.revision(entry)) return
-    if (problem.kind === 'vanished') this.#giveUp(entry, 'vanished', 'it was deleted after it was listed')
-    else if (problem.kind === 'unreadable') this.#giveUp(entry, 'failed', problem.reason)
-    else this.#revisions.changed(this.#file(entry), problem.version)
-  }
-
-  /** Gives up one entry and goes on with the others; the receiver records the outcome. */
-  #giveUp(entry: number, outcome: 'vanished' | 'failed', sentence: string): void {
-    this.#hub.entries.stand(entry, standing.finishing)
-    const code = outcome === 'vanished' ? 'source-vanished' : 'source-changed'
-    this.#hub.send({ kind: 'exception', code, sentence, entry, outcome })
-  }
-
-  rehashed(input: Input & { kind: 'rehashed' }): void {
-    this.#revisions.rehashed(input)
-    this.#pump()
-  }
-
-  revisionCommitted(entry: number): void {
-    this.#window.settleEntry(entry)
-    this.#revisions.committed(entry)
-  }
-
-  sourceGone(isGone: boolean): void {
-    this.#isSourceGone = isGone
-    this.#hub.parked = isGone ? { reason: 'source-gone', who: 'self' } : undefined
-    if (!isGone) this.#pump()
-  }
-
-  /** Asks for a sync point now. */
-  flush(): void {
-    if (this.#hub.phase === 'transferring') this.#hub.send({ kind: 'sync', grade: 'minor' })
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------
@@ -490,58 +168,6 @@ export class Sending {
     if (this.#pagesAnswered < manifest.pages) return
     hub.phase = 'finishing'
     hub.send({ kind: 'end', manifest: manifest.digest, entries: manifest.entries, bytes: manifest.bytes })
-  }
-
-  receiptArrived({ receipt }: ReceiptMessage): void {
-    const { settings, entries } = this.#hub
-    if (this.#receipt !== undefined) return this.#isReceiptStored ? this.#release() : undefined
-    peerMust(receipt.session === settings.session, 'the receipt is for another session')
-    peerMust(receipt.manifest === entries.manifest.digest, 'the receipt is for another manifest')
-    peerMust(receipt.entries === entries.manifest.entries, 'the receipt counts other entries than were sent')
-    this.#receipt = receipt
-    this.#hub.commit([{ kind: 'receipt', receipt }], { for: 'receipt' })
-  }
-
-  receiptCommitted(): void {
-    this.#hub.emit({ kind: 'storeReceipt', receipt: this.#receipt! })
-  }
-
-  receiptStored(): void {
-    this.#isReceiptStored = true
-    this.#release()
-  }
-
-  #release(): void {
-    this.#releaseUntil = this.#hub.now + releaseWaitMs
-    this.#hub.send({ kind: 'release' })
-    if (this.#hub.open === undefined) this.#released(false)
-  }
-
-  releasedArrived(): void {
-    peerMust(this.#receipt !== undefined, 'released came before the receipt')
-    this.#releaseUntil = undefined // The answer is here; that the peer then hangs up means nothing.
-    this.#hub.commit([{ kind: 'ended', how: 'released', by: 'self', at: 0 }], { for: 'end' })
-  }
-
-  endCommitted(): void {
-    this.#released(true)
-  }
-
-  #released(confirmed: boolean): void {
-    assert(this.#receipt !== undefined, 'nothing is released without a receipt')
-    this.#hub.finish({ how: 'released', receipt: this.#receipt, confirmed })
-  }
-
-  get receipt(): Receipt | undefined {
-    return this.#receipt
-  }
-
-  get deadline(): Millis | undefined {
-    return this.#releaseUntil
-  }
-
-  deadlinePassed(): void {
-    if (this.#releaseUntil !== undefined && this.#hub.now >= this.#releaseUntil) this.#released(false)
   }
 }
 

@@ -68,12 +68,12 @@ export class Session {
     this.#receiving = settings.role === 'receiver' ? new Receiving(hub, checkpoint) : undefined
     const { syncPoints } = this.#receiving?.arrivals ?? {}
     this.#goodbyes = new Goodbyes(hub, {
-      flush: () => (syncPoints ?? this.#sending)?.flush(),
+      flush: () => (syncPoints ?? this.#sending?.outgoing)?.flush(),
       get isBusy() {
         return syncPoints?.isBusy === true
       },
     })
-    this.#liveness = new Liveness(hub, () => this.#sending?.isOwed === true)
+    this.#liveness = new Liveness(hub, () => this.#sending?.outgoing.isOwed === true)
   }
 
   /** Where the journal left it, and not connected: connections are never saved. A new session has a header and no more. */
@@ -119,7 +119,7 @@ export class Session {
     return earliest(
       this.#greeting.deadline,
       this.#liveness.deadline,
-      this.#sending?.deadline,
+      this.#sending?.releasing.deadline,
       this.#receiving?.deadline,
       this.#goodbyes.deadline,
     )
@@ -142,7 +142,7 @@ export class Session {
   }
   /** Whether another connection is of use: not once a sender has the receipt, nor behind the end. */
   get needsConnection(): boolean {
-    return this.#hub.end === undefined && this.#sending?.receipt === undefined
+    return this.#hub.end === undefined && this.#sending?.releasing.receipt === undefined
   }
   get phase(): string {
     return this.#hub.phase
@@ -216,7 +216,7 @@ export class Session {
       case 'sourceReturned':
         return this.#toSender(input)
       case 'receiptStored':
-        this.#sending?.receiptStored()
+        this.#sending?.releasing.receiptStored()
         this.#receiving?.ending.receiptStored()
     }
   }
@@ -264,22 +264,22 @@ export class Session {
         return sending.pageWalked(input.shape)
       case 'chunkSent':
         this.#hub.sentAt = this.#hub.now
-        return sending.chunkSent(input)
+        return sending.outgoing.chunkSent(input)
       case 'packSent':
         this.#hub.sentAt = this.#hub.now
-        return sending.packSent(input)
+        return sending.outgoing.packSent(input)
       case 'sendFailed':
-        return sending.sendFailed(input)
+        return sending.outgoing.sendFailed(input)
       case 'sourceFailed':
-        return sending.sourceFailed(input)
+        return sending.outgoing.sourceFailed(input)
       case 'sourceChecked':
-        return sending.sourceChecked(input.entry, input.revision)
+        return sending.outgoing.sourceChecked(input.entry, input.revision)
       case 'rehashed':
-        return sending.rehashed(input)
+        return sending.outgoing.rehashed(input)
       case 'sourceGone':
-        return sending.sourceGone(true)
+        return sending.outgoing.sourceGone(true)
       case 'sourceReturned':
-        return sending.sourceGone(false)
+        return sending.outgoing.sourceGone(false)
     }
   }
 
@@ -303,7 +303,7 @@ export class Session {
   #deadlinePassed(): void {
     this.#greeting.deadlinePassed()
     this.#liveness.deadlinePassed()
-    this.#sending?.deadlinePassed()
+    this.#sending?.releasing.deadlinePassed()
     this.#receiving?.deadlinePassed()
   }
 
@@ -318,20 +318,20 @@ export class Session {
       case 'given-up':
         return this.#receiving!.arrivals.outcomesCommitted(purpose.outcomes)
       case 'revision':
-        this.#sending?.revisionCommitted(purpose.entry)
+        this.#sending?.outgoing.revisionCommitted(purpose.entry)
         this.#receiving?.arrivals.revisionCommitted(purpose.entry)
         return
       case 'tree':
         return this.#receiving!.ending.treeCommitted(purpose.outcomes)
       case 'receipt':
-        this.#sending?.receiptCommitted()
+        this.#sending?.releasing.receiptCommitted()
         this.#receiving?.ending.receiptCommitted()
         return
       case 'pause':
         return this.#goodbyes.pauseCommitted()
       case 'end':
         if (this.#goodbyes.endCommitted()) return
-        this.#sending?.endCommitted()
+        this.#sending?.releasing.endCommitted()
         this.#receiving?.ending.endCommitted()
     }
   }
@@ -371,11 +371,11 @@ export class Session {
         this.#liveness.moved()
         return sending!.acknowledgeArrived(message)
       case 'turn':
-        return sending!.turnArrived(message)
+        return sending!.outgoing.turnArrived(message)
       case 'receipt':
-        return sending!.receiptArrived(message)
+        return sending!.releasing.receiptArrived(message)
       case 'released':
-        return sending!.releasedArrived()
+        return sending!.releasing.releasedArrived()
       case 'manifest':
         return receiving!.manifestArrived(message)
       case 'sync':
@@ -387,7 +387,7 @@ export class Session {
       case 'release':
         return receiving!.ending.releaseArrived()
       case 'hashes':
-        if (message.way === 'answer') return this.#senderOnly(message.kind).hashesArrived(message)
+        if (message.way === 'answer') return this.#senderOnly(message.kind).outgoing.hashesArrived(message)
         return this.#receiverOnly(message.kind).arrivals.hashesAsked(message)
       case 'exception':
         sending?.exceptionArrived(message)
