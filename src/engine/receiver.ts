@@ -18,7 +18,7 @@ import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
 import type { Counters } from './counters.ts'
 import { inTurns } from './in-turns.ts'
-import type { Links } from './links.ts'
+import type { HeldFrame, Links } from './links.ts'
 import { type ManifestPages, pageDigest, shapeOf } from './manifest-pages.ts'
 import { OrderCheck } from './order-check.ts'
 import type { Room } from './room.ts'
@@ -27,7 +27,7 @@ import { digestOfSession, finishTree } from './tree.ts'
 
 const pauseAtBytes = 8 * 1024 * 1024 // Of payload that waits for the disk ...
 const goOnAtBytes = 4 * 1024 * 1024 // ... so that a slow disk slows the sender and not this process's memory.
-const finishesUnderWay = 4
+const syncsUnderWay = 4 // As many as Node has threads for them; more would only wait.
 const hintEveryMs = 200
 
 export interface ReceiverParts {
@@ -54,6 +54,7 @@ export class Receiver {
   readonly #parts: ReceiverParts
   readonly #order = new OrderCheck()
   readonly #pagesInTurn = inTurns()
+  readonly #packsInTurn = inTurns()
   #pendingBytes = 0
   /** Hinted since the last sync of data began, and before it. */
   #hinted: Hint[] = []
@@ -150,7 +151,7 @@ export class Receiver {
   // ---- data -------------------------------------------------------------------------------------------------------
 
   async #writeChunk({ frame, place, length, fresh }: Of<'writeChunk'>): Promise<void> {
-    const { world, links, files, counters, tell } = this.#parts
+    const { world, links, files, room, counters, tell } = this.#parts
     const { header, payload } = links.takeFrame(frame)
     const isZeros = header.kind === 'zeros'
     const found = isZeros ? zerosHash(length, world.hash) : world.hash(payload)
@@ -160,41 +161,44 @@ export class Receiver {
     const hole = isZeros && fresh
     if (!hole) {
       const bytes = isZeros ? new Uint8Array(length) : payload
-      await this.#pressed(length, () => files.write(place.entry, place.chunk * this.#parts.session.chunkBytes, bytes))
+      const position = place.chunk * this.#parts.session.chunkBytes
+      await this.#pressed(length, () => room.use(() => files.write(place.entry, position, bytes)))
     }
     this.#hint({ ...place, hash: found, isHole: hole })
     tell({ kind: 'chunkWritten', place, hash: found, hole })
   }
 
-  async #writePack({ frame, accept }: Of<'writePack'>): Promise<void> {
-    const { world, links, files, counters, tell } = this.#parts
-    const { header, rows, payload } = links.takeFrame(frame)
+  /** One pack at a time: more only queue up in front of the same disk, and the bytes of all of them are held meanwhile. */
+  #writePack({ frame, accept }: Of<'writePack'>): Promise<void> {
+    const held = this.#parts.links.takeFrame(frame)
+    return this.#pressed(held.payload.length, () => this.#packsInTurn(() => this.#writeFiles(held, new Set(accept))))
+  }
+
+  async #writeFiles({ header, rows, payload }: HeldFrame, accepted: ReadonlySet<number>): Promise<void> {
+    const { world, files, revised, room, counters, tell } = this.#parts
     assert(header.kind === 'pack', 'a pack is written from a pack')
-    const accepted = new Set(accept)
     const written: WrittenFile[] = []
     const bad: Place[] = []
     let start = header.tableBytes
-    for (const [i, { entry, revision, length, hash }] of rows.entries()) {
-      const bytes = payload.subarray(start, start + length)
-      start += length
-      if (!accepted.has(i)) continue
-      if (world.hash(bytes) !== hash) bad.push({ entry, revision, chunk: 0 })
-      else {
-        await this.#pressed(length, () => files.write(entry, 0, bytes))
-        written.push({ entry, revision, hash })
-        counters.sent(length, length, false)
-      }
-    }
+    const slices = rows.map((row) => ({ row, bytes: payload.subarray(start, (start += row.length)) }))
+    const wanted = slices.filter((_, i) => accepted.has(i))
+    await inParallel(syncsUnderWay, wanted, async ({ row: { entry, revision, length, hash }, bytes }) => {
+      if (world.hash(bytes) !== hash) return void bad.push({ entry, revision, chunk: 0 })
+      const metadata = revised.get(entry) ?? (await this.#fileEntry(entry))
+      await room.use(() => files.writeWhole(entry, bytes, metadata))
+      written.push({ entry, revision, hash })
+      counters.sent(length, length, false)
+    })
     tell({ kind: 'packWritten', files: written, bad })
   }
 
   /** Writes with back-pressure: what waits for the disk is bounded by reading no further. */
   async #pressed(bytes: number, write: () => Promise<void>): Promise<void> {
-    const { links, room } = this.#parts
+    const { links } = this.#parts
     this.#pendingBytes += bytes
     if (this.#pendingBytes >= pauseAtBytes) links.setReading(false)
     try {
-      await room.use(write)
+      await write()
     } finally {
       this.#pendingBytes -= bytes
       if (this.#pendingBytes <= goOnAtBytes) links.setReading(true)
@@ -228,7 +232,7 @@ export class Receiver {
     await room.use(() => files.syncNames())
     await room.use(() => files.datasync(entries))
     const intents: IntentFile[] = []
-    await inParallel(finishesUnderWay, finish, async (file) => {
+    await inParallel(syncsUnderWay, finish, async (file) => {
       intents.push(await room.use(() => this.#finishFile(file)))
     })
     tell({ kind: 'dataSynced', serial, finished: intents, syncMs: world.clock.now() - started })

@@ -1,5 +1,6 @@
 // The unfinished files of a session, in its pinned `parts/` directory: one per entry, named by its index, O_EXCL and 0600.
-// Holds few descriptors, whatever the number of entries, and never lets one go that has unsynced bytes.
+// Holds few descriptors, whatever the number of entries, and never lets one go that has unsynced bytes. A small file that
+// comes whole is written, given its metadata, synced and closed at once: one descriptor, one sync.
 
 import { assert, hasCode } from '../errors.ts'
 import type { Directory, DiskFile, Stat } from '../model/disk.ts'
@@ -39,6 +40,8 @@ export class PartFiles {
   readonly #opening = new Map<number, Promise<OpenPart>>()
   /** Entries whose part was closed early and could not be synced then: told at the next chance. */
   readonly #lost = new Map<number, Error>()
+  /** Parts that `writeWhole` left complete and on the disk. */
+  readonly #whole = new Map<number, FinishedPart & { readonly inode: string }>()
   /** Entries whose part is known to be there: to make one that is there fails, and is dearer than to open it. */
   readonly #known = new Set<number>()
   #namesMade = 0
@@ -51,6 +54,7 @@ export class PartFiles {
 
   /** Writes all of `bytes`; makes the part if there is none. Ranges of calls that overlap in time must not overlap. */
   async write(entry: number, position: number, bytes: Uint8Array): Promise<void> {
+    this.#whole.delete(entry)
     await this.#use(entry, true, async (part) => {
       part.isDirty = true
       try {
@@ -61,6 +65,27 @@ export class PartFiles {
     })
   }
 
+  /**
+   * Writes a part whole and makes it ready for its final name, on the disk: what `write` and `finish` do together, with
+   * one sync. `finish` for the same metadata then only tells the inode. No other call for this entry may be under way.
+   * @throws TransferError `disk-failed` as `datasync`; the part has to be written again
+   */
+  async writeWhole(entry: number, bytes: Uint8Array, { mode, mtimeUs }: Omit<FinishedPart, 'size'>): Promise<void> {
+    if (this.#open.has(entry)) return this.write(entry, 0, bytes) // Begun in chunks: `finish` does the rest.
+    this.#throwLost(entry)
+    this.#whole.delete(entry)
+    const part = { mode, mtimeUs, size: bytes.length }
+    const file = await this.#openFile(entry, true)
+    let inode
+    try {
+      await file.write(bytes, 0)
+      inode = await complete(file, part)
+    } finally {
+      await file.close()
+    }
+    this.#whole.set(entry, { ...part, inode })
+  }
+
   /** Reads into `target`; fewer bytes than asked only at the part's end. @throws TransferError `not-found` */
   async read(entry: number, position: number, target: Uint8Array): Promise<number> {
     return this.#use(entry, false, (part) => part.file.read(target, position))
@@ -68,6 +93,7 @@ export class PartFiles {
 
   /** Sets a part's length: cuts it, or lets it grow by a hole. Makes the part if there is none. */
   async truncate(entry: number, size: number): Promise<void> {
+    this.#whole.delete(entry)
     await this.#use(entry, true, async (part) => {
       part.isDirty = true
       await part.file.truncate(size)
@@ -114,20 +140,18 @@ export class PartFiles {
    * then closed. No other call for this entry may be under way.
    * @returns the inode, decimal: how recovery knows the file again
    */
-  async finish(entry: number, { mode, mtimeUs, size }: FinishedPart): Promise<{ inode: string }> {
+  async finish(entry: number, wanted: FinishedPart): Promise<{ inode: string }> {
     this.#throwLost(entry)
+    const whole = this.#whole.get(entry)
+    this.#whole.delete(entry)
+    if (whole !== undefined && isSame(whole, wanted)) return { inode: whole.inode }
     const part = await this.#hold(entry, true)
     try {
       await part.closing
       assert(part.users === 1, `part ${entry} is finished while it is used`)
-      const { file } = part
-      const stat = await file.stat()
-      if (stat.size !== size) await file.truncate(size)
-      await file.setMode(mode)
-      await file.setTimes(mtimeUs)
-      await file.sync()
+      const inode = await complete(part.file, wanted)
       part.isDirty = false
-      return { inode: stat.inode.toString() }
+      return { inode }
     } finally {
       this.#drop(entry, part)
       await this.#release(part)
@@ -138,6 +162,7 @@ export class PartFiles {
   async remove(entry: number): Promise<boolean> {
     this.#lost.delete(entry)
     this.#known.delete(entry)
+    this.#whole.delete(entry)
     const part = this.#open.get(entry)
     if (part !== undefined) {
       this.#drop(entry, part)
@@ -293,6 +318,20 @@ export class PartFiles {
     part.users--
     if (part.users === 0 && part.isDropped) await part.file.close()
   }
+}
+
+/** Size, mode and times, then all of it on the disk. @returns the inode, decimal */
+async function complete(file: DiskFile, { mode, mtimeUs, size }: FinishedPart): Promise<string> {
+  const stat = await file.stat()
+  if (stat.size !== size) await file.truncate(size)
+  await file.setMode(mode)
+  await file.setTimes(mtimeUs)
+  await file.sync()
+  return stat.inode.toString()
+}
+
+function isSame(a: FinishedPart, b: FinishedPart): boolean {
+  return a.mode === b.mode && a.mtimeUs === b.mtimeUs && a.size === b.size
 }
 
 function nameOf(entry: number): Name {

@@ -135,6 +135,38 @@ describe('parts', () => {
     expect(await parts.finish(8, { mode: 0o600, mtimeUs: 5, size: 0 })).toHaveProperty('inode')
     await parts.close()
   })
+
+  it('a part written whole is complete and on the disk with one sync; finish only tells its inode', async () => {
+    const { disk, parts } = await fresh()
+    const metadata = { mode: 0o640, mtimeUs: 1_000_000 }
+    await parts.writeWhole(3, Buffer.from('whole'), metadata)
+    disk.failNext('sync-file', 'EIO') // Nobody meets it: there is nothing left to sync.
+    await parts.datasync([3])
+    const { inode } = await parts.finish(3, { ...metadata, size: 5 })
+    expect(await parts.stat(3)).toMatchObject({ mode: 0o640, size: 5, inode: BigInt(inode) })
+  })
+
+  it('R16: a part written whole whose sync failed is not complete, and can be written again', async () => {
+    const { disk, parts } = await fresh()
+    const metadata = { mode: 0o600, mtimeUs: 0 }
+    disk.failNext('sync-file', 'EIO')
+    await expectCode('disk-failed', parts.writeWhole(0, Buffer.from('longer'), metadata))
+    disk.failNext('sync-file', 'EIO')
+    await expectCode('disk-failed', parts.finish(0, { ...metadata, size: 6 }))
+    await parts.writeWhole(0, Buffer.from('short'), metadata)
+    expect((await parts.stat(0))?.size).toBe(5)
+  })
+
+  it.each(['write', 'truncate', 'remove'] as const)('after %s a part written whole is synced again', async (change) => {
+    const { disk, parts } = await fresh()
+    const metadata = { mode: 0o600, mtimeUs: 0 }
+    await parts.writeWhole(0, Buffer.from('12345'), metadata)
+    if (change === 'write') await parts.write(0, 0, Buffer.from('6'))
+    if (change === 'truncate') await parts.truncate(0, 5)
+    if (change === 'remove') await parts.remove(0)
+    disk.failNext('sync-file', 'EIO')
+    await expectCode('disk-failed', parts.finish(0, { ...metadata, size: 5 }))
+  })
 })
 
 const descriptors = () => readdirSync('/proc/self/fd').length
