@@ -229,12 +229,12 @@ export class Receiver {
     const { world, files, room, tell } = this.#parts
     const started = world.clock.now()
     this.#covered = this.#hinted.splice(0)
-    await room.use(() => files.syncNames())
     await room.use(() => files.datasync(entries))
     const intents: IntentFile[] = []
     await inParallel(syncsUnderWay, finish, async (file) => {
       intents.push(await room.use(() => this.#finishFile(file)))
     })
+    await room.use(() => files.syncNames()) // Last: a file that is one hole is only made when it is finished.
     tell({ kind: 'dataSynced', serial, finished: intents, syncMs: world.clock.now() - started })
   }
   #covered: Hint[] = []
