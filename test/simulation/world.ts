@@ -5,22 +5,19 @@
 import { hasCode } from '../../src/errors.ts'
 import { openRunner } from '../../src/engine/open-runner.ts'
 import type { Runner, RunnerEvent } from '../../src/engine/runner.ts'
-import type { ConnectionSink } from '../../src/engine/runner.ts'
 import { loadHash } from '../../src/hash/xxh64.ts'
 import type { Directory } from '../../src/model/disk.ts'
-import type { HeaderRecord } from '../../src/model/records.ts'
 import type { Role } from '../../src/model/session.ts'
 import { compactRecords } from '../../src/core/compact.ts'
 import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { readReceipt } from '../../src/store/receipts.ts'
 import { createSession } from '../../src/store/session-directory.ts'
 import { openTarget } from '../../src/store/target.ts'
-import { readHeader, readPackRows } from '../../src/wire/frames.ts'
-import { decodeHello } from '../../src/wire/messages.ts'
 import { Ledger } from './ledger.ts'
 import { type End, Link, type LinkFaults } from './link.ts'
 import { ProcessDisk } from './process-disk.ts'
 import type { Scenario } from './scenario.ts'
+import { answer, frameText, headerOf } from './session.ts'
 import { Chance, Timeline } from './timeline.ts'
 import { Trees } from './trees.ts'
 
@@ -129,34 +126,12 @@ class World {
     const make = async (role: Role, base: Directory, root: string, parents: Directory[]): Promise<void> => {
       const disk = this.#disks[role]
       const locker = (directory: Directory) => disk.takeLock(directory)
-      const records = [this.#header(role, root)]
+      const records = [headerOf(this.#scenario, this.#session, role, root)]
       await createSession(base, this.#session, { records, tools, withParts: role === 'receiver', parents, locker })
     }
     const state = await this.#disks.sender.openRoot('/state')
     await make('sender', state, '', [])
     await make('receiver', target.own, target.rootId, [target.root])
-  }
-
-  #header(role: Role, root: string): HeaderRecord {
-    const { dialer, onConflict, checksum, isSpilled } = this.#scenario
-    const isDialer = role === dialer
-    return {
-      kind: 'header',
-      session: this.#session,
-      role,
-      createdAt: 0,
-      side: isDialer ? 'dialer' : 'listener',
-      ticketKey: 'ab'.repeat(32),
-      ticketExpiresAt: 1e15,
-      nonce: isDialer ? 'cd'.repeat(16) : '',
-      addresses: [],
-      root,
-      sources: role === 'sender' ? [{ path: '/src', as: isSpilled ? '' : 'src' }] : [],
-      directory: '/dst',
-      identity: '',
-      frozen: {},
-      wishes: role === 'receiver' ? { onConflict, checksum: false } : { onConflict: null, checksum },
-    }
   }
 
   get #random() {
@@ -307,7 +282,7 @@ class World {
       },
       delivered: (to, freight) => {
         const { role } = to === near ? here : there
-        if (freight.kind === 'data') return this.#note(`${role} <- ${frameText(freight.frame)}`)
+        if (freight.kind === 'data') return this.#note(`${role} <- ${frameText(freight.frame, hash)}`)
         if (freight.kind === 'close') return this.#note(`${role} <- close ${freight.code}`)
         this.#note(`${role} <- ${freight.text.slice(0, 200)}`)
         if (role === 'sender') this.#ledger.toSender(link, freight.text)
@@ -404,36 +379,4 @@ class World {
       this.#disks.receiver.capacityBytes = Infinity
     })
   }
-}
-
-/** A data frame, for the log. */
-function frameText(frame: Uint8Array): string {
-  const header = readHeader(frame, hash)
-  if (header.kind === 'pack')
-    return `pack of ${readPackRows(frame, header)
-      .map(({ entry }) => entry)
-      .join()}`
-  return `${header.kind} ${header.entry}:${header.revision}:${header.chunk}`
-}
-
-/** A listener: the first message is the hello, everything behind it is the runner's. */
-function answer(end: End, runner: Runner): void {
-  let sink: ConnectionSink | undefined
-  end.start({
-    text: (text) => {
-      if (sink !== undefined) return sink.text(text)
-      const hello = decodeHello(text)
-      const bound = {
-        kind: 'bound',
-        nonce: hello.nonce,
-        sessionKey: 'ef'.repeat(32),
-        chunkBytes: 0,
-        shape: { onConflict: 'fail', checksum: false },
-        root: '',
-      } as const
-      sink = runner.accepted(end, hello, runner.view.isBound ? [] : [bound])
-    },
-    data: (frame) => sink?.data(frame),
-    ended: ({ detail }) => sink?.ended(detail),
-  })
 }

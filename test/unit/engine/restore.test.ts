@@ -145,13 +145,9 @@ describe('R14: what the journal calls durable is held against the disk', () => {
   })
 
   it.each([
-    ['is cut', async ({ disk }: Scene) => void (await (await partFile(disk)).truncate(chunkBytes)), [0]],
+    ['is cut', async ({ disk }: Scene) => (await partFile(disk)).truncate(chunkBytes), [0]],
     ['is punched', async ({ disk }: Scene) => punch(disk), [0, 3]],
-    [
-      'is another one',
-      async ({ disk }: Scene) => void (await (await partFile(disk)).write(chunk(9), 3 * chunkBytes)),
-      [0, 1, 2],
-    ],
+    ['is another one', async ({ disk }: Scene) => (await partFile(disk)).write(chunk(9), 3 * chunkBytes), [0, 1, 2]],
     ['is gone', async (scene: Scene) => void (await (await scene.open()).parts.remove(0)), []],
   ])('a part that %s is wanted again where it does not agree, now and ever after', async (_, harm, held) => {
     const scene = await Scene.with([durable(0, 4)], content(4))
