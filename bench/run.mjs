@@ -187,7 +187,7 @@ function judge(results) {
 }
 
 let isStopping = false
-process.once('SIGINT', () => (isStopping = true))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isStopping = true))
 
 /** Says what is under way, where somebody watches; and the place at which Ctrl-C takes effect. */
 function tick(text) {
