@@ -2,12 +2,10 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { bothSucceed, Scene, type Side } from '../support/scene.ts'
+import { bothSucceed, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 24 * MiB + 9
-/** Until SIGUSR2 lifts the limit: longer than another command takes to start on a busy machine. */
-const slowly = ['--bwlimit', '3MiB']
 
 describe('two receive in one folder', () => {
   it('are two sessions, each with its own sender', async () => {
@@ -27,6 +25,8 @@ describe('two receive in one folder', () => {
     const receivers = [scene.receive(), scene.receive()]
     const tickets = await Promise.all(receivers.map((it) => it.ticket()))
     const senders = ['a/same', 'b/same'].map((path, i) => scene.send(path, '--to', tickets[i]!, ...slowly))
+    await Promise.all(senders.map((it) => it.until('progress', ({ bytesDurable }) => bytesDurable > 0)))
+    for (const sender of senders) sender.hurry()
     const codes = await Promise.all(senders.map((it) => it.code()))
     expect(
       codes.toSorted((a, b) => a - b),
@@ -51,7 +51,7 @@ describe('two senders for one session', () => {
     const second = scene.send('disk.img', '--to', ticket)
     expect(await second.code()).toBe(11)
     expect(second.last('exit')).toMatchObject({ name: 'busy', error: { code: 'busy' } })
-    first.kill('SIGUSR2')
+    first.hurry()
     await bothSucceed(first, receiver)
     expect(first.last('summary').reconnects).toBe(0)
     expect(listing(scene.target)).toEqual(listing(scene.source))
@@ -66,7 +66,7 @@ describe('two senders for one session', () => {
     const first = scene.send('disk.img', '--to', ticket, ...slowly)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const second = scene.as('sender', ['resume', '--wait'])
-    first.kill('SIGUSR2')
+    first.hurry()
     await bothSucceed(first, receiver)
     expect([0, 2]).toContain(await second.code())
     scene.expectClean()
@@ -84,7 +84,7 @@ describe('two senders for one session', () => {
     const second = scene.as('sender', args, elsewhere)
     expect(await second.code(), second.transcript).toBe(4)
     expect(second.last('exit')).toMatchObject({ name: 'auth', error: { code: 'ticket-refused' } })
-    first.kill('SIGUSR2')
+    first.hurry()
     await bothSucceed(first, receiver)
     expect(first.last('summary').reconnects).toBe(0)
     scene.expectClean()
@@ -101,7 +101,7 @@ describe('one file for two receivers', () => {
     const first = scene.send('disk.img', '--to', here!, ...slowly)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const second = scene.send('disk.img', '--to', there!, '--new')
-    first.kill('SIGUSR2')
+    first.hurry()
     await bothSucceed(first, second, ...receivers)
     expect(listing(scene.target)).toEqual(listing(scene.source))
     expect(listing(other.target)).toEqual(listing(scene.source))

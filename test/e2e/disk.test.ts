@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Command } from '../support/command.ts'
-import { bothSucceed, Scene } from '../support/scene.ts'
+import { bothSucceed, Scene, slowly } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 40 * MiB + 7
@@ -81,9 +81,10 @@ describe('a journal', () => {
     plant(scene.source, { 'disk.img': noise(size), 'small.txt': 'small' })
     const receiver = scene.receive()
     const paths = ['disk.img', 'small.txt']
-    const sender = scene.send(paths, '--to', await receiver.ticket(), '--bwlimit', '32MiB')
-    const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > size / 2)
+    const sender = scene.send(paths, '--to', await receiver.ticket(), ...slowly)
+    const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     await receiver.killed()
+    sender.hurry()
     const directory = `${scene.target}/.carryon/${session!}`
     return { scene, sender, session: session!, directory, journal: `${directory}/journal` }
   }

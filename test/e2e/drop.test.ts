@@ -3,12 +3,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ChaosProxy } from '../support/chaos-proxy.ts'
 import type { Command } from '../support/command.ts'
-import { bothSucceed, expectBalanced, portOf, Scene, through } from '../support/scene.ts'
+import { bothSucceed, expectBalanced, portOf, Scene, slowly, through } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
-const size = 48 * MiB + 123
-/** What may be under way between two processes that both live: buffers of two sockets and of the proxy between them. */
-const inFlightMax = 16 * MiB
+const size = 24 * MiB + 123
+/** Under way between two processes that live: four frames in the sender's hands, buffers of sockets and of the proxy. */
+const inFlightMax = 6 * MiB
 
 /** A transfer through a proxy, begun. */
 async function begun(...flags: readonly string[]) {
@@ -18,7 +18,7 @@ async function begun(...flags: readonly string[]) {
   const ticket = await receiver.ticket()
   const proxy = await ChaosProxy.to(portOf(ticket))
   onTestFinished(() => proxy[Symbol.asyncDispose]())
-  const sender = scene.send('disk.img', '--to', through(proxy, ticket), '--bwlimit', '24MiB', ...flags)
+  const sender = scene.send('disk.img', '--to', through(proxy, ticket), ...slowly, ...flags)
   return { scene, receiver, sender, proxy, ticket }
 }
 
@@ -29,12 +29,13 @@ function durable(command: Command, bytes: number) {
 describe('when the link drops, both sides reconnect by themselves', () => {
   it.each(['reset', 'close'] as const)('three times in a transfer, by %s, and little is sent twice', async (how) => {
     const { scene, receiver, sender, proxy } = await begun()
-    for (const cut of [0.2, 0.4, 0.6]) {
-      await durable(sender, cut * size)
+    for (const cut of [0.15, 0.3, 0.45]) {
+      await proxy.until('up', cut * size)
       const back = sender.untilNext('session', ({ state }) => state === 'transferring')
       proxy.cutNow(how)
       await back
     }
+    sender.hurry()
     await bothSucceed(sender, receiver)
     expect(listing(scene.target)).toEqual(listing(scene.source))
     const { bytesResent, reconnects } = sender.last('summary')
@@ -48,7 +49,7 @@ describe('when the link drops, both sides reconnect by themselves', () => {
 
   it('after a long time without one, told with reason and countdown', async () => {
     const { scene, receiver, sender, proxy } = await begun()
-    await durable(sender, size / 4)
+    await durable(sender, 1)
     proxy.isRefusing = true
     proxy.cutNow()
     const third = await sender.until('reconnecting', ({ attempt }) => attempt >= 3)
@@ -57,18 +58,20 @@ describe('when the link drops, both sides reconnect by themselves', () => {
     expect(await receiver.until('waiting')).toMatchObject({ reason: 'network', who: 'peer' })
     expect(sender.stderr).toMatch(/trying again/)
     proxy.isRefusing = false
+    sender.hurry()
     await bothSucceed(sender, receiver)
     expect(listing(scene.target)).toEqual(listing(scene.source))
   })
 
   it('when the listener was stopped and started again on its port', async () => {
     const { scene, receiver, sender, ticket } = await begun()
-    await durable(sender, size / 4)
+    await durable(sender, 1)
     receiver.kill('SIGTERM')
     await receiver.ended
     const again = scene.receive()
     const listening = await again.until('listening')
     expect(listening.addresses).toContain(`127.0.0.1:${portOf(ticket)}`)
+    sender.hurry()
     await bothSucceed(sender, again)
     expect(listing(scene.target)).toEqual(listing(scene.source))
     scene.expectClean()
@@ -76,7 +79,7 @@ describe('when the link drops, both sides reconnect by themselves', () => {
 
   it('and gives up with code 5 when --retry-for is over, telling the command that goes on', async () => {
     const { sender, receiver, proxy } = await begun('--retry-for', '1s')
-    await durable(sender, size / 4)
+    await durable(sender, 1)
     proxy.isRefusing = true
     proxy.cutNow()
     expect(await sender.code()).toBe(5)
@@ -90,7 +93,7 @@ describe('when the link drops, both sides reconnect by themselves', () => {
 describe('a connection that is only half alive', () => {
   it('does not keep a new one waiting: welcome at once, and nothing stale reaches the disk', async () => {
     const { scene, receiver, sender, proxy, ticket } = await begun()
-    await durable(sender, size / 4)
+    await durable(sender, 1)
     proxy.blackhole() // The receiver hears no end of this connection, not even when its process dies.
     await sender.killed()
     const again = scene.send('disk.img', '--to', ticket)
@@ -110,12 +113,13 @@ describe('a connection that is only half alive', () => {
     const receiver = scene.receive('--dead-after', '3s')
     const ticket = await receiver.ticket()
     await using proxy = await ChaosProxy.to(portOf(ticket))
-    const sender = scene.send('disk.img', '--to', through(proxy, ticket), '--bwlimit', '48MiB', '--dead-after', '3s')
-    await durable(sender, size / 4)
+    const sender = scene.send('disk.img', '--to', through(proxy, ticket), ...slowly, '--dead-after', '3s')
+    await durable(sender, 1)
     proxy.blackhole()
     expect(await sender.until('reconnecting')).toMatchObject({ reason: 'peer-silent' })
     await receiver.until('session', ({ state }) => state === 'interrupted')
     proxy.heal()
+    sender.hurry()
     await bothSucceed(sender, receiver)
     expect(listing(scene.target)).toEqual(listing(scene.source))
   })

@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Command } from '../support/command.ts'
-import { bothSucceed, expectBalanced, Scene, type Side } from '../support/scene.ts'
+import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 import type { SessionListing, SessionStatus } from '../../src/index.ts'
 
-const size = 32 * MiB + 99
+const size = 24 * MiB + 99
 const stopMs = 2_000 // The promise (R100); deadlines get three times as much.
 
 /** A transfer under way: the receiver listens, the sender is slow. */
@@ -16,8 +16,8 @@ async function begun() {
   const scene = new Scene()
   plant(scene.source, { "it's a disk.img": noise(size) })
   const receiver = scene.receive()
-  const sender = scene.send("it's a disk.img", '--to', await receiver.ticket(), '--bwlimit', '16MiB')
-  const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > size / 4)
+  const sender = scene.send("it's a disk.img", '--to', await receiver.ticket(), ...slowly)
+  const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
   return { scene, receiver, sender, session: session!, of: (side: Side) => (side === 'sender' ? sender : receiver) }
 }
 
@@ -53,6 +53,7 @@ describe.each(['sender', 'receiver'] as const)('Ctrl-C of the %s', (side) => {
 
     const { bytesDurable } = stopped.last('progress')
     const again = scene.as(side, resumeCommand(stopped))
+    waiting.hurry()
     await bothSucceed(again, waiting)
     expect(again.last('summary').bytesSentThisRun).toBeLessThanOrEqual(size - bytesDurable)
     expectBalanced(again)
@@ -62,12 +63,13 @@ describe.each(['sender', 'receiver'] as const)('Ctrl-C of the %s', (side) => {
   })
 
   it('twice leaves at once, and the same command goes on', async () => {
-    const { scene, of } = await begun()
+    const { scene, of, sender } = await begun()
     const stopped = of(side)
     stopped.kill('SIGINT')
     stopped.kill('SIGINT')
     expect((await stopped.ended).signal).toBe('SIGINT')
     const again = scene.as(side, ['resume'])
+    sender.hurry()
     await bothSucceed(again, of(other(side)))
     expect(listing(scene.target)).toEqual(listing(scene.source))
     scene.expectClean()
@@ -105,7 +107,7 @@ describe('a third process', () => {
       const [running, ...others] = await list(scene, side)
       expect(others).toEqual([])
       expect(running).toMatchObject({ id: session, role: side, state: 'transferring', held: true, bytesTotal: size })
-      const status = await read<SessionStatus>(scene, side, 'status', session)
+      const { session: status } = await read<{ readonly session: SessionStatus }>(scene, side, 'status', session)
       expect(status.live?.rateBytesPerSecond).toBeGreaterThan(0)
       expect(status.other?.state).toBe('transferring')
     }
@@ -143,6 +145,7 @@ describe('a third process', () => {
     const busy = scene.as('sender', ['resume'])
     expect(await busy.code()).toBe(11)
     expect(busy.last('exit')).toMatchObject({ name: 'busy', resumable: true })
+    sender.hurry()
     await bothSucceed(sender, receiver)
   })
 
@@ -161,7 +164,7 @@ describe('a third process', () => {
 describe('receipts', () => {
   it('are the same on both sides, readable by their owner alone, and hold no secret', async () => {
     const { scene, sender, receiver, session } = await begun()
-    sender.kill('SIGUSR2') // The limit is off.
+    sender.hurry()
     await bothSucceed(sender, receiver)
     const texts = (['sender', 'receiver'] as const).map((side) =>
       readFileSync(`${scene.stateOf(side)}/receipts/${session}.json`, 'utf8'),

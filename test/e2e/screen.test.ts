@@ -87,7 +87,7 @@ describe.skipIf(!canOpen)('in a terminal', () => {
     watcher.type('\u0003')
     await watcher.ended
     expect(watcher.lines.join('\n')).toContain('The transfer goes on in the other process.')
-    sender.kill('SIGUSR2')
+    sender.hurry()
     await bothSucceed(sender, receiver)
     expect(listing(scene.target)).toEqual(listing(scene.source))
   })

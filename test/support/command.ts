@@ -109,6 +109,11 @@ export class Command {
     this.#child.kill(signal)
   }
 
+  /** Lifts its --bwlimit. */
+  hurry(): void {
+    this.#child.kill('SIGUSR2')
+  }
+
   /** Kills it at once and waits until it is gone. */
   async killed(): Promise<void> {
     this.kill('SIGKILL')
@@ -153,9 +158,9 @@ export class Command {
     return (await this.until('listening', ({ ticket }) => ticket !== null)).ticket!
   }
 
-  /** Resolves with its exit code; a signal is a failure. */
-  async code(): Promise<number> {
-    await this.#wait('its end', () => this.#end)
+  /** Resolves with its exit code; a signal is a failure. `withinMs`: how long that may take. */
+  async code(withinMs: number = patienceMs): Promise<number> {
+    await this.#wait('its end', () => this.#end, withinMs)
     const { code, signal } = await this.ended
     if (code === null) throw new Error(`It died of ${signal}.\n${this.transcript}`)
     return code
@@ -187,7 +192,7 @@ export class Command {
     for (const look of this.#watchers) look()
   }
 
-  #wait<Value>(what: string, look: () => Value | undefined): Promise<Value> {
+  #wait<Value>(what: string, look: () => Value | undefined, withinMs: number = patienceMs): Promise<Value> {
     return new Promise((resolve, reject) => {
       const done = (settle: () => void): void => {
         clearTimeout(timer)
@@ -195,7 +200,7 @@ export class Command {
         settle()
       }
       const giveUp = (why: string) => done(() => reject(new Error(`Waiting for ${what}: ${why}\n${this.transcript}`)))
-      const timer = setTimeout(() => giveUp('it did not come.'), patienceMs)
+      const timer = setTimeout(() => giveUp('it did not come.'), withinMs)
       const watch = (): void => {
         const value = look()
         if (value !== undefined) done(() => resolve(value))

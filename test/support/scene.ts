@@ -12,7 +12,6 @@ import { Command, type CommandOptions } from './command.ts'
 export type Side = 'sender' | 'receiver'
 
 export const windowBytes = 64 * 1024 * 1024 // W of the promises: what may be sent again after a kill.
-const chunkBytes = 1024 * 1024
 
 export interface SceneOptions {
   /** Both sides keep their state in one directory, as two commands of one person on one machine do. */
@@ -129,7 +128,10 @@ export function expectBalanced(command: Command): void {
 }
 
 /** As many bytes again as a kill may cost: the window, and the frame that was being written. */
-export const resentMax = windowBytes + chunkBytes
+export const resentMax = windowBytes + 1024 * 1024
+
+/** A --bwlimit for senders until `hurry`: one that leaves time to act in the middle, on a busy machine too. */
+export const slowly: readonly string[] = ['--bwlimit', '6MiB']
 
 /** The user `nobody`, where we are root and permissions would not hold; else whoever runs the test. */
 export const unprivileged: number | undefined = process.getuid?.() === 0 ? 65_534 : undefined
