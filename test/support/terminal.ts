@@ -109,8 +109,7 @@ const progressLine = /^[↑↓^v] .*\d+%/
 
 /** Columns that a text takes: letters of East Asia take two. */
 export function widthOf(text: string): number {
-  return [...text].reduce(
-    (width, letter) => width + (/[\u1100-\u115f\u2e80-\uffdc]|\p{Extended_Pictographic}/u.test(letter) ? 2 : 1),
-    0,
-  )
+  return Array.from(text).reduce((width, letter) => width + (wideLetter.test(letter) ? 2 : 1), 0)
 }
+
+const wideLetter = /[\u1100-\u115f\u2e80-\uffdc]|\p{Extended_Pictographic}/u
