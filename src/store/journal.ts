@@ -9,7 +9,6 @@ import { asError } from './faults.ts'
 import { journalName, readJournal, type JournalContent } from './journal-file.ts'
 import { encodeFileHeader, encodeRecord, fileHeaderBytes, readFileHeader, splitRecord } from './record-codec.ts'
 
-
 /** What the journal is handed. */
 export interface JournalTools {
   /** Checks every record. */

@@ -8,7 +8,4 @@ const directory = await nodeDisk.openRoot(process.argv[2])
 const lock = await takeLock(directory, async (request) => ({ pid: process.pid, request }))
 console.log(lock === undefined ? 'busy' : 'held')
 process.stdin.resume() // Ends with its parent.
-process.stdin.on('end', async () => {
-  await lock?.release()
-  process.exitCode = 0
-})
+process.stdin.on('end', () => void lock?.release())
