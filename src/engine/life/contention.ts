@@ -1,6 +1,6 @@
 // When another process of this machine holds the session that is asked for: say so, wait for it, or follow it.
 
-import { TransferError } from '../../errors.ts'
+import { hasCode, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import type { Receipt } from '../../model/session.ts'
 import { readReceipt } from '../../store/receipts.ts'
@@ -35,7 +35,7 @@ export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
   const { clock } = tools.world
   const { stop, reporter } = tools.context
   for (let isFirst = true; ; isFirst = false) {
-    const work = await Work.hold(tools, found.id)
+    const work = await holdIfThere(tools, found)
     if (work !== undefined) return work
     if (options.attach === true) throw new Followed(found)
     if (options.wait !== true)
@@ -43,6 +43,17 @@ export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
     if (isFirst) reporter.stand('interrupted', 'peer-busy', 'self')
     await sleep(clock, lookAgainMs, stop)
     if (stop.aborted) throw new TransferError('paused', { by: 'user' })
+  }
+}
+
+/** Holds a session; undefined if another process does. @throws TransferError `session-not-found`: that one ended it meanwhile */
+async function holdIfThere(tools: Plan['tools'], { id }: Found): Promise<Work | undefined> {
+  try {
+    return await Work.hold(tools, id)
+  } catch (error) {
+    if (hasCode(error, 'not-found'))
+      throw new TransferError('session-not-found', { asked: shortId(id) }, { cause: error })
+    throw error
   }
 }
 
