@@ -3,17 +3,30 @@
 
 import { setFlagsFromString } from 'node:v8'
 
+const roomyBytes = 105 * 1024 * 1024 // Of resident memory: up to here garbage may pile up, for less work.
+const lookEveryMs = 100
+const roomy = '--heap-growing-percent=300' // To four times what lives: the most that V8 takes by itself.
+const tight = '--heap-growing-percent=30'
+
 /**
  * Leaves what was read and written to the collector of the young generation. Before the first byte comes; a process of its
  * own may do that, a library in somebody else's may not.
  *
  * Measured at a receiver of 1 GiB. Node 20: 101 full collections became 1, both sides together took 3.6 CPU seconds instead
- * of 5.0. Node 24: 63 became 1, at 121 instead of 189 MiB of resident memory.
+ * of 5.0. Node 24: 63 became 1, at 121 instead of 189 MiB of resident memory. At a receiver of 20,000 files of 4 KiB, where
+ * much outlives its generation, the second, tighter rule (R74) keeps 145 instead of 185 MiB.
  */
 export function collectOften(): void {
-  setFlagsFromString('--heap-growing-percent=300') // To four times what lives: the most that V8 takes by itself.
+  setFlagsFromString(roomy)
   // From Node 24 on V8 would wait for 128 MiB of it (nodejs/node#61967).
   if (nodeMajor() >= 24) setFlagsFromString('--scavenger-max-new-space-capacity-mb=4')
+  let isRoomy = true
+  const look = (): void => {
+    const wasRoomy = isRoomy
+    isRoomy = process.memoryUsage.rss() < roomyBytes
+    if (isRoomy !== wasRoomy) setFlagsFromString(isRoomy ? roomy : tight)
+  }
+  setInterval(look, lookEveryMs).unref()
 }
 
 function nodeMajor(): number {

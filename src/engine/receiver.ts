@@ -25,8 +25,8 @@ import type { Room } from './room.ts'
 import { surveyPage } from './survey.ts'
 import { digestOfSession, finishTree } from './tree.ts'
 
-const pauseAtBytes = 8 * 1024 * 1024 // Of payload that waits for the disk ...
-const goOnAtBytes = 4 * 1024 * 1024 // ... so that a slow disk slows the sender and not this process's memory.
+const pauseAtBytes = 4 * 1024 * 1024 // Of payload that waits for the disk ...
+const goOnAtBytes = 2 * 1024 * 1024 // ... so that a slow disk slows the sender and not this process's memory.
 const syncsUnderWay = 4 // As many as Node has threads for them; more would only wait.
 const hintEveryMs = 200
 
