@@ -20,6 +20,7 @@ export interface ErrorDetails {
   'ticket-damaged': { readonly why: string }
   'ticket-expired': { readonly expiredAt: string }
   'ticket-refused': { readonly peer: string }
+  'ticket-spent': { readonly finishedAt: string; readonly receipt: string }
   // The peer and the way there
   'peer-unreachable': { readonly addresses: readonly string[]; readonly cause: string }
   'connection-lost': { readonly peer: string; readonly cause: string }
@@ -181,6 +182,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   'ticket-refused': {
     say: (d) => `${d.peer} does not accept this ticket: it is wrong, expired, used up, or for another listener.`,
     hint: 'Run the listening command again: it prints a fresh ticket. What was sent before stays safe.',
+    retryable: 'never',
+    exit: 4,
+    close: 4003,
+  },
+  'ticket-spent': {
+    say: (d) => `This ticket has been used: what it was for was delivered at ${d.finishedAt}.`,
+    hint: 'The receipt is kept. To send or receive more, run the listening command again: it prints a fresh ticket.',
     retryable: 'never',
     exit: 4,
     close: 4003,

@@ -43,13 +43,14 @@ async function resume(plan: Plan, found: Found): Promise<Work> {
   return holdOrFail(plan, found)
 }
 
-/** A session of which only the receipt is left. @throws TransferError `ticket-refused` */
+/** A session of which only the receipt is left. @throws TransferError `ticket-spent` */
 async function checkUnspent({ home: { state } }: Plan, { id }: Ticket): Promise<void> {
-  if (state !== undefined && (await readReceipt(state.directory, id)) !== undefined) throw spent()
+  const receipt = state === undefined ? undefined : await readReceipt(state.directory, id)
+  if (receipt !== undefined && state !== undefined) throw spent(receipt.finishedAt, `${state.path}/receipts/${id}.json`)
 }
 
-function spent(): TransferError {
-  return new TransferError('ticket-refused', { peer: 'The other side' })
+function spent(finishedAt: string, receipt: string): TransferError {
+  return new TransferError('ticket-spent', { finishedAt, receipt })
 }
 
 /** This side's own view of why there is nothing to go on with. */
@@ -57,7 +58,7 @@ function endedError(found: Found): TransferError {
   const { ended } = found.checkpoint
   if (ended?.how === 'discarded') return new TransferError('discarded', { by: ended.by })
   if (ended?.how === 'expired') return endingFor(found)
-  return spent()
+  return spent(timeText(ended?.at ?? 0), '')
 }
 
 /**
