@@ -21,7 +21,7 @@ describe('two receive in one folder', () => {
 
   it('that bring the same name: one lands, the other one too, beside it, and is said (R6)', async () => {
     const scene = new Scene()
-    plant(scene.source, { 'a/same': noise(6 * MiB, 1), 'b/same': noise(6 * MiB, 2) })
+    plant(scene.source, { 'a/same': noise(size, 1), 'b/same': noise(size, 2) })
     const receivers = [scene.receive(), scene.receive()]
     const tickets = await Promise.all(receivers.map((it) => it.ticket()))
     const senders = ['a/same', 'b/same'].map((path, i) => scene.send(path, '--to', tickets[i]!, ...slowly))

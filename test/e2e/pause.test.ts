@@ -12,11 +12,11 @@ const size = 24 * MiB + 99
 const stopMs = 2_000 // The promise (R100); deadlines get three times as much.
 
 /** A transfer under way: the receiver listens, the sender is slow. */
-async function begun() {
+async function begun(limit: readonly string[] = slowly) {
   const scene = new Scene()
   plant(scene.source, { "it's a disk.img": noise(size) })
   const receiver = scene.receive()
-  const sender = scene.send("it's a disk.img", '--to', await receiver.ticket(), ...slowly)
+  const sender = scene.send("it's a disk.img", '--to', await receiver.ticket(), ...limit)
   const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
   return { scene, receiver, sender, session: session!, of: (side: Side) => (side === 'sender' ? sender : receiver) }
 }
@@ -102,7 +102,7 @@ describe('a third process', () => {
   })
 
   it('sees the session in ls and status, running and stopped', async () => {
-    const { scene, sender, receiver, session } = await begun()
+    const { scene, sender, receiver, session } = await begun(['--bwlimit', '2MiB']) // Six commands run meanwhile.
     for (const side of ['sender', 'receiver'] as const) {
       const [running, ...others] = await list(scene, side)
       expect(others).toEqual([])
