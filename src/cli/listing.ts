@@ -26,7 +26,7 @@ export function rowOf(session: SessionListing, wallMs: number): readonly string[
     session.id.slice(0, idDigits),
     `${session.role === 'sender' ? 'send' : 'receive'} ${subjectOf(session)}`,
     percent === null ? sizes : `${percent}% of ${sizes.split('/').at(-1)}`,
-    `${standingOf(session)}, ${ago(session.since, wallMs)}`,
+    `${standingOf(session)}, ${sinceOf(session, wallMs)}`,
   ]
   return [facts.join('  '), ...(session.resumeCommand === null ? [] : [`          ${display(session.resumeCommand)}`])]
 }
@@ -44,7 +44,7 @@ export function pageOf(session: SessionStatus, wallMs: number): readonly string[
   const facts: readonly (readonly [string, string | null])[] = [
     ['Session', session.id],
     [session.role === 'sender' ? 'Sends' : 'Receives into', subjectOf(session)],
-    ['State', `${standingOf(session)}, ${ago(session.since, wallMs)}`],
+    ['State', `${standingOf(session)}, ${sinceOf(session, wallMs)}`],
     ['Held', session.held ? 'a process here works on it' : 'nobody here works on it'],
     ['Safe', `${percent === null ? '' : `${percent}%, `}${done}`],
     [
@@ -75,6 +75,12 @@ export function pageOf(session: SessionStatus, wallMs: number): readonly string[
 function standingOf({ state, reason }: Pick<SessionListing, 'state' | 'reason'>): string {
   const why = reason === null ? stateWords[state] : reasonWords[reason]
   return why === undefined ? state : `${state}: ${why}`
+}
+
+/** What a process works on lasts; what none does began to stand still at a moment. */
+function sinceOf({ held, since }: Pick<SessionListing, 'held' | 'since'>, wallMs: number): string {
+  if (!held) return ago(since, wallMs)
+  return `for ${formatDuration(Math.max(0, wallMs - Date.parse(since)))}`
 }
 
 function liveOf(live: NonNullable<SessionStatus['live']>): string {

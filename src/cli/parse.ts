@@ -59,8 +59,10 @@ export async function helpOf(command: CommandName | undefined): Promise<string> 
     own.map((name) => explain(help, name)),
     'Flags:',
   )
-  help.group([...everywhere.map((name) => explain(help, name)), 'help'], 'Everywhere:')
+  const alone = command === undefined ? ['version'] : []
+  help.group([...everywhere.map((name) => explain(help, name)), 'help', ...alone], 'Everywhere:')
   help.option('help', { alias: 'h', describe: 'Explain.' })
+  if (command === undefined) help.option('version', { describe: 'Print the version.' })
   if (command === undefined) {
     help.usage('Usage: carryon COMMAND\n\nFiles that carry on where they left off: run the same command again.')
     for (const name of commandNames) help.command(commandTable[name].usage, commandTable[name].does)
@@ -189,6 +191,7 @@ function unknownCommand(name: string): TransferError {
 
 function checkOperands(command: CommandName, operands: readonly string[]): void {
   const { operands: wanted, usage: line } = commandTable[command]
+  if (operands.some((operand) => ticketAlone.test(operand))) throw misplacedTicket(command)
   if (operands.includes('-'))
     throw usage('Sending from or to a pipe (-) is not built yet.', 'A file of that name is ./-')
   if (operands.length >= wanted.min && operands.length <= wanted.max && !operands.includes('')) return
@@ -198,6 +201,16 @@ function checkOperands(command: CommandName, operands: readonly string[]): void 
       ? `carryon ${command} needs ${wanted.what}.`
       : `carryon ${command} takes ${wanted.what}, not "${operands.slice(wanted.max).join('", "')}".`
   throw usage(problem, `Usage: carryon ${line}`)
+}
+
+/** A ticket where a path belongs; ./carryon1:x is a path. */
+const ticketAlone = /^carryon\d{1,4}:/
+
+function misplacedTicket(command: CommandName): TransferError {
+  const flag = command === 'send' ? '--to' : '--from'
+  const remedy =
+    command === 'send' || command === 'receive' ? `Put ${flag} before it.` : 'Only send and receive take one.'
+  return usage('A ticket stands where a file, a folder or a session belongs.', remedy)
 }
 
 function unswapped(text: string): string {

@@ -7,6 +7,7 @@ import type { Shell } from './shell.ts'
 import { readSmallFile } from './user-files.ts'
 
 const ticketPrefix = 'carryon1:'
+const nameLengthMax = 63
 const ticketOfAnyVersion = /^carryon\d{1,4}:/ // What this one cannot read, the library refuses by its version.
 
 /**
@@ -29,11 +30,16 @@ export function holdsTicket(word: string): boolean {
 async function secretText(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
   if (target.startsWith('@')) return fromFile(target.slice(1), target)
   if (target === '-') return shell.stdin.isTTY ? askHidden('Ticket: ', 'the ticket', shell, mayAsk) : fromPipe(shell)
+  if (holdsTicket(target)) throw new TransferError('ticket-damaged', { why: 'something stands before "carryon1:"' })
   const name = target.slice(target.indexOf(':') + 1)
   if (target.startsWith('env:')) return fromVariable(name, shell)
   if (target.startsWith('credential:')) return fromCredential(name, shell)
   if (target.startsWith('cmd:')) throw notBuilt('A ticket from a command (cmd:)')
-  throw notBuilt(target.includes(':') ? 'Dialing over ssh (HOST:PATH)' : `A saved peer ("${target}")`)
+  if (target.includes(':')) throw notBuilt('Dialing over ssh (HOST:PATH)')
+  // What is too long for a name is probably a ticket without its beginning, and not repeated.
+  if (target.length > nameLengthMax)
+    throw new TransferError('ticket-damaged', { why: `it does not begin with "${ticketPrefix}"` })
+  throw notBuilt(`"${target}" is not a ticket, and a saved peer`)
 }
 
 async function fromFile(path: string, source: string): Promise<string> {

@@ -22,7 +22,7 @@ import {
 } from '../index.ts'
 import { counted, formatBytes, formatBytesOf, formatClock, formatDuration, formatRate } from './quantities.ts'
 import { percentOf, type View } from './report/view.ts'
-import { outcomeWords, reasonWords, stateWords } from './words.ts'
+import { omissionWords, outcomeWords, reasonWords, stateWords } from './words.ts'
 
 /** What a listener says; `shown` tells whether this is the place where the ticket is shown. */
 export function listening(event: ListeningEvent, role: Role, shown: boolean): readonly string[] {
@@ -32,8 +32,9 @@ export function listening(event: ListeningEvent, role: Role, shown: boolean): re
     return [`Waiting for the ${other}${here}. It needs no ticket: the same command there goes on.`]
   if (event.ticket !== null && !shown)
     return [`Waiting for a ${other}${here}. The ticket is on standard output (one use${within(event)}).`]
-  const note = event.ticket === null ? '' : `            (one use${within(event)})`
-  return [`Waiting for a ${other}. On the other machine run:`, `    ${display(event.command)}${note}`]
+  // The command has a line to itself: whoever copies the whole line gets what a shell takes.
+  const note = event.ticket === null ? '' : ` (one use${within(event)})`
+  return [`Waiting for a ${other}. On the other machine run${note}:`, `    ${display(event.command)}`]
 }
 
 function within(event: ListeningEvent): string {
@@ -61,7 +62,7 @@ export function resuming(view: View): string {
 /** A change of state, for logs. */
 export function state(event: SessionEvent): string {
   if (event.state === 'paused' && event.reason?.startsWith('peer'))
-    return `Paused: ${reason(event.reason ?? 'peer-user')}. Waiting here; only \`carryon discard\` ends both.`
+    return `Paused: ${reason(event.reason ?? 'peer-user')}. It goes on when the command is run again there; what is safe stays safe.`
   const why = event.reason === null ? '' : ` (${reasonWords[event.reason] ?? event.reason})`
   const peer = event.peer === null || event.state !== 'transferring' ? '' : ` with ${display(event.peer)}`
   return capital(`${event.state}${peer}: ${stateWords[event.state] ?? ''}${why}.`)
@@ -117,7 +118,7 @@ export function syncPoint(event: CheckpointEvent | AdoptedEvent): string {
 
 export function file(event: FileEvent): string {
   const name = display(event.path)
-  const why = event.reason === undefined ? '' : ` (${display(event.reason)})`
+  const why = event.reason === undefined ? '' : ` (${omissionWords[event.reason] ?? display(event.reason)})`
   if (event.target !== undefined) return `${name}: landed as "${display(event.target)}"${why}`
   if (event.outcome === 'conflict') return `${name}: is there already and differs; not sent${why}`
   return `${name}: ${singular[event.outcome] ?? event.outcome}${why}`
@@ -138,15 +139,19 @@ export function summary(event: SummaryEvent, view: View, isComplete: boolean): s
     formatBytes(event.bytes),
     `${moved} in ${formatDuration(event.durationMs)}`,
     resumptions(event.reconnects + (view.resumed ? 1 : 0)),
-    `${formatBytes(event.bytesResent)} sent twice`,
+    `${formatBytes(event.bytesResent)} ${view.role === 'sender' ? 'sent' : 'received'} twice`,
     ...(isComplete ? ['verified'] : []),
   ]
   const odd = Object.entries(event.outcomes)
     .filter(([outcome, count]) => count > 0 && !['delivered', 'unchanged'].includes(outcome))
     .map(([outcome, count]) => `${counted(count, 'entry', 'entries')} ${outcomeWords[outcome as Outcome] ?? outcome}`)
+  const told = odd.length === 0 ? '' : ` ${capital(odd.join(', '))}.`
+  const advice = (event.outcomes.conflict ?? 0) > 0 ? ` ${decideConflicts}` : ''
   const receipt = event.receipt === null ? '' : ` Receipt: ${display(event.receipt)}`
-  return `${view.title}  ${facts.join(', ')}.${odd.length === 0 ? '' : ` ${capital(odd.join(', '))}.`}${receipt}`
+  return `${view.title}  ${facts.join(', ')}.${told}${advice}${receipt}`
 }
+
+const decideConflicts = 'Nothing was overwritten: run it again with --on-conflict replace, update, rename or keep.'
 
 function resumptions(count: number): string {
   return count === 0 ? 'never interrupted' : `resumed ${['', 'once', 'twice'][count] ?? `${count} times`}`
@@ -157,6 +162,8 @@ export function paused(view: View): string {
   const percent = percentOf(view)
   const at = percent === null ? '' : ` at ${percent}%`
   const where = view.role === 'sender' ? 'on the other side' : 'here'
+  // Before the two sides have compared, a resumed session knows only that what was safe still is.
+  if (view.resumed && !view.isMeasured) return `Paused: what was safe ${where} before still is.`
   if (view.bytesDurable === 0) return `Paused${at}: nothing had to be kept yet.`
   return `Paused${at}: ${formatBytes(view.bytesDurable)} is safe ${where}.`
 }

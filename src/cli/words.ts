@@ -46,7 +46,7 @@ export const reasonWords: Readonly<Record<StateReason, string>> = {
 export const outcomeWords: Readonly<Record<Outcome, string>> = {
   delivered: 'delivered',
   unchanged: 'there already, unchanged',
-  kept: 'differed and were kept',
+  kept: 'kept as found there',
   replaced: 'replaced',
   renamed: 'landed under another name',
   skipped: 'skipped',
@@ -54,4 +54,13 @@ export const outcomeWords: Readonly<Record<Outcome, string>> = {
   vanished: 'deleted while sending',
   conflict: 'in conflict with what was there',
   failed: 'failed',
+}
+
+/** Why an entry was not sent, where the code alone says too little; other reasons are sentences already. */
+export const omissionWords: Readonly<Partial<Record<string, string>>> = {
+  special: 'a pipe, socket or device',
+  'link-outside': 'a link that leads outside',
+  'link-skipped': 'a link',
+  unreadable: 'could not be read',
+  'bad-name': 'a name that cannot be sent',
 }

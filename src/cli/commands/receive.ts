@@ -1,5 +1,6 @@
 // carryon receive [DIR]: what the command line says, handed to the library, and followed.
 
+import { resolve } from 'node:path'
 import { display } from '../../index.ts'
 import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
@@ -18,7 +19,10 @@ export async function receive(call: Call): Promise<Result> {
   const directory = operands[0] ?? '.'
   const from = values.from === undefined ? undefined : await ticketFrom(values.from, shell, values.noInput !== true)
   const library = await shell.library()
-  const reporter = await Reporter.open(shell, values, { title: display(directory), role: 'receiver' })
+  const reporter = await Reporter.open(shell, values, {
+    title: display(/^\.{1,2}\/*$/.test(directory) ? resolve(directory) : directory),
+    role: 'receiver',
+  })
   return follow(call, reporter, (following) =>
     library.receive(directory, {
       ...runOptions(shell, values),

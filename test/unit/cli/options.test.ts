@@ -105,6 +105,8 @@ describe('mistakes', () => {
     [['send'], 'carryon send needs a PATH to send.', 'Usage: carryon send PATH...'],
     [['receive', 'a', 'b'], 'carryon receive takes one DIR, not "b".', ''],
     [['ls', 'x'], 'carryon ls takes no operand, not "x".', ''],
+    [['receive', 'carryon1:AA'], 'A ticket stands where a file, a folder or a session belongs.', '--from'],
+    [['send', 'a', 'carryon1:AA'], 'A ticket stands where a file, a folder or a session belongs.', '--to'],
     [['send', ''], 'An operand is empty.', ''],
     [['send', '-'], 'Sending from or to a pipe (-) is not built yet.', './-'],
     [['send', 'a', '--bwlimt', '3'], 'carryon send has no flag --bwlimt.', 'Did you mean --bwlimit?'],

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { eventSchema } from '../../../src/cli/event-schema.ts'
 import { ran, total, transfer } from '../../support/ran-command.ts'
-import { at, progress, sessionId, summary, type Step } from '../../support/scripted-session.ts'
+import { at, progress, ScriptedSession, sessionId, summary, type Step } from '../../support/scripted-session.ts'
 import type { TestShell } from '../../support/test-shell.ts'
 
 describe('a log', () => {
@@ -41,6 +41,13 @@ describe('a log', () => {
     expect(shell.stderr.text).toContain('3.4 GiB sent in 33 s, resumed twice, 0 B sent twice')
   })
 
+  it('does not say that nothing was kept before the two sides have compared', async () => {
+    const shellOf: { shell?: TestShell } = {}
+    const steps: Step[] = [at({ state: 'listening', resumed: true }), () => shellOf.shell!.stop('SIGINT'), () => {}]
+    const { shell } = await ran(['send', 'a'], steps, {}, {}, (made) => (shellOf.shell = made))
+    expect(shell.stderr.text).toContain('Paused: what was safe on the other side before still is.\n')
+  })
+
   it('hears of the first attempt to reconnect, and why something waits once', async () => {
     const reconnecting = (attempt: number): Step => ({
       type: 'reconnecting',
@@ -66,6 +73,20 @@ describe('a log', () => {
     ])
   })
 
+  it('says what to do about files that were in the way', async () => {
+    const { shell } = await ran(['send', 'a'], [at({}), summary({ outcomes: { kept: 1, conflict: 1 } })])
+    const last = shell.stderr.lines.at(-1)
+    expect(last).toContain('1 entry kept as found there, 1 entry in conflict with what was there.')
+    expect(last).toContain('Nothing was overwritten: run it again with --on-conflict')
+  })
+
+  it('names the folder received into, not "."', async () => {
+    const api = { receive: () => new ScriptedSession([summary()], { role: 'receiver' }) }
+    const { shell } = await ran(['receive'], [], {}, { api })
+    expect(shell.stderr.text).toContain('0 B received twice')
+    expect(shell.stderr.lines[0]).toBe(`Receiving into ${process.cwd()}.`)
+  })
+
   it('shows names from a peer with their control characters escaped', async () => {
     const file: Step = {
       type: 'file',
@@ -76,7 +97,7 @@ describe('a log', () => {
       reason: 'unreadable',
     }
     const { shell } = await ran(['send', 'x\u001b[31my'], [file, summary()])
-    expect(shell.stderr.text).toContain('a\\x1b[2J\\r\\n.txt: left out (unreadable)\n')
+    expect(shell.stderr.text).toContain('a\\x1b[2J\\r\\n.txt: left out (could not be read)\n')
     // eslint-disable-next-line no-control-regex
     expect(shell.stderr.text).not.toMatch(/[\r\u001b]/)
   })
@@ -103,8 +124,8 @@ describe('a terminal', () => {
   it('shows the command for the other side and the bar, and is left as it was', async () => {
     const { shell } = await ran(['send', 'disk.img'], transfer, {}, { tty: true })
     const text = shell.stderr.text
-    expect(text).toContain('Waiting for a receiver. On the other machine run:\n')
-    expect(text).toContain('    carryon receive --from carryon1:AAAA            (one use, within 24 h)\n')
+    expect(text).toContain('Waiting for a receiver. On the other machine run (one use, within 24 h):\n')
+    expect(text).toContain('    carryon receive --from carryon1:AAAA\n')
     expect(shell.stdout.text).toBe('')
     for (const [off, on] of [
       ['\u001b[?25l', '\u001b[?25h'],

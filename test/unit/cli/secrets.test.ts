@@ -61,6 +61,14 @@ describe('refused', () => {
     expect(await refusal(target)).toMatch(/^usage: .*not built yet/)
   })
 
+  it('a ticket with something before it, or without its beginning, and never repeats it', async () => {
+    const body = 'AbC-_123'.repeat(16)
+    for (const target of [`x${ticket}`, body]) {
+      expect(await refusal(target)).toMatch(/^ticket-damaged/)
+      expect(await refusal(target)).not.toContain('AbC-_123')
+    }
+  })
+
   it('a question nobody can answer', async () => {
     const shell = new TestShell([])
     Object.assign(shell.stdin, { isTTY: true }) // And stderr is none.
