@@ -25,7 +25,7 @@ export function rowOf(session: SessionListing, wallMs: number): readonly string[
   const facts = [
     session.id.slice(0, idDigits),
     `${session.role === 'sender' ? 'send' : 'receive'} ${subjectOf(session)}`,
-    percent === null ? sizes : `${percent}% of ${sizes.split('/').at(-1)}`,
+    percent === null ? sizes : `${atLeast(session)}${percent}% of ${sizes.split('/').at(-1)}`,
     `${standingOf(session)}, ${sinceOf(session, wallMs)}`,
   ]
   return [facts.join('  '), ...(session.resumeCommand === null ? [] : [`          ${display(session.resumeCommand)}`])]
@@ -46,7 +46,7 @@ export function pageOf(session: SessionStatus, wallMs: number): readonly string[
     [session.role === 'sender' ? 'Sends' : 'Receives into', subjectOf(session)],
     ['State', `${standingOf(session)}, ${sinceOf(session, wallMs)}`],
     ['Held', session.held ? 'a process here works on it' : 'nobody here works on it'],
-    ['Safe', `${percent === null ? '' : `${percent}%, `}${done}`],
+    ['Safe', `${atLeast(session)}${percent === null ? '' : `${percent}%, `}${done}`],
     [
       'Files done',
       session.filesTotal === null ? String(session.filesDone) : `${session.filesDone} of ${session.filesTotal}`,
@@ -81,6 +81,11 @@ function standingOf({ state, reason }: Pick<SessionListing, 'state' | 'reason'>)
 function sinceOf({ held, since }: Pick<SessionListing, 'held' | 'since'>, wallMs: number): string {
   if (!held) return ago(since, wallMs)
   return `for ${formatDuration(Math.max(0, wallMs - Date.parse(since)))}`
+}
+
+/** A sender that died had not noted all that the other side has made safe. */
+function atLeast({ role, held, reason }: Pick<SessionListing, 'role' | 'held' | 'reason'>): string {
+  return role === 'sender' && !held && reason === 'crash' ? 'at least ' : ''
 }
 
 function liveOf(live: NonNullable<SessionStatus['live']>): string {

@@ -69,10 +69,10 @@ export function state(event: SessionEvent): string {
 }
 
 /** Why nothing moves, with who and how much; fits behind the percentage of the bar. */
-export function stalled(event: ReconnectingEvent | WaitingEvent, wallMs: number): string {
+export function stalled(event: ReconnectingEvent | WaitingEvent, { hasMet }: View, wallMs: number): string {
   if (event.type === 'reconnecting') {
     const left = Math.max(0, Math.ceil((Date.parse(event.time) + event.delayMs - wallMs) / 1000))
-    return `${reason(event.reason)}; ${left > 0 ? `trying again in ${left} s` : 'trying again now'}`
+    return `${unconnected(event, hasMet)}; ${left > 0 ? `trying again in ${left} s` : 'trying again now'}`
   }
   return `waiting${whose(event)}: ${reason(event.reason)}${needs(event)}`
 }
@@ -87,10 +87,15 @@ function needs(event: WaitingEvent): string {
   return `, ${formatBytes(event.bytesNeeded)} needed${free}`
 }
 
-export function reconnecting(event: ReconnectingEvent): string {
+/** What has never been there is not gone. */
+function unconnected({ reason: word }: ReconnectingEvent, hasMet: boolean): string {
+  return hasMet || word !== 'network' ? reason(word) : 'no connection to the other side yet'
+}
+
+export function reconnecting(event: ReconnectingEvent, { hasMet }: View): string {
   const risk = event.bytesAtRisk > 0 ? `; ${formatBytes(event.bytesAtRisk)} in flight may be sent again` : ''
   const wait = event.delayMs >= 1000 ? `in ${formatDuration(event.delayMs)}` : 'now'
-  return `${capital(reason(event.reason))}: trying again ${wait} (attempt ${event.attempt})${risk}.`
+  return `${capital(unconnected(event, hasMet))}: trying again ${wait} (attempt ${event.attempt})${risk}.`
 }
 
 export function waiting(event: WaitingEvent): string {
@@ -210,7 +215,7 @@ export function standing(view: View, wallMs: number): string {
     ...(percent === null ? [] : [`${percent}%`]),
     view.bytesTotal === null ? formatBytes(view.bytesDurable) : formatBytesOf(view.bytesDurable, view.bytesTotal),
     ...(view.stalled !== null
-      ? [stalled(view.stalled, wallMs)]
+      ? [stalled(view.stalled, view, wallMs)]
       : progress === null
         ? [view.state ?? 'starting']
         : pace(progress.phase, progress.rateBytesPerSecond, progress.etaSeconds)),

@@ -1,4 +1,4 @@
-// The short name of what is sent, for the screen.
+// The short name of what is sent, or of the folder received into, for the screen.
 
 import { display } from '../index.ts'
 
@@ -11,4 +11,9 @@ export function titleOf(paths: readonly string[]): string {
       .split('/')
       .at(-1) || first
   return display(name) + (paths.length > 1 ? ` and ${paths.length - 1} more` : '')
+}
+
+/** The folder as it was typed; where that is only dots, which read badly in a sentence, in words. */
+export function titleOfFolder(directory: string): string {
+  return /^\.\/*$/.test(directory) ? 'this folder' : display(directory)
 }

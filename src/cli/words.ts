@@ -29,7 +29,7 @@ export const reasonWords: Readonly<Record<StateReason, string>> = {
   crash: 'its process died',
   'retry-over': 'no connection within --retry-for',
   'disk-full': 'the disk is full',
-  'disk-failed': 'the disk fails',
+  'disk-failed': 'the disk fails or is gone',
   quota: 'the quota is used up',
   'source-gone': 'the folder to send from is gone (unmounted?)',
   'no-progress': 'the other side answers, but gets nowhere',

@@ -1,12 +1,11 @@
 // carryon receive [DIR]: what the command line says, handed to the library, and followed.
 
-import { resolve } from 'node:path'
-import { display } from '../../index.ts'
 import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
 import { Reporter } from '../report/reporter.ts'
 import { runOptions } from '../run-options.ts'
 import { ticketFrom } from '../secrets.ts'
+import { titleOfFolder } from '../title.ts'
 
 export async function receive(call: Call): Promise<Result> {
   const { shell, operands, values } = call
@@ -20,7 +19,7 @@ export async function receive(call: Call): Promise<Result> {
   const from = values.from === undefined ? undefined : await ticketFrom(values.from, shell, values.noInput !== true)
   const library = await shell.library()
   const reporter = await Reporter.open(shell, values, {
-    title: display(/^\.{1,2}\/*$/.test(directory) ? resolve(directory) : directory),
+    title: titleOfFolder(directory),
     role: 'receiver',
   })
   return follow(call, reporter, (following) =>

@@ -40,7 +40,7 @@ function layoutsOf(view: View, style: Style, columns: number, wallMs: number): r
   if (percentOf(view) === null && why === null) return [bare([scanningText(view, style)]), bare([])]
   const sizes = view.bytesTotal === null ? [] : [formatBytesOf(view.bytesDurable, view.bytesTotal)]
   if (why !== null) {
-    const text = stalled(why, wallMs)
+    const text = stalled(why, view, wallMs)
     return [
       { withBar: true, withTitle: true, tail: [...sizes, text] },
       { withBar: false, withTitle: true, tail: [...sizes, text] },

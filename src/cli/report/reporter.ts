@@ -151,7 +151,8 @@ export class Reporter {
         return
       case 'reconnecting':
         // The bar counts down by itself; a log hears of the first attempt, then every 30 s.
-        if (this.#mode === 'plain' && event.attempt === 1) this.say(sentences.reconnecting(event), 'warning')
+        if (this.#mode === 'plain' && event.attempt === 1)
+          this.say(sentences.reconnecting(event, this.#view), 'warning')
         return
       case 'waiting': {
         const isKnown = before.stalled?.type === 'waiting' && before.stalled.reason === event.reason
@@ -199,7 +200,7 @@ export class Reporter {
     }
     const isAskedFor = signal !== null && hasCode(error, 'paused')
     if (error !== null && !isAskedFor) {
-      if (this.#summary !== null && !this.#values.quiet)
+      if (this.#summary !== null && !this.#values.quiet && this.#view.hasMet)
         this.say(`${signs.failed} ${sentences.summary(this.#summary, this.#view, false)}`, 'bad')
       for (const line of sentences.failure(error, this.#values.verbose ?? false)) this.say(line, 'bad')
     } else if (signal !== null && exit.code > 128) this.say(sentences.paused(this.#view))

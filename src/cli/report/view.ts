@@ -21,6 +21,8 @@ export interface View {
   readonly peer: string | null
   /** Whether this run found a session to go on with. */
   readonly resumed: boolean
+  /** Whether the two sides have ever met in this session. */
+  readonly hasMet: boolean
   readonly bytesDurable: number
   /** Whether the two sides have compared what they have: before, `bytesDurable` may be less than there is. */
   readonly isMeasured: boolean
@@ -39,6 +41,7 @@ export function newView(title: string, role: Role): View {
     reason: null,
     peer: null,
     resumed: false,
+    hasMet: false,
     bytesDurable: 0,
     isMeasured: false,
     bytesTotal: null,
@@ -59,6 +62,7 @@ export function viewAfter(view: View, event: Event): View {
         reason: event.reason,
         peer: event.peer ?? view.peer,
         resumed: view.resumed || event.resumed,
+        hasMet: view.hasMet || event.resumed || event.epoch > 0,
         bytesDurable: event.bytesDurable,
         isMeasured: view.isMeasured || measuredStates.includes(event.state),
         bytesTotal: event.bytesTotal ?? view.bytesTotal,
@@ -71,6 +75,7 @@ export function viewAfter(view: View, event: Event): View {
         progress: event,
         bytesDurable: event.bytesDurable,
         isMeasured: view.isMeasured || event.bytesDurable > 0,
+        hasMet: view.hasMet || event.bytesDurable > 0,
         bytesTotal: event.bytesTotal ?? view.bytesTotal,
         stalled: hasMoved(view.progress, event) ? null : view.stalled,
       }

@@ -3,6 +3,7 @@
 import { expireAfterMs } from '../../model/limits.ts'
 import type { OutcomeCount, SessionState, StateReason, Who } from '../../model/session.ts'
 import { readReceipt } from '../../store/receipts.ts'
+import { ownName } from '../../store/target.ts'
 import type { SessionListing, SessionStatus } from '../api.ts'
 import type { World } from '../context.ts'
 import { isBound, isOver, type Found } from './catalog.ts'
@@ -111,6 +112,20 @@ export function missingListing({ id, folder, madeAt }: Missing): SessionListing 
     expiresAt: timeText(madeAt + expireAfterMs),
     stale: true,
     resumeCommand: null,
+  }
+}
+
+/** The same as a page of `status`: of the journal there is only the place where it was. */
+export function missingStatus(missing: Missing): SessionStatus {
+  return {
+    ...missingListing(missing),
+    stateDirectory: `${missing.folder}/${ownName}/${missing.id}`,
+    onConflict: null,
+    chunkBytes: null,
+    outcomes: [],
+    receipt: null,
+    live: null,
+    other: null,
   }
 }
 

@@ -6,13 +6,14 @@ import { hasCode, TransferError } from '../../errors.ts'
 import { openJournal } from '../../store/journal.ts'
 import { takeLock } from '../../store/lock.ts'
 import { holdSession, type HeldSession } from '../../store/session-directory.ts'
+import { forgetTarget } from '../../store/state-directory.ts'
 import type { DiscardOptions, ListOptions, SessionListing, SessionStatus, StateOptions } from '../api.ts'
 import type { World } from '../context.ts'
 import { entomb, forget, isBound, isOver, type Found } from './catalog.ts'
 import { askToStop } from './control.ts'
 import { discardWithPeer } from './discard.ts'
 import { homeOf, type Home } from './home.ts'
-import { listingOf, missingListing, statusOf, type ListingContext } from './listing.ts'
+import { listingOf, missingListing, missingStatus, statusOf, type ListingContext } from './listing.ts'
 import { shortId } from './same-command.ts'
 import { Shelves } from './shelves.ts'
 import { sleep } from './waiting.ts'
@@ -55,6 +56,8 @@ function isUnfinished(found: Found, { held }: SessionListing): boolean {
 
 export async function sessionStatus(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionStatus> {
   await using shelves = await Shelves.open(world, stateDir, undefined)
+  const missing = shelves.findMissing(asked)
+  if (missing !== undefined) return missingStatus(missing)
   return await orNotFound(statusOf({ world, shelves, stateDir }, shelves.find(asked)), asked)
 }
 
@@ -89,6 +92,11 @@ export async function discardSession(
 ): Promise<SessionListing & { readonly peerTold: boolean }> {
   const { stateDir, localOnly } = options
   await using shelves = await Shelves.open(world, stateDir, undefined)
+  const missing = shelves.findMissing(asked)
+  if (missing !== undefined && shelves.state !== undefined) {
+    await forgetTarget(shelves.state.directory, missing.id)
+    return { ...missingListing(missing), peerTold: false }
+  }
   const shelved = shelves.find(asked)
   const stood = await orNotFound(listingOf({ world, shelves, stateDir }, shelved), asked)
   if (isOver(shelved.found)) return { ...stood, peerTold: false }

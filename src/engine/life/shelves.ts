@@ -87,6 +87,14 @@ export class Shelves {
     throw new TransferError('session-ambiguous', { asked, matches: matches.map(({ found }) => shortId(found.id)) })
   }
 
+  /** The one session whose folder is gone that a person names, as in `find`; undefined if there is none, or several. */
+  findMissing(asked: string): Missing | undefined {
+    if (asked.length < idDigitsMin) return undefined
+    const begins = ({ id }: { readonly id: SessionId }): boolean => id.startsWith(asked.toLowerCase())
+    const [only, ...others] = this.missing.filter(begins)
+    return others.length > 0 || this.sessions.some(({ found }) => begins(found)) ? undefined : only
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const directory of this.#open) await directory.close()
   }

@@ -73,6 +73,14 @@ describe('management', () => {
     expect(all.shell.stdout.events.at(-1)).toMatchObject({ type: 'exit' })
   })
 
+  it('a sender that died knows only the least that is safe, and what is worked on lasts', async () => {
+    const died = await ran(['ls'], [], {}, { api: managing([{ ...listing, reason: 'crash' }]) })
+    expect(died.shell.stdout.text).toContain('at least 71% of 11.7 GiB')
+    const flows = { ...listing, held: true, state: 'transferring', reason: null } as const
+    const live = await ran(['ls'], [], {}, { api: managing([flows]) })
+    expect(live.shell.stdout.text).toContain('transferring: data flows, for 2 h 30 min')
+  })
+
   it('a session that is not there is code 2', async () => {
     const { shell, code } = await ran(['status', 'dead'], [], {}, { api: managing([]) })
     expect(code).toBe(2)

@@ -1,6 +1,7 @@
 // What a run tells: lines in a log, a bar on a terminal, events for a script. A session written by hand drives it.
 
 import { describe, expect, it } from 'vitest'
+import { TransferError } from '../../../src/errors.ts'
 import { eventSchema } from '../../../src/cli/event-schema.ts'
 import { ran, total, transfer } from '../../support/ran-command.ts'
 import { at, progress, ScriptedSession, sessionId, summary, type Step } from '../../support/scripted-session.ts'
@@ -48,6 +49,22 @@ describe('a log', () => {
     expect(shell.stderr.text).toContain('Paused: what was safe on the other side before still is.\n')
   })
 
+  it('does not call a connection gone that never was, nor sum up what never began', async () => {
+    const unreachable = { type: 'reconnecting', attempt: 1, reason: 'network', delayMs: 0 } as const
+    const steps: Step[] = [
+      at({ state: 'greeting', epoch: 0 }),
+      { ...unreachable, retryUntil: null, bytesAtRisk: 0 },
+      summary({ files: 0 }),
+      () => {
+        throw new TransferError('peer-unreachable', { addresses: ['host:1'], cause: 'nothing listens there' })
+      },
+    ]
+    const { shell } = await ran(['send', 'a'], steps)
+    expect(shell.stderr.text).toContain('No connection to the other side yet: trying again now (attempt 1).\n')
+    expect(shell.stderr.text).not.toContain('never interrupted')
+    expect(shell.stderr.text).toContain('nothing listens there')
+  })
+
   it('hears of the first attempt to reconnect, and why something waits once', async () => {
     const reconnecting = (attempt: number): Step => ({
       type: 'reconnecting',
@@ -80,11 +97,11 @@ describe('a log', () => {
     expect(last).toContain('Nothing was overwritten: run it again with --on-conflict')
   })
 
-  it('names the folder received into, not "."', async () => {
+  it('says this folder rather than ".", which reads as ".." before a full stop', async () => {
     const api = { receive: () => new ScriptedSession([summary()], { role: 'receiver' }) }
     const { shell } = await ran(['receive'], [], {}, { api })
     expect(shell.stderr.text).toContain('0 B received twice')
-    expect(shell.stderr.lines[0]).toBe(`Receiving into ${process.cwd()}.`)
+    expect(shell.stderr.lines[0]).toBe('Receiving into this folder.')
   })
 
   it('shows names from a peer with their control characters escaped', async () => {

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { World } from '../../../../src/engine/context.ts'
 import { endingFor, findSessions, isOver, sweep, type Found } from '../../../../src/engine/life/catalog.ts'
 import { receiverHome, senderHome, type Home } from '../../../../src/engine/life/home.ts'
+import { discardSession, listSessions, sessionStatus } from '../../../../src/engine/life/manage.ts'
 import { nodeWorld } from '../../../../src/engine/life/node-world.ts'
 import { Shelves } from '../../../../src/engine/life/shelves.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../../../src/model/limits.ts'
@@ -158,5 +159,16 @@ describe('shelves', () => {
     expect(() => shelves.find('abcd')).toThrow(expect.objectContaining({ code: 'session-ambiguous' }))
     expect(shelves.find('abcd1').found.id).toBe('abcd' + id('1').slice(4))
     expect(shelves.missing).toMatchObject([{ id: id('3'), folder: `${base}/unmounted` }])
+  })
+
+  it('let a session whose folder is gone be discarded', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await noteTarget(home.state!.directory, { id: id('3'), path: `${base}/unmounted` })
+    await home.close()
+    const stateDir = `${base}/state`
+    expect(await listSessions(world, { stateDir })).toMatchObject([{ id: id('3') }])
+    expect(await sessionStatus(world, '3333', { stateDir })).toMatchObject({ directory: `${base}/unmounted` })
+    expect(await discardSession(world, '3333', { stateDir })).toMatchObject({ id: id('3'), peerTold: false })
+    expect(await listSessions(world, { stateDir })).toEqual([])
   })
 })
