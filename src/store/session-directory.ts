@@ -157,15 +157,28 @@ export async function removeSession(base: Directory, held: HeldSession): Promise
   await removeEmptied(base, old)
 }
 
-/** Removes what crashed while it was made or removed, unless a live process is at it. */
-export async function removeLeftovers(base: Directory, locker: Locker): Promise<void> {
+/**
+ * Removes what crashed while it was made or removed, unless a live process is at it.
+ * @param madeBefore wall time, ms; who makes one holds it only a moment later, so that young ones are left alone
+ */
+export async function removeLeftovers(base: Directory, locker: Locker, madeBefore: number): Promise<void> {
   for (const name of await base.list()) {
     if (!/^(new|old)-[0-9a-f]{32}$/.test(name)) continue
+    const stat = await base.stat(name)
+    if (stat === undefined || (name.startsWith('new-') && Number(stat.mtimeNs / 1_000_000n) >= madeBefore)) continue
+    await removeLeftover(base, name, locker)
+  }
+}
+
+async function removeLeftover(base: Directory, name: Name, locker: Locker): Promise<void> {
+  try {
     const held = await hold(base, name, name.slice(4), locker)
-    if (held === undefined) continue
+    if (held === undefined) return
     await empty(held.directory, isOwnButLock)
     await held.close()
     await removeEmptied(base, name)
+  } catch (error) {
+    if (!hasCode(error, 'not-found')) throw error // Whoever is at it was faster.
   }
 }
 

@@ -6,7 +6,14 @@ import type { Directory } from '../../model/disk.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
 import type { SessionId, StateReason } from '../../model/session.ts'
-import { bury, holdSession, listSessions, removeSession, type HeldSession } from '../../store/session-directory.ts'
+import {
+  bury,
+  holdSession,
+  listSessions,
+  removeLeftovers,
+  removeSession,
+  type HeldSession,
+} from '../../store/session-directory.ts'
 import { takeLock, type Locker } from '../../store/lock.ts'
 import { readJournal } from '../../store/journal-file.ts'
 import type { World } from '../context.ts'
@@ -96,9 +103,12 @@ export interface Expiry {
   readonly onExpired: (found: Found) => void
 }
 
-/** Puts away what nobody holds and whose time is over. Returns the others. */
+const youngMs = 60_000 // A session is made in less.
+
+/** Puts away what a crash left half made or half removed, and what nobody holds and whose time is over. Returns the others. */
 export async function sweep(world: World, home: Home, found: readonly Found[], expiry: Expiry): Promise<Found[]> {
   const left: Found[] = []
+  await removeLeftovers(home.base, silently, world.clock.wall() - youngMs)
   for (const it of found) {
     const due = dueFor(it, world.clock.wall(), expiry.expiresMs)
     const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, silently)

@@ -74,7 +74,7 @@ describe('a new session', () => {
       const sessions = await listSessions(left, tools)
       if (isMade) whole++
       if (isMade) expect(sessions).toHaveLength(1)
-      await removeLeftovers(left, (each) => after.takeLock(each))
+      await removeLeftovers(left, (each) => after.takeLock(each), Infinity)
       expect(await left.list(), `step ${step}`).toEqual(sessions.map((each) => each.id))
       for (const session of sessions) {
         expect(session).toMatchObject({ journal: { records: [header], tail: 'clean' } })
@@ -172,10 +172,10 @@ describe('the end of a session', () => {
     fs.mkdirSync(join(base.label, `new-${id}`))
     const directory = await base.openDirectory(`new-${id}`)
     const lock = (await takeLock(directory, async () => undefined))!
-    await removeLeftovers(base, locker)
+    await removeLeftovers(base, locker, Infinity)
     expect(await base.list()).toEqual([`new-${id}`])
     await lock.release()
-    await removeLeftovers(base, locker)
+    await removeLeftovers(base, locker, Infinity)
     expect(await base.list()).toEqual([])
     await directory.close()
   })
