@@ -225,7 +225,8 @@ class Crossing {
     const again = this.#scene.send('box', '--to', await this.#receiver.ticket())
     await bothSucceed(again, this.#receiver)
     expect(again.last('summary').bytesSentThisRun).toBe(0)
-    expect(this.#scene.leftovers('sender')).toEqual([])
+    // Where the release got lost, the sender keeps a tombstone for it.
+    expect(this.#scene.leftovers('sender').filter((name) => name !== this.#session)).toEqual([])
     this.#dropOffers()
   }
 
