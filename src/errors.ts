@@ -42,6 +42,7 @@ export interface ErrorDetails {
   discarded: { readonly by: 'self' | 'peer' }
   expired: { readonly session: string; readonly at: string }
   busy: { readonly session: string; readonly directory: string }
+  'lock-lost': { readonly directory: string }
   'cancelled-prompt': { readonly what: string }
   // Data
   integrity: {
@@ -325,6 +326,14 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     retryable: 'never',
     exit: 11,
     close: 4011,
+  },
+  'lock-lost': {
+    say: (d) =>
+      `The lock in ${d.directory} was removed or replaced while this process worked there: it stopped at once.`,
+    hint: `${safe} Find out what deletes files there, then run the same command again.`,
+    retryable: 'never',
+    exit: 1,
+    close: 4001,
   },
   'cancelled-prompt': {
     say: (d) => `Cannot ask for ${d.what}: there is no terminal, or --no-input was given.`,

@@ -36,8 +36,8 @@ const buffersPerSender = 8 // Four being read or hashed, two in the socket, two 
  * @throws TransferError `journal-damaged`, `journal-version`, `journal-foreign`; faults of the disk
  */
 export async function openRunner(options: RunnerOptions): Promise<Runner> {
-  const { world, directory, session } = options
-  const restored = await restoreJournal(directory, world, options.rebuild === true)
+  const { world, directory, session, isHeld } = options
+  const restored = await restoreJournal(directory, world, options.rebuild === true, isHeld)
   const { header } = restored.checkpoint
   assert(header !== undefined && header.session === session, 'a session directory holds its own journal')
   const runner = new SessionRunner(options, restored, header)

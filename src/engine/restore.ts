@@ -13,7 +13,7 @@ import { compactRecords } from '../core/compact.ts'
 import type { AdoptedPlace, PageShape } from '../core/inputs.ts'
 import { fileDigest, zerosHash } from '../hash/xxh64.ts'
 import { readHints } from '../store/hints.ts'
-import { type Journal, openJournal, rebuildJournal } from '../store/journal.ts'
+import { type Journal, type JournalTools, openJournal, rebuildJournal } from '../store/journal.ts'
 import { openManifest } from '../store/manifest-file.ts'
 import type { PartFiles } from '../store/part-files.ts'
 import type { Target } from '../store/target.ts'
@@ -28,8 +28,13 @@ export interface Restored {
 }
 
 /** What both sides do: journal, checkpoint, manifest. `rebuild` keeps what a damaged journal still says (R10). */
-export async function restoreJournal(directory: Directory, world: World, rebuild: boolean): Promise<Restored> {
-  const tools = { hash: world.hash, compact: compactRecords }
+export async function restoreJournal(
+  directory: Directory,
+  world: World,
+  rebuild: boolean,
+  isHeld?: JournalTools['isHeld'],
+): Promise<Restored> {
+  const tools = { hash: world.hash, compact: compactRecords, isHeld }
   const { journal, records } = await (rebuild ? rebuildJournal(directory, tools) : openJournal(directory, tools))
   const checkpoint = foldRecords(records)
   const file = await openManifest(directory)

@@ -17,6 +17,8 @@ export interface RunnerOptions {
   readonly session: SessionId
   /** STATE/<id> or DIR/.carryon/<id>, pinned. */
   readonly directory: Directory
+  /** Whether the lock is still ours; asked before each record (R44). */
+  readonly isHeld?: () => Promise<boolean>
   /** Where receipts go: STATE/receipts, or undefined where there is no state directory. */
   readonly receipts: Directory | undefined
   /** Names this process in hellos: 16 hex digits. */

@@ -15,6 +15,8 @@ export interface JournalTools {
   readonly hash: Hash64
   /** The same state in fewer records. Pure; its result must fold into the same checkpoint. */
   readonly compact: (records: readonly JournalRecord[]) => JournalRecord[]
+  /** Asked before each write: whether this process still holds the session (R44). Without it, nobody else can. */
+  readonly isHeld?: (() => Promise<boolean>) | undefined
 }
 
 export interface OpenedJournal {
@@ -88,7 +90,7 @@ async function writeFresh(
   directory: Directory,
   given: readonly JournalRecord[],
   before: { readonly sequence: number; readonly epoch: number },
-  { hash }: JournalTools,
+  { hash, isHeld }: JournalTools,
 ): Promise<Journal> {
   const records = given.flatMap(splitRecord)
   assert(records.length > 0, 'a journal has at least one record')
@@ -106,7 +108,11 @@ async function writeFresh(
     await directory.rename(freshName, directory, journalName)
     await directory.sync()
     const journal = await directory.openFile(journalName, 'update') // Anew, so that faults name it as it is called now.
-    return new Journal(journal, chain, bytes.length, bytes.length + reserveBytes)
+    return new Journal(journal, chain, bytes.length, {
+      reservedTo: bytes.length + reserveBytes,
+      label: directory.label,
+      isHeld,
+    })
   } catch (error) {
     await file.close()
     if (hasCode(error, 'disk-full')) await directory.unlink(freshName) // Gives back what little room it took.
@@ -201,16 +207,25 @@ export class Journal {
   #reservedTo: number
   /** Sequence of the last record that a sync is known to have reached. */
   #committed: number
+  readonly #label: string
+  readonly #isHeld: JournalTools['isHeld']
   #noted: JournalRecord[] = []
   #waiting: Batch[] = []
   #writing: Promise<void> | undefined
   #fault: Error | undefined
 
-  constructor(file: DiskFile, chain: Chain, position: number, reservedTo: number) {
+  constructor(
+    file: DiskFile,
+    chain: Chain,
+    position: number,
+    { reservedTo, label, isHeld }: { reservedTo: number; label: string; isHeld: JournalTools['isHeld'] },
+  ) {
     this.#file = file
     this.#chain = chain
     this.#position = position
     this.#reservedTo = reservedTo
+    this.#label = label
+    this.#isHeld = isHeld
     this.#committed = chain.sequence
     assert(position >= fileHeaderBytes, 'a journal begins with its header')
   }
@@ -229,7 +244,7 @@ export class Journal {
    * Appends, and resolves when the records are on the disk. Callers that wait at the same time share one sync; their
    * records are written in the order of the calls.
    * @throws TransferError `disk-full` if there was no room: nothing was appended and the journal is as before. Any other
-   *   fault is final: every later call fails with it, and only opening the journal again finds out what is on the disk (R16)
+   *   fault is final, a lock that is lost (`lock-lost`) among them: every later call fails with it, and only opening the journal again finds out what is on the disk (R16)
    */
   commit(records: readonly JournalRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -270,6 +285,7 @@ export class Journal {
 
   /** Only a disk without room is no reason to stop: the file ends where it ended, whatever was half written behind that. */
   async #append(records: readonly JournalRecord[]): Promise<void> {
+    await this.#checkHeld()
     const chain = this.#chain.fork()
     const bytes = joined(records.map((record) => chain.append(record, this.#committed)))
     const isLastWord = records.every(({ kind }) => lastWords.has(kind))
@@ -281,6 +297,13 @@ export class Journal {
     }
     this.#chain = chain
     this.#position += bytes.length
+  }
+
+  /** Who lost the lock may not write one more record: another process may be at this journal by now (R44). */
+  async #checkHeld(): Promise<void> {
+    if (this.#isHeld === undefined || (await this.#isHeld())) return
+    this.#fault = new TransferError('lock-lost', { directory: this.#label })
+    throw this.#fault
   }
 
   /** Writes into the reserve, and before it runs low, the records and the next reserve in one. */

@@ -109,6 +109,7 @@ export class Work {
       world,
       session: this.id,
       directory: this.#held.directory,
+      isHeld: () => this.#held.lock.isHeld(),
       receipts: home.state?.directory,
       instance,
       ...(home.target === undefined
