@@ -18,10 +18,13 @@ export class Sending {
   readonly #hub: Hub
   #pagesSent = 0
   #pagesAnswered = 0
+  /** What the receiver had made durable when this epoch began, as far as this side knows; 0 once compared. */
+  #bytesRemembered: number
   #isWalking = true // Until `begin`: the journal's pages come first.
 
   constructor(hub: Hub, checkpoint: Checkpoint) {
     this.#hub = hub
+    this.#bytesRemembered = checkpoint.revised.size === 0 ? checkpoint.bytesAcknowledged : 0 // A new revision begins lower.
     this.outgoing = new Outgoing(hub, checkpoint.revised)
     this.releasing = new Releasing(hub, checkpoint.receipt)
   }
@@ -47,6 +50,7 @@ export class Sending {
   /** An epoch is open: pages behind the receiver's may follow at once, data only after its last `want`. */
   opened(pagesAtReceiver: number): void {
     const { entries } = this.#hub
+    this.#bytesRemembered = Math.max(this.#bytesRemembered, entries.bytesDurable)
     this.#pagesSent = pagesAtReceiver
     this.#pagesAnswered = 0
     this.outgoing.opened()
@@ -101,11 +105,21 @@ export class Sending {
     this.#pagesAnswered = Math.max(this.#pagesAnswered, pages)
     if (last && hub.phase === 'agreeing') {
       hub.phase = 'transferring'
+      this.#compareWithMemory()
       this.outgoing.begin()
     }
     this.#pumpPages()
     this.outgoing.pump()
     this.#endIfDone()
+  }
+
+  /** A receiver that knows less than it had promised was rolled back: it is gone on from its state, and said (R46). */
+  #compareWithMemory(): void {
+    const missing = this.#bytesRemembered - this.#hub.entries.bytesDurable
+    this.#bytesRemembered = 0
+    if (missing <= 0) return
+    const sentence = `The other side had made ${missing} bytes safe that it no longer has: its disk was changed or restored. They are sent again.`
+    this.#hub.emit({ kind: 'warn', code: 'rolled-back', sentence, entry: null })
   }
 
   #wanted(want: Want): void {

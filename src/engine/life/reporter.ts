@@ -177,13 +177,15 @@ export class Reporter {
     if (this.#reported === undefined) return
     const view = this.#reported.view()
     if (this.#options.intervalMs < Infinity) this.#sayProgress(view)
+    // What a receiver had, lost and got once more went twice, too.
+    const bytesResent = Math.max(view.bytesResent, receipt === null ? 0 : view.bytesSentThisRun - receipt.bytes)
     this.say({
       type: 'summary',
       files: receipt?.files ?? view.filesDone,
       bytes: receipt?.bytes ?? view.bytesPublished,
       bytesSentThisRun: view.bytesSentThisRun,
       bytesReused: this.#bytesReused(view, receipt),
-      bytesResent: view.bytesResent,
+      bytesResent,
       bytesOnWire: view.bytesOnWire,
       reconnects: view.reconnects,
       checkpoints: view.checkpoints,
