@@ -34,6 +34,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'frozen-chunk-size': true,
   'expires-soon': true,
   expired: true,
+  'passed-over': true,
 }
 const hintCodes: Readonly<Record<HintCode, true>> = { 'window-small': true, 'new-entries': true, 'folder-made': true }
 

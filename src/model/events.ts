@@ -158,6 +158,7 @@ export type WarningCode =
   | 'frozen-chunk-size'
   | 'expires-soon'
   | 'expired'
+  | 'passed-over'
 
 /** Something a person should know; the transfer goes on. */
 export interface WarningEvent extends Envelope {

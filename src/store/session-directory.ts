@@ -10,7 +10,7 @@ import type { JournalRecord } from '../model/records.ts'
 import type { SessionId } from '../model/session.ts'
 import { hintsName } from './hints.ts'
 import { createJournal, openJournal, type JournalTools } from './journal.ts'
-import { readJournal, type JournalContent } from './journal-file.ts'
+import { journalName, readJournal, type JournalContent } from './journal-file.ts'
 import type { Lock, Locker } from './lock.ts'
 import { createManifest, manifestName } from './manifest-file.ts'
 import { PartFiles } from './part-files.ts'
@@ -31,7 +31,7 @@ export interface SessionListing {
   readonly id: SessionId
   /** Where its directory is, for messages. */
   readonly label: string
-  /** What was read, or why nothing could be: `journal-version`, faults of the disk. */
+  /** What was read, or why nothing could be: `journal-version`, `journal-foreign`, faults of the disk. */
   readonly journal: JournalContent | TransferError
 }
 
@@ -111,9 +111,7 @@ async function listingOf(
   try {
     const directory = await base.openDirectory(id)
     try {
-      const journal = await readJournal(directory, tools)
-      const [header] = journal.records
-      return header?.kind === 'header' && header.session === id ? { id, label, journal } : undefined
+      return { id, label, journal: await readOwnJournal(directory, id, tools) }
     } finally {
       await directory.close()
     }
@@ -123,6 +121,19 @@ async function listingOf(
     if (isTransferError(error)) return { id, label, journal: error }
     throw error
   }
+}
+
+/** @throws TransferError as `readJournal`; `journal-foreign` if it is not the journal of this session */
+export async function readOwnJournal(
+  directory: Directory,
+  id: SessionId,
+  tools: { readonly hash: Hash64 },
+): Promise<JournalContent> {
+  const content = await readJournal(directory, tools)
+  const [header] = content.records
+  if (header?.kind === 'header' && header.session === id) return content
+  const why = header?.kind === 'header' ? `it is that of session ${header.session}` : 'it does not say whose it is'
+  throw new TransferError('journal-foreign', { path: `${directory.label}/${journalName}`, why })
 }
 
 /**

@@ -2,7 +2,7 @@
 // folders hold sessions of its own, so that `ls` finds them.
 
 import { basename, dirname } from 'node:path'
-import { hasCode } from '../errors.ts'
+import { hasCode, TransferError } from '../errors.ts'
 import type { Directory, Disk } from '../model/disk.ts'
 import type { SessionId } from '../model/session.ts'
 import { checkPrivate } from './private-directory.ts'
@@ -27,16 +27,53 @@ export interface FoundTargetNote extends TargetNote {
 
 /**
  * Opens the state directory; what is missing of it is made, 0700.
- * @throws TransferError `state-unsafe` if it belongs to somebody else or others may write into it
+ * @throws TransferError `state-unsafe` if it is a link, belongs to somebody else, or others may write into it
  */
 export async function openState(disk: Disk, path: string): Promise<Directory> {
-  const directory = await openOrMake(disk, path)
+  const parent = await openOrMake(disk, dirname(path))
+  try {
+    if (path !== '/' && (await parent.makeDirectory(basename(path), 0o700))) await parent.sync()
+  } finally {
+    await parent.close()
+  }
+  return openPrivate(disk, path)
+}
+
+/** Opens the state directory if it is there; undefined if not. Makes nothing. @throws as `openState` */
+export async function openStateIfThere(disk: Disk, path: string): Promise<Directory | undefined> {
+  try {
+    return await openPrivate(disk, path)
+  } catch (error) {
+    if (hasCode(error, 'not-found')) return undefined
+    throw error
+  }
+}
+
+async function openPrivate(disk: Disk, path: string): Promise<Directory> {
+  await refuseLink(disk, path)
+  const directory = await disk.openRoot(path)
   try {
     await checkPrivate(directory)
     return directory
   } catch (error) {
     await directory.close()
     throw error
+  }
+}
+
+/**
+ * Whoever can make a link there can have us keep secrets elsewhere. Not so links on the way, which a person may need, nor
+ * one of root's: service managers lead to private directories with them.
+ */
+async function refuseLink(disk: Disk, path: string): Promise<void> {
+  const parent = await disk.openRoot(dirname(path))
+  try {
+    const stat = path === '/' ? undefined : await parent.stat(basename(path))
+    const isRoots = stat?.owner === 0 && process.getuid?.() !== 0
+    if (stat?.kind === 'link' && !isRoots)
+      throw new TransferError('state-unsafe', { path, why: 'it is a symbolic link' })
+  } finally {
+    await parent.close()
   }
 }
 

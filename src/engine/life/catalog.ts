@@ -1,7 +1,7 @@
 // What sessions there are: read from their journals without holding them, and put away once their time is over.
 
 import { foldRecords, type Checkpoint } from '../../core/checkpoint.ts'
-import { isTransferError, TransferError } from '../../errors.ts'
+import { assert, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
@@ -10,12 +10,12 @@ import {
   bury,
   holdSession,
   listSessions,
+  readOwnJournal,
   removeLeftovers,
   removeSession,
   type HeldSession,
 } from '../../store/session-directory.ts'
 import { takeLock, type Locker } from '../../store/lock.ts'
-import { readJournal } from '../../store/journal-file.ts'
 import type { World } from '../context.ts'
 import { forgetTarget } from '../../store/state-directory.ts'
 import type { Home } from './home.ts'
@@ -34,24 +34,46 @@ export interface Found {
   readonly updatedAt: number
 }
 
-/** All sessions below `base`, newest first; those that a newer carryon wrote are passed over. */
-export async function findSessions(world: World, base: Directory): Promise<Found[]> {
-  const found: Found[] = []
-  for (const { id, journal } of await listSessions(base, world)) {
-    if (isTransferError(journal)) continue
-    const it = await foundFrom(base, id, journal.records, journal.tail === 'damaged')
-    if (it !== undefined) found.push(it)
-  }
-  return found.toSorted((a, b) => b.header.createdAt - a.header.createdAt)
+/** A session that is there and that nobody here may go on with: written by a newer carryon, of another folder, not ours to read. */
+export interface PassedOver {
+  readonly id: SessionId
+  readonly error: TransferError
 }
 
-/** One session; undefined if there is none. @throws TransferError `journal-version` */
+/** What is below one directory. */
+export interface Catalog {
+  /** Newest first. */
+  readonly found: readonly Found[]
+  readonly passedOver: readonly PassedOver[]
+}
+
+/** All sessions below `base`. @param rootId of the folder they are received into: those of another one are passed over (R47) */
+export async function readCatalog(world: World, base: Directory, rootId?: string): Promise<Catalog> {
+  const found: Found[] = []
+  const passedOver: PassedOver[] = []
+  for (const { id, journal } of await listSessions(base, world)) {
+    if (isTransferError(journal)) {
+      passedOver.push({ id, error: journal })
+      continue
+    }
+    const it = await foundFrom(base, id, journal.records, journal.tail === 'damaged')
+    if (rootId === undefined || it.header.root === rootId) found.push(it)
+    else passedOver.push({ id, error: new TransferError('root-mismatch', { directory: base.label }) })
+  }
+  return { found: found.toSorted((a, b) => b.header.createdAt - a.header.createdAt), passedOver }
+}
+
+export async function findSessions(world: World, base: Directory): Promise<readonly Found[]> {
+  return (await readCatalog(world, base)).found
+}
+
+/** One session; undefined if there is none. @throws TransferError `journal-version`, `journal-foreign` */
 export async function findSession(world: World, base: Directory, id: SessionId): Promise<Found | undefined> {
   if ((await base.stat(id))?.kind !== 'directory') return undefined
   const directory = await base.openDirectory(id)
   try {
     if ((await directory.stat('journal')) === undefined) return undefined
-    const { records, tail } = await readJournal(directory, world)
+    const { records, tail } = await readOwnJournal(directory, id, world)
     return await foundFrom(base, id, records, tail === 'damaged')
   } finally {
     await directory.close()
@@ -63,10 +85,10 @@ async function foundFrom(
   id: SessionId,
   records: readonly JournalRecord[],
   isDamaged: boolean,
-): Promise<Found | undefined> {
+): Promise<Found> {
   const checkpoint = foldRecords(records)
   const { header } = checkpoint
-  if (header === undefined || header.session !== id) return undefined
+  assert(header !== undefined, 'a session is listed by its header')
   const stuckBy = lastReason(records)
   return { id, base, header, checkpoint, isDamaged, stuckBy, updatedAt: await updatedAt(base, id, header) }
 }

@@ -26,6 +26,8 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
     if (isOver(own)) throw endedError(own)
     return keepConnected(plan, await resume(plan, own), ticket.addresses)
   }
+  const unfit = plan.passedOver.find(({ id }) => id === ticket.id)
+  if (unfit !== undefined) throw unfit.error
   await checkUnspent(plan, ticket)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)

@@ -5,7 +5,7 @@ import { dialAgain } from './dial-out.ts'
 import { homeOf } from './home.ts'
 import { startRun } from './run.ts'
 import type { Shelved } from './shelves.ts'
-import { planFor } from './transfer.ts'
+import { planFor, planned } from './transfer.ts'
 
 const reachForMs = 5_000 // A peer that is there answers at once; another one finds the tombstone later.
 
@@ -21,10 +21,7 @@ export async function discardWithPeer(world: World, shelved: Shelved, stateDir: 
       const home = await homeOf(world, shelved.folder, stateDir)
       try {
         const plan = await planFor(context, home, { stateDir, retryForMs: reachForMs }, id)
-        return await dialAgain(
-          plan,
-          plan.found.find((it) => it.id === id)!,
-        )
+        return await dialAgain(plan, planned(plan, id))
       } finally {
         await home.close()
       }

@@ -4,7 +4,7 @@
 import { hasCode, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory, Disk } from '../../model/disk.ts'
 import type { Role } from '../../model/session.ts'
-import { checkPrivate } from '../../store/private-directory.ts'
+import { openState as openOrMakeState } from '../../store/state-directory.ts'
 import { openTarget, type Target } from '../../store/target.ts'
 import type { World } from '../context.ts'
 
@@ -45,9 +45,7 @@ export function statePath(asked: string | undefined, env: Environment = process.
 export async function openState(disk: Disk, asked: string | undefined): Promise<State | undefined> {
   const path = statePath(asked)
   if (path === undefined) return undefined
-  const { directory } = await openOrMake(disk, path, 0o700)
-  await checkPrivate(directory)
-  return { path, directory }
+  return { path, directory: await openOrMakeState(disk, path) }
 }
 
 /** @throws TransferError `no-state-directory`; as `openState` */

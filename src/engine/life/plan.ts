@@ -8,10 +8,10 @@ import type { Ticket } from '../../model/ticket.ts'
 import { ticketKey } from '../../transport/keys.ts'
 import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../api.ts'
 import type { World } from '../context.ts'
-import { findSessions, sweep, type Found } from './catalog.ts'
+import { readCatalog, sweep, type Found, type PassedOver } from './catalog.ts'
 import type { Home } from './home.ts'
 import type { RunContext } from './run.ts'
-import { wishesOf, type Frozen } from './same-command.ts'
+import { shortId, wishesOf, type Frozen } from './same-command.ts'
 import type { WorkTools } from './work.ts'
 
 export interface Plan {
@@ -24,6 +24,8 @@ export interface Plan {
   readonly sources: readonly SourceRoot[]
   /** Sessions of this side's home that nobody has put away, newest first. */
   readonly found: readonly Found[]
+  /** What is there besides, and may not be gone on with. */
+  readonly passedOver: readonly PassedOver[]
   readonly connectForMs: Millis
   readonly retryForMs: Millis
 }
@@ -45,7 +47,10 @@ export async function makePlan(
   parts: PlanParts,
 ): Promise<Plan> {
   const world = withLimits(context.world, options.deadAfterMs)
-  const found = await sweep(world, home, await findSessions(world, home.base), {
+  const { found: there, passedOver } = await readCatalog(world, home.base, home.target?.rootId)
+  for (const { id, error } of passedOver)
+    context.reporter.warn('passed-over', `Session ${shortId(id)} was passed over: ${error.message}`)
+  const found = await sweep(world, home, there, {
     expiresMs: options.expiresMs ?? expireAfterMs,
     onExpired: (it) =>
       context.reporter.warn('expired', `Session ${it.id} made no progress for too long and was put away.`),
@@ -62,6 +67,7 @@ export async function makePlan(
     home,
     options,
     found,
+    passedOver,
     connectForMs: options.connectForMs ?? connectForMsDefault,
     retryForMs: options.retryForMs ?? retryForMsDefault,
     ...parts,

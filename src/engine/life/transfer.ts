@@ -1,6 +1,7 @@
 // The bodies of send, receive and resume: from options to a plan, from the plan to a life that dials or listens.
 
 import { resolveSources } from '../../source/resolve.ts'
+import { TransferError } from '../../errors.ts'
 import { realPath } from '../../store/real-path.ts'
 import type { ReceiveOptions, ResumeOptions, SendOptions } from '../api.ts'
 import type { Found } from './catalog.ts'
@@ -10,7 +11,7 @@ import { dialAgain, dialOut } from './dial-out.ts'
 import { homeOf, receiverHome, senderHome, type Home } from './home.ts'
 import { isPlain, makePlan, type Plan } from './plan.ts'
 import type { Finished, RunContext } from './run.ts'
-import { receiverFrozen, receiverIdentity, senderFrozen, senderIdentity } from './same-command.ts'
+import { receiverFrozen, receiverIdentity, senderFrozen, senderIdentity, shortId } from './same-command.ts'
 import { Shelves } from './shelves.ts'
 import { readTicket } from './tickets.ts'
 import { waitAgain, waitHere } from './wait-here.ts'
@@ -45,7 +46,7 @@ export async function resumeBody(context: RunContext, asked: string, options: Re
   const { stateDir } = options
   return inHome(await homeOf(context.world, folder, stateDir), async (home) => {
     const plan = await planFor(context, home, options, id)
-    const found = plan.found.find((it) => it.id === id)!
+    const found = planned(plan, id)
     return orFollow(plan, () => (found.header.side === 'dialer' ? dialAgain(plan, found) : waitAgain(plan, found)))
   })
 }
@@ -61,9 +62,18 @@ async function locate(context: RunContext, asked: string, { stateDir }: ResumeOp
 export async function planFor(context: RunContext, home: Home, options: ResumeOptions, id: string): Promise<Plan> {
   const blank = { identity: '', frozen: {}, sources: [] }
   const plan = await makePlan(context, home, { ...options, expiresMs: options.expiresMs ?? Infinity }, blank)
-  const { header } = plan.found.find((it): it is Found => it.id === id)!
+  const { header } = planned(plan, id)
   const { identity, frozen, sources } = header
   return { ...plan, identity, frozen, sources, options: { ...options, insecurePlaintext: isPlain(header) } }
+}
+
+/** @throws TransferError why nobody may go on with it; `session-not-found` if it ended meanwhile */
+export function planned({ found, passedOver }: Plan, id: string): Found {
+  const it = found.find((each) => each.id === id)
+  if (it !== undefined) return it
+  throw (
+    passedOver.find((each) => each.id === id)?.error ?? new TransferError('session-not-found', { asked: shortId(id) })
+  )
 }
 
 async function inHome(home: Home, body: (home: Home) => Promise<Finished>): Promise<Finished> {
