@@ -39,6 +39,8 @@ export interface ErrorDetails {
   'peer-refused': { readonly code: string; readonly sentence: string }
   // Ends that are no accident
   paused: { readonly by: 'user' | 'signal' | 'peer-user' | 'peer-signal' }
+  'transfer-limit': { readonly limitBytes: number }
+  'time-limit': { readonly limitMs: number }
   discarded: { readonly by: 'self' | 'peer' }
   expired: { readonly session: string; readonly at: string }
   busy: { readonly session: string; readonly directory: string }
@@ -304,6 +306,20 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     hint: `${safe} Run the same command again to go on.`,
     retryable: 'never',
     exit: 5,
+    close: 4006,
+  },
+  'transfer-limit': {
+    say: (d) => `Stopped: this run was allowed ${d.limitBytes} bytes (--max-transfer).`,
+    hint: `${safe} Run the same command again to go on.`,
+    retryable: 'never',
+    exit: 8,
+    close: 4006,
+  },
+  'time-limit': {
+    say: (d) => `Stopped: this run was allowed ${Math.round(d.limitMs / 1000)} s (--max-duration).`,
+    hint: `${safe} Run the same command again to go on.`,
+    retryable: 'never',
+    exit: 10,
     close: 4006,
   },
   discarded: {

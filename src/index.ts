@@ -56,6 +56,7 @@ export type { ErrorCode, ErrorDetails } from './errors.ts'
 export { hasCode, InternalError, isTransferError, TransferError } from './errors.ts'
 export {
   discardSession,
+  limitSession,
   listSessions,
   pauseSession,
   receive,

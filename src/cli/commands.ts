@@ -38,6 +38,8 @@ const session: readonly OptionName[] = [
   'deadAfter',
   'expires',
   'files',
+  'maxTransfer',
+  'maxDuration',
 ]
 const dialogue: readonly OptionName[] = ['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext']
 const oneSession = { min: 0, max: 1, what: 'one SESSION' } as const
@@ -79,7 +81,10 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     usage: 'resume [SESSION]',
     does: 'Go on without retyping; if it runs, follow it.',
     operands: oneSession,
-    options: ['all', 'rebuild', 'wait', 'retryFor', 'connectFor', 'deadAfter', 'files'],
+    options: [
+      ...(['all', 'rebuild', 'wait', 'retryFor', 'connectFor', 'deadAfter', 'files'] as const),
+      ...(['maxTransfer', 'maxDuration', 'bwlimit'] as const),
+    ],
     examples: ['carryon resume', 'carryon resume --all'],
   },
   pause: {
@@ -110,15 +115,7 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 /** Commands that are promised and not built yet. */
 export const laterCommands: readonly string[] = ['verify', 'doctor', 'serve', 'ticket', 'run', 'schedule', 'completion']
 
-const laterSession = [
-  'max-transfer',
-  'max-duration',
-  'fail-if-nothing',
-  'durability',
-  'window',
-  'chunk-size',
-  'dry-run',
-]
+const laterSession = ['fail-if-nothing', 'durability', 'window', 'chunk-size', 'dry-run']
 const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
 const reserved = [
   'verify',
@@ -138,7 +135,7 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   receive: laterTransfer,
   ls: [],
   status: ['watch'],
-  resume: ['bwlimit', 'plan'],
+  resume: ['plan'],
   pause: [],
   discard: ['expired', 'older-than'],
   help: [],

@@ -31,9 +31,9 @@ export const exitTable: Readonly<Record<number, ExitRow>> = {
   5: { when: 'network or peer gone and --retry-for over; or paused', usuallyResumable: 'yes' },
   6: { when: 'only entries deleted while sending are missing (--vanished ok: 0, fail: 3)', usuallyResumable: 'rerun' },
   7: { when: 'the peer refuses: version, limit, folder, or it ended the session', usuallyResumable: 'no' },
-  8: { when: '--max-transfer reached (not built yet)', usuallyResumable: 'yes' },
+  8: { when: '--max-transfer reached', usuallyResumable: 'yes' },
   9: { when: 'nothing to do under --fail-if-nothing (not built yet)', usuallyResumable: '-' },
-  10: { when: '--max-duration reached (not built yet)', usuallyResumable: 'yes' },
+  10: { when: '--max-duration reached', usuallyResumable: 'yes' },
   11: { when: 'another process works on the session, and no --wait', usuallyResumable: 'yes' },
   12: { when: 'data differs and sending it again did not cure it; damaged journal', usuallyResumable: 'after a look' },
   13: {

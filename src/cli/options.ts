@@ -39,6 +39,8 @@ export interface OptionValues {
   deadAfter: number
   expires: number
   files: boolean
+  maxTransfer: number
+  maxDuration: number
   // Dialogue
   listen: ListenAddress
   advertise: readonly string[]
@@ -120,6 +122,13 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   deadAfter: duration('A peer silent for so long is dead; 3s to 5m.', '15s', 3_000, 300_000),
   expires: duration('A session without progress is forgotten after this.', '7d', 60_000, 365 * 86_400_000),
   files: flag('List every file, not only what was left out.'),
+
+  maxTransfer: {
+    takes: 'SIZE',
+    help: 'Pause once so many bytes have crossed in this run: code 8.',
+    parse: ([size]) => parseSize(size),
+  },
+  maxDuration: duration('Pause after this time: code 10.', 'forever', 1_000, Infinity),
 
   listen: { takes: '[HOST]:PORT', help: 'Listen there.', fallback: 'any free port', parse: ([text]) => address(text) },
   advertise: list('HOST[:PORT]', 'Another address the ticket should name; repeatable.'),

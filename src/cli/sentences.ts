@@ -180,6 +180,11 @@ export function limitToggled(bytesPerSecond: number | null): string {
   return bytesPerSecond === null ? 'Bandwidth limit off.' : `Bandwidth limit ${formatRate(bytesPerSecond)}.`
 }
 
+/** Of a session that another process works on. */
+export function limited(name: string, bytesPerSecond: number | null): string {
+  return `${name}: ${bytesPerSecond === null ? 'no bandwidth limit' : `at most ${formatRate(bytesPerSecond)}`} from now on.`
+}
+
 export const noLimit = 'There is no bandwidth limit to switch: start with --bwlimit.'
 
 export function toGoOn(command: string): string {

@@ -35,6 +35,8 @@ export const reasonWords: Readonly<Record<StateReason, string>> = {
   'no-progress': 'the other side answers, but gets nowhere',
   user: 'a person stopped it',
   signal: 'a signal stopped it',
+  'transfer-limit': 'it has sent what --max-transfer allows',
+  'time-limit': 'its time by --max-duration is over',
   'peer-user': 'a person stopped it on the other side',
   'peer-signal': 'a signal stopped it on the other side',
   'peer-expired': 'it expired on the other side',

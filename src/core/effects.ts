@@ -5,7 +5,7 @@ import type { Fingerprint } from '../model/manifest.ts'
 import type { AuthorisedFile, EntryOutcome, Message } from '../model/messages.ts'
 import type { Place, Run } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
-import type { Receipt, SessionState, StateReason, Who } from '../model/session.ts'
+import type { PauseReason, Receipt, SessionState, StateReason, Who } from '../model/session.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ConnectionId } from './inputs.ts'
 
@@ -119,7 +119,7 @@ export type ReceiverEffect =
 /** How a session ended in this process. */
 export type SessionEnd =
   | { readonly how: 'released'; readonly receipt: Receipt; readonly confirmed: boolean }
-  | { readonly how: 'paused'; readonly by: 'user' | 'signal' }
+  | { readonly how: 'paused'; readonly by: PauseReason }
   | { readonly how: 'discarded'; readonly by: 'self' | 'peer' }
   | { readonly how: 'failed'; readonly code: ErrorCode; readonly sentence: string }
 

@@ -3,6 +3,7 @@
 
 import { assert } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
+import type { PauseReason } from '../model/session.ts'
 import { earliest, type Hub } from './hub.ts'
 
 const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
@@ -28,12 +29,12 @@ export class Goodbyes {
     this.#worker = worker
   }
 
-  pauseRequested(by: 'user' | 'signal'): void {
+  pauseRequested(by: PauseReason): void {
     const hub = this.#hub
     if (hub.pausing !== undefined) return
     hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed: hub.open === undefined, isCommitted: false }
     this.#worker.flush()
-    hub.send({ kind: 'pause', reason: by, confirm: false })
+    hub.send({ kind: 'pause', reason: by === 'user' ? 'user' : 'signal', confirm: false }) // All the peer needs: a person, or not.
     hub.commit([{ kind: 'paused', by }], { for: 'pause' })
   }
 

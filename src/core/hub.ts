@@ -6,7 +6,7 @@ import type { Millis } from '../model/clock.ts'
 import type { Limits } from '../model/limits.ts'
 import type { Message } from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
-import type { Role, SessionId, Shape, ShapeWishes, StateReason, Who } from '../model/session.ts'
+import type { PauseReason, Role, SessionId, Shape, ShapeWishes, StateReason, Who } from '../model/session.ts'
 import type { CommitPurpose, Effect, SessionEnd } from './effects.ts'
 import { EntryTable } from './entry-table.ts'
 import type { ConnectionId } from './inputs.ts'
@@ -63,8 +63,7 @@ export class Hub {
   /** The peer said `pause` and has not come back. */
   peerPaused: 'user' | 'signal' | undefined
   /** A person or signal asked to pause here; the peer is told and the last sync point made until then. */
-  pausing:
-    { readonly by: 'user' | 'signal'; readonly until: Millis; isConfirmed: boolean; isCommitted: boolean } | undefined
+  pausing: { readonly by: PauseReason; readonly until: Millis; isConfirmed: boolean; isCommitted: boolean } | undefined
   /** When something was last sent over the open connection. */
   sentAt: Millis = 0
   /** Payload bytes written by this process; a receiver's ping tells them. */

@@ -5,6 +5,7 @@ import type { Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import type { EntryOutcome, Hello, Message } from '../model/messages.ts'
 import type { Place } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
+import type { PauseReason } from '../model/session.ts'
 import type { CommitPurpose } from './effects.ts'
 
 /** Numbers a connection within one process, growing. */
@@ -84,7 +85,7 @@ export type Input =
   // The journal
   | { readonly kind: 'committed'; readonly purpose: CommitPurpose }
   // People and conditions
-  | { readonly kind: 'pauseRequested'; readonly by: 'user' | 'signal' }
+  | { readonly kind: 'pauseRequested'; readonly by: PauseReason }
   | { readonly kind: 'discardRequested' }
   | { readonly kind: 'diskFilled'; readonly neededBytes: number; readonly freeBytes: number }
   | { readonly kind: 'diskCleared' }

@@ -54,6 +54,10 @@ export interface RunOptions extends StateOptions {
   readonly files?: boolean | undefined
   /** Bytes per second of payload. Default: no limit. */
   readonly bwlimit?: number | undefined
+  /** Pause once so many bytes of payload have crossed in this run; a receiver stops a little later. Default: no limit. */
+  readonly maxTransfer?: number | undefined
+  /** Pause this long after the start. Default: never. */
+  readonly maxDurationMs?: number | undefined
   /** `ws://` without TLS, on loopback addresses only. Default false. */
   readonly insecurePlaintext?: boolean | undefined
   /** Between two `progress` events. Default 1000. */
@@ -237,6 +241,8 @@ export interface CarryonApi {
   resumeSession(id: string, options?: ResumeOptions): Session
   /** Asks the process that holds it to pause; without one, marks it paused. Returns how it stands then. */
   pauseSession(id: string, options?: StateOptions): Promise<SessionListing>
+  /** Bytes per second of payload from now on, null for no limit, in the process that holds it. Returns how it stands: `held` is false if none does. */
+  limitSession(id: string, bytesPerSecond: number | null, options?: StateOptions): Promise<SessionListing>
   /** Returns how it stood; `peerTold` is false if the peer will hear of it later, from the tombstone. */
   discardSession(id: string, options?: DiscardOptions): Promise<SessionListing & { readonly peerTold: boolean }>
 }

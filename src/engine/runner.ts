@@ -6,7 +6,7 @@ import type { Connection } from '../model/connection.ts'
 import type { Directory } from '../model/disk.ts'
 import type { EntryOutcome, Hello } from '../model/messages.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
-import type { Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
+import type { PauseReason, Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
 import type { SessionEnd } from '../core/effects.ts'
 import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
@@ -113,7 +113,7 @@ export interface Runner {
   /** Listener: a proven hello came in over a connection that was started by the listener; its further frames go to `runner.handlersOf(connection)`. */
   accepted(connection: Connection, hello: Hello, records: readonly JournalRecord[]): ConnectionSink
   /** Sync point or hints, goodbye to the peer, within 2 s; then `ended` is `paused`. */
-  pause(by: 'user' | 'signal'): void
+  pause(by: PauseReason): void
   discard(): void
   /** Lazily journals something about the session itself (joined, parked). */
   note(records: readonly JournalRecord[]): void

@@ -4,7 +4,7 @@
 import type { Fingerprint, ManifestTotals } from './manifest.ts'
 import type { EntryOutcome } from './messages.ts'
 import type { Run } from './places.ts'
-import type { Receipt, Role, SessionId, Shape, ShapeWishes, StateReason } from './session.ts'
+import type { PauseReason, Receipt, Role, SessionId, Shape, ShapeWishes, StateReason } from './session.ts'
 
 /** Written once, before the session is first shown to a peer. */
 export interface HeaderRecord {
@@ -158,7 +158,7 @@ export interface ParkedRecord {
 
 export interface PausedRecord {
   readonly kind: 'paused'
-  readonly by: 'user' | 'signal' | 'peer-user' | 'peer-signal' | null
+  readonly by: PauseReason | 'peer-user' | 'peer-signal' | null
 }
 
 export interface ReceiptRecord {

@@ -38,11 +38,16 @@ export type StateReason =
   | 'no-progress'
   | 'user'
   | 'signal'
+  | 'transfer-limit'
+  | 'time-limit'
   | 'peer-user'
   | 'peer-signal'
   | 'peer-expired'
   | 'peer-released'
   | 'ttl'
+
+/** Why a run stopped on purpose, with all kept: a person, a signal, or the end of what it was allowed. */
+export type PauseReason = 'user' | 'signal' | 'transfer-limit' | 'time-limit'
 
 /** Who has to act, or whose condition it is. */
 export type Who = 'self' | 'peer' | 'both'

@@ -166,7 +166,7 @@ const receipt = fields<Receipt>({
 const stateReason = oneOf(
   ...(['no-peer-yet', 'receipt-unconfirmed', 'network', 'peer-silent', 'peer-busy', 'port-in-use', 'crash'] as const),
   ...(['retry-over', 'disk-full', 'disk-failed', 'quota', 'source-gone', 'no-progress', 'user', 'signal'] as const),
-  ...(['peer-user', 'peer-signal', 'peer-expired', 'peer-released', 'ttl'] as const),
+  ...(['transfer-limit', 'time-limit', 'peer-user', 'peer-signal', 'peer-expired', 'peer-released', 'ttl'] as const),
 )
 
 type Payload<K extends RecordKind> = Omit<Extract<JournalRecord, { kind: K }>, 'kind'>
@@ -219,7 +219,9 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
   outcome: fields<Payload<'outcome'>>({ serial: count, outcomes: list(entryOutcome) }),
   acknowledged: fields<Payload<'acknowledged'>>({ serial: count, bytesDurable: count }),
   parked: fields<Payload<'parked'>>({ reason: orNull(stateReason) }),
-  paused: fields<Payload<'paused'>>({ by: orNull(oneOf('user', 'signal', 'peer-user', 'peer-signal')) }),
+  paused: fields<Payload<'paused'>>({
+    by: orNull(oneOf('user', 'signal', 'transfer-limit', 'time-limit', 'peer-user', 'peer-signal')),
+  }),
   receipt: fields<Payload<'receipt'>>({ receipt }),
   ended: fields<Payload<'ended'>>({
     how: oneOf('released', 'discarded', 'expired'),

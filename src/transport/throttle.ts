@@ -7,9 +7,15 @@ import type { Connection, ConnectionHandlers } from '../model/connection.ts'
 /**
  * Wraps `connection`. The rate is asked before each frame, so it may change at any time; undefined means no limit, 0 means
  * nothing moves until it changes.
+ * @param spent told of each frame that goes, in bytes
  */
-export function throttled(connection: Connection, bytesPerSecond: () => number | undefined, clock: Clock): Connection {
-  return new Throttled(connection, bytesPerSecond, clock)
+export function throttled(
+  connection: Connection,
+  bytesPerSecond: () => number | undefined,
+  clock: Clock,
+  spent: (bytes: number) => void = () => {},
+): Connection {
+  return new Throttled(connection, bytesPerSecond, clock, spent)
 }
 
 const lookAgainMs = 500 // A new rate takes effect within this time.
@@ -25,6 +31,7 @@ class Throttled implements Connection {
   readonly #inner: Connection
   readonly #bytesPerSecond: () => number | undefined
   readonly #clock: Clock
+  readonly #spent: (bytes: number) => void
   readonly #waiting: Waiting[] = []
   #waitingBytes = 0
   /** Bytes sent ahead of the rate; below zero is credit. A frame goes when there is no debt, however big it is. */
@@ -33,10 +40,16 @@ class Throttled implements Connection {
   #cancelTimer: (() => void) | undefined
   #isClosing = false
 
-  constructor(inner: Connection, bytesPerSecond: () => number | undefined, clock: Clock) {
+  constructor(
+    inner: Connection,
+    bytesPerSecond: () => number | undefined,
+    clock: Clock,
+    spent: (bytes: number) => void,
+  ) {
     this.#inner = inner
     this.#bytesPerSecond = bytesPerSecond
     this.#clock = clock
+    this.#spent = spent
     this.#paidAt = clock.now()
   }
 
@@ -63,6 +76,7 @@ class Throttled implements Connection {
   close(code: number, reason: string): void {
     this.#isClosing = true
     this.#stopTimer()
+    if (this.#bytesPerSecond() === 0) this.#dropWaiting('nothing more may be sent')
     while (this.#waiting.length > 0) this.#sendFirst() // At most a few frames: better a short burst than lost.
     this.#inner.close(code, reason)
   }
@@ -118,6 +132,7 @@ class Throttled implements Connection {
     if (first === undefined) return
     this.#debtBytes += first.frame.length
     this.#waitingBytes -= first.frame.length
+    this.#spent(first.frame.length)
     first.resolve(this.#inner.sendData(first.frame))
   }
 

@@ -88,6 +88,8 @@ const stateReason = oneOf<StateReason>({
   'no-progress': 0,
   user: 0,
   signal: 0,
+  'transfer-limit': 0,
+  'time-limit': 0,
   'peer-user': 0,
   'peer-signal': 0,
   'peer-expired': 0,

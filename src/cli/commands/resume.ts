@@ -5,10 +5,11 @@ import { hasCode, type SessionListing } from '../../index.ts'
 import { refuseTogetherWithOperand, type Call, type Result } from '../call.ts'
 import { success } from '../exit.ts'
 import { follow } from '../follow.ts'
-import { subjectOf } from '../listing.ts'
-import { writeExit } from '../report/answers.ts'
+import { idDigits, subjectOf } from '../listing.ts'
+import { reportSession, reportSuccess, writeExit } from '../report/answers.ts'
 import { Reporter } from '../report/reporter.ts'
 import { runOptions } from '../run-options.ts'
+import * as sentences from '../sentences.ts'
 import { titleOf } from '../title.ts'
 
 export async function resume(call: Call): Promise<Result> {
@@ -32,12 +33,30 @@ async function resumeNamed(call: Call, id: string): Promise<Result> {
   const { shell, values } = call
   const library = await shell.library()
   try {
-    return await resumeOne(call, await library.sessionStatus(id, { stateDir: values.stateDir }), false)
+    const session = await library.sessionStatus(id, { stateDir: values.stateDir })
+    return session.held && values.bwlimit !== undefined
+      ? await limitRunning(call, session, values.bwlimit)
+      : await resumeOne(call, session, false)
   } catch (error) {
     if (values.rebuild !== true || !hasCode(error, 'journal-damaged')) throw error
     // A journal that cannot be read tells neither role nor subject; only a receiver has data to rebuild from.
     return resumeOne(call, { id, role: 'receiver', sources: [], directory: error.details.path }, false)
   }
+}
+
+/** It runs already: all that is asked for is another speed. */
+async function limitRunning({ shell, values }: Call, session: SessionListing, rate: number): Promise<Result> {
+  const library = await shell.library()
+  const limit = rate === Infinity ? null : rate
+  const limited = await library.limitSession(session.id, limit, { stateDir: values.stateDir })
+  reportSession(
+    shell,
+    values,
+    limited,
+    sentences.limited(`${limited.id.slice(0, idDigits)}, ${subjectOf(limited)}`, limit),
+  )
+  await reportSuccess(shell, values, limited)
+  return { exit: success, signal: null }
 }
 
 type Subject = Pick<SessionListing, 'id' | 'role' | 'sources' | 'directory'>

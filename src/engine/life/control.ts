@@ -28,14 +28,24 @@ export interface LiveStatus {
   readonly isConnected: boolean
 }
 
-export type ControlRequest = { readonly want: 'status' } | { readonly want: 'pause' } | { readonly want: 'discard' }
+export type ControlRequest =
+  | { readonly want: 'status' | 'pause' | 'discard' }
+  /** Bytes per second; null lifts the limit. */
+  | { readonly want: 'limit'; readonly bytesPerSecond: number | null }
+
+/** What others may ask of a run. */
+export interface Controls {
+  stop(how: 'user' | 'discard'): void
+  limitBandwidth(bytesPerSecond: number | null): void
+}
 
 const askForMs = 3_000 // A holder answers from memory.
 
 /** Answers for a run. A session that waits for its first peer has no status beyond its journal's. */
-export function answerer(reporter: Reporter, stop: (how: 'user' | 'discard') => void): Answer {
+export function answerer(reporter: Reporter, { stop, limitBandwidth }: Controls): Answer {
   return async (request) => {
-    switch ((request as Partial<ControlRequest> | null)?.want) {
+    const asked = request as { readonly want?: unknown; readonly bytesPerSecond?: unknown } | null
+    switch (asked?.want) {
       case 'status':
         return { held: true, live: liveStatus(reporter) ?? null }
       case 'pause':
@@ -44,7 +54,13 @@ export function answerer(reporter: Reporter, stop: (how: 'user' | 'discard') => 
       case 'discard':
         stop('discard')
         return { done: true }
-      case undefined:
+      case 'limit': {
+        const { bytesPerSecond } = asked
+        if (bytesPerSecond !== null && !(Number.isFinite(bytesPerSecond) && Number(bytesPerSecond) > 0))
+          return null
+        limitBandwidth(bytesPerSecond as number | null)
+        return { done: true }
+      }
       default:
         return null
     }
@@ -81,6 +97,13 @@ export async function askStatus(directory: Directory): Promise<{ readonly live: 
 /** Whether a holder took the request. What follows shows when it lets go of the session. */
 export async function askToStop(directory: Directory, want: 'pause' | 'discard'): Promise<boolean> {
   return ((await ask(directory, { want })) as { done?: boolean } | null | undefined)?.done === true
+}
+
+/** Whether a holder took the new limit. */
+export async function askToLimit(directory: Directory, bytesPerSecond: number | null): Promise<boolean> {
+  return (
+    ((await ask(directory, { want: 'limit', bytesPerSecond })) as { done?: boolean } | null | undefined)?.done === true
+  )
 }
 
 /** @returns undefined if nobody answered */

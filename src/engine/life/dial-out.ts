@@ -143,7 +143,7 @@ function wayTo(
     async dial(key, signal) {
       const connection = await dialAny(addresses, { plain, key, timeoutMs: dialTimeoutMs, signal })
       onUp(key)
-      return throttled(connection, context.bandwidth, world.clock)
+      return throttled(connection, context.bandwidth, world.clock, context.spend)
     },
   }
 }

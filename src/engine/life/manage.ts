@@ -10,7 +10,7 @@ import { forgetTarget } from '../../store/state-directory.ts'
 import type { DiscardOptions, ListOptions, SessionListing, SessionStatus, StateOptions } from '../api.ts'
 import type { World } from '../context.ts'
 import { entomb, forget, isBound, isOver, type Found } from './catalog.ts'
-import { askToStop } from './control.ts'
+import { askToLimit, askToStop } from './control.ts'
 import { discardWithPeer } from './discard.ts'
 import { homeOf, type Home } from './home.ts'
 import { listingOf, missingListing, missingStatus, statusOf, type ListingContext } from './listing.ts'
@@ -74,6 +74,26 @@ export async function pauseSession(world: World, asked: string, { stateDir }: St
   }
   await using after = await Shelves.open(world, stateDir, undefined)
   return await listingOf({ world, shelves: after, stateDir }, after.find(shelved.found.id))
+}
+
+/** @throws TransferError `session-not-found`; `busy` if its process does not answer */
+export async function limitSession(
+  world: World,
+  asked: string,
+  bytesPerSecond: number | null,
+  { stateDir }: StateOptions,
+): Promise<SessionListing> {
+  await using shelves = await Shelves.open(world, stateDir, undefined)
+  const shelved = shelves.find(asked)
+  const listing = await orNotFound(listingOf({ world, shelves, stateDir }, shelved), asked)
+  if (!listing.held) return listing
+  const directory = await shelved.found.base.openDirectory(shelved.found.id)
+  try {
+    if (!(await askToLimit(directory, bytesPerSecond))) throw busy(shelved.found)
+  } finally {
+    await directory.close()
+  }
+  return listing
 }
 
 async function markPaused(world: World, { directory }: HeldSession): Promise<void> {

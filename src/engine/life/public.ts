@@ -24,5 +24,8 @@ export const sessionStatus: CarryonApi['sessionStatus'] = async (id, options = {
 export const pauseSession: CarryonApi['pauseSession'] = async (id, options = {}) =>
   manage.pauseSession(await nodeWorld(), id, options)
 
+export const limitSession: CarryonApi['limitSession'] = async (id, bytesPerSecond, options = {}) =>
+  manage.limitSession(await nodeWorld(), id, bytesPerSecond, options)
+
 export const discardSession: CarryonApi['discardSession'] = async (id, options = {}) =>
   manage.discardSession(await nodeWorld(), id, options)

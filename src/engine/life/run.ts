@@ -2,16 +2,17 @@
 // it does in between is its body's business; whatever happens there, the events end and `ending` is fulfilled.
 
 import { errorTable, isTransferError, TransferError } from '../../errors.ts'
-import type { Receipt, Role, SessionId } from '../../model/session.ts'
+import type { PauseReason, Receipt, Role, SessionId } from '../../model/session.ts'
 import type { SessionEnd } from '../../core/effects.ts'
 import type { Ending, RunOptions, Session } from '../api.ts'
 import { takeLock, type Lock, type Locker } from '../../store/lock.ts'
 import type { World } from '../context.ts'
 import type { Runner } from '../runner.ts'
+import { Allowance, pausedError } from './allowance.ts'
 import { EventQueue, type RunEvent } from './event-queue.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import { Reporter } from './reporter.ts'
-import { answerer } from './control.ts'
+import { answerer, type Controls } from './control.ts'
 import { aborted, deferred } from './waiting.ts'
 
 /** How a body came to its end: what became of the session, and where its receipt lies. */
@@ -23,7 +24,7 @@ export interface Finished {
 }
 
 /** What a person or program asked a run to do. */
-export type StopRequest = 'user' | 'signal' | 'discard'
+export type StopRequest = PauseReason | 'discard'
 
 /** What the body of a run works with. */
 export interface RunContext {
@@ -51,6 +52,8 @@ export interface RunContext {
   attach(events: AsyncIterable<RunEvent>, onEvent: (event: RunEvent) => void): Promise<void>
   /** Bytes of payload per second, as it is now; undefined: no limit. */
   bandwidth(): number | undefined
+  /** Counts a frame of so many bytes that is sent. */
+  spend(bytes: number): void
 }
 
 export type Body = (context: RunContext) => Promise<Finished>
@@ -76,6 +79,7 @@ class Run implements Session {
   #runner: Runner | undefined
   #ticket: string | null = null
   #isAttached = false
+  readonly #allowance: Allowance
   #bandwidth: number | null
   #lock: Pick<Lock, 'broadcast'> | undefined
 
@@ -83,6 +87,7 @@ class Run implements Session {
     this.#role = role
     this.#options = options
     this.#bandwidth = options.bwlimit ?? null
+    this.#allowance = new Allowance(options, (reason) => this.#ask(reason))
   }
 
   get role(): Role {
@@ -138,11 +143,13 @@ class Run implements Session {
     try {
       const world = await makeWorld()
       reporter = this.#reporter(world)
-      outcome = outcomeOf(await body(this.#context(world, reporter)))
+      this.#allowance.begin(world.clock, () => this.#runner?.view)
+      outcome = outcomeOf(await body(this.#context(world, reporter)), this.#options)
     } catch (error) {
       outcome = failureOf(error)
     } finally {
       signal?.removeEventListener('abort', onAbort)
+      this.#allowance.end()
     }
     reporter?.conclude(outcome.ending.receipt, outcome.receiptPath)
     this.#ticket = null
@@ -191,16 +198,20 @@ class Run implements Session {
     })
   }
 
+  get #controls(): Controls {
+    return { stop: (how) => this.#ask(how), limitBandwidth: (rate) => this.limitBandwidth(rate) }
+  }
+
   #context(world: World, reporter: Reporter): RunContext {
-    const ask = (request: StopRequest): void => this.#ask(request)
     return {
       world,
       reporter,
       stop: this.#stop.signal,
       request: () => this.#request,
-      bandwidth: () => this.#bandwidth ?? undefined,
-      ask,
-      locker: (directory) => takeLock(directory, answerer(reporter, ask)),
+      bandwidth: () => (this.#allowance.isUsedUp() ? 0 : (this.#bandwidth ?? undefined)),
+      spend: (bytes) => this.#allowance.spend(bytes),
+      ask: (request) => this.#ask(request),
+      locker: (directory) => takeLock(directory, answerer(reporter, this.#controls)),
       broadcastTo: (lock) => (this.#lock = lock),
       become: (role) => (this.#role = role),
       settle: (session) => this.#id.resolve(session),
@@ -227,9 +238,9 @@ interface Outcome {
   readonly receiptPath: string | null
 }
 
-function outcomeOf({ end, receiptPath, counts }: Finished): Outcome {
+function outcomeOf({ end, receiptPath, counts }: Finished, options: RunOptions): Outcome {
   const receipt = end.how === 'released' ? end.receipt : null
-  const error = errorOf(end)
+  const error = errorOf(end, options)
   return { ending: { resumable: isResumable(error), error, receipt, ...counts.tally(receipt) }, receiptPath }
 }
 
@@ -239,12 +250,12 @@ function failureOf(thrown: unknown): Outcome {
   return { ending: { resumable: isResumable(error), error, receipt: null, ...none }, receiptPath: null }
 }
 
-function errorOf(end: SessionEnd): TransferError | null {
+function errorOf(end: SessionEnd, options: RunOptions): TransferError | null {
   switch (end.how) {
     case 'released':
       return null
     case 'paused':
-      return new TransferError('paused', { by: end.by })
+      return pausedError(end.by, options)
     case 'discarded':
       return new TransferError('discarded', { by: end.by })
     case 'failed':
@@ -252,8 +263,8 @@ function errorOf(end: SessionEnd): TransferError | null {
   }
 }
 
-/** Exit codes after which the same command goes on: failed, interrupted, busy, disk-full. Of a success nothing is left. */
-const resumableExits: readonly number[] = [1, 5, 11, 14]
+/** Exit codes after which the same command goes on: failed, interrupted, what a run was allowed, busy, disk-full. Of a success nothing is left. */
+const resumableExits: readonly number[] = [1, 5, 8, 10, 11, 14]
 
 function isResumable(error: Error | null): boolean {
   if (error === null) return false

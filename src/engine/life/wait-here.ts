@@ -11,6 +11,7 @@ import { throttled } from '../../transport/throttle.ts'
 import type { Runner } from '../runner.ts'
 import { endingFor, isBound, isOver, type Found } from './catalog.ts'
 import { holdOrFail } from './contention.ts'
+import { pausedError } from './allowance.ts'
 import { Reception } from './listening.ts'
 import { isPlain, newHeader, type Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
@@ -220,7 +221,8 @@ function listenAt(plan: Plan, { reception }: Lobby, address: Address): Promise<L
     ...address,
     plain: plan.options.insecurePlaintext === true,
     keyFor: (identity) => reception.keyFor(identity),
-    onConnection: (connection) => reception.receive(throttled(connection, context.bandwidth, world.clock)),
+    onConnection: (connection) =>
+      reception.receive(throttled(connection, context.bandwidth, world.clock, context.spend)),
   })
 }
 
@@ -283,16 +285,16 @@ function nobodyCame(triedForMs: Millis): TransferError {
 }
 
 /** What a run says that was stopped before it had a peer. */
-function stopped({ tools: { context } }: Plan): TransferError {
+function stopped({ options, tools: { context } }: Plan): TransferError {
   const { reporter } = context
   const request = context.request()
   if (request === 'discard') {
     reporter.stand('discarded', 'user', 'self')
     return new TransferError('discarded', { by: 'self' })
   }
-  const by = request === 'signal' ? 'signal' : 'user'
+  const by = request ?? 'user'
   reporter.stand('paused', by, 'self')
-  return new TransferError('paused', { by })
+  return pausedError(by, options)
 }
 
 const lookEveryMs = 1_000 // How late giving up may be.

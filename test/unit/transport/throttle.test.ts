@@ -37,6 +37,26 @@ describe('throttled', () => {
     await all
   })
 
+  it('tells of each frame that goes, and of none that is held back when it closes at rate 0', async () => {
+    const spent: number[] = []
+    const [left, right] = memoryPair({ capacityBytes: 2 ** 30 })
+    const connection = throttled(
+      left,
+      () => (spent.length < 2 ? undefined : 0),
+      new ManualClock(),
+      (bytes) => void spent.push(bytes),
+    )
+    const atRight = record(right)
+    record(connection)
+    const sends = [10, 20, 30].map((bytes) => connection.sendData(bytesOf(bytes)))
+    connection.close(4006, 'paused')
+    const ends = await Promise.allSettled(sends)
+    await settle()
+    expect(spent).toEqual([10, 20])
+    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+    expect(atRight.frames.map(({ length }) => length)).toEqual([10, 20])
+  })
+
   it('lets texts pass at once', async () => {
     const { connection, send, atRight } = throttledPair(() => 10)
     await send(1000)
