@@ -56,8 +56,7 @@ export function answerer(reporter: Reporter, { stop, limitBandwidth }: Controls)
         return { done: true }
       case 'limit': {
         const { bytesPerSecond } = asked
-        if (bytesPerSecond !== null && !(Number.isFinite(bytesPerSecond) && Number(bytesPerSecond) > 0))
-          return null
+        if (bytesPerSecond !== null && !(Number.isFinite(bytesPerSecond) && Number(bytesPerSecond) > 0)) return null
         limitBandwidth(bytesPerSecond as number | null)
         return { done: true }
       }
