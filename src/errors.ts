@@ -13,6 +13,7 @@ export interface ErrorDetails {
   'frozen-option': { readonly option: string; readonly session: string; readonly had: string; readonly asked: string }
   'session-not-found': { readonly asked: string }
   'session-ambiguous': { readonly asked: string; readonly matches: readonly string[] }
+  'nothing-to-verify': { readonly asked: string }
   'no-state-directory': { readonly variable: string }
   'secret-unreadable': { readonly source: string; readonly cause: string }
   'nothing-to-send': { readonly paths: readonly string[] }
@@ -143,6 +144,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     say: (d) =>
       `${d.asked === '' ? 'More than one session is unfinished' : `More than one session begins with ${d.asked}`}: ${d.matches.join(', ')}.`,
     hint: 'Name one of them, by 4 or more of its first digits.',
+    retryable: 'never',
+    exit: 2,
+    close: 4000,
+  },
+  'nothing-to-verify': {
+    say: (d) => `Nothing is known to have been received here${d.asked === '' ? '' : ` as ${d.asked}`}.`,
+    hint: 'Only the receiving side can read it again: name a session of this machine, or a path that was received.',
     retryable: 'never',
     exit: 2,
     close: 4000,

@@ -16,6 +16,8 @@ export type {
   SessionStatus,
   StateOptions,
   TransferOptions,
+  Verification,
+  VerifyOptions,
 } from './engine/api.ts'
 export type {
   AdoptedEvent,
@@ -63,5 +65,6 @@ export {
   resumeSession,
   send,
   sessionStatus,
+  verify,
 } from './engine/life/public.ts'
 export { display } from './model/display.ts'

@@ -3,7 +3,7 @@
 
 import type { OptionName } from './options.ts'
 
-export type CommandName = 'send' | 'receive' | 'ls' | 'status' | 'resume' | 'pause' | 'discard' | 'help'
+export type CommandName = 'send' | 'receive' | 'ls' | 'status' | 'resume' | 'pause' | 'discard' | 'verify' | 'help'
 
 /** One row of the table. */
 export interface CommandRow {
@@ -101,6 +101,13 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     options: ['localOnly'],
     examples: ['carryon discard 9f2c'],
   },
+  verify: {
+    usage: 'verify [WHAT]',
+    does: 'Read a SESSION, or what was received at a PATH, again and compare.',
+    operands: { min: 0, max: 1, what: 'one SESSION or PATH' },
+    options: [],
+    examples: ['carryon verify 9f2c', 'carryon verify photos'],
+  },
   help: {
     usage: 'help [TOPIC]',
     does: 'Explain a topic: exit-codes, environment, json, states, filters, syntax.',
@@ -113,7 +120,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
 export const commandNames: readonly CommandName[] = Object.keys(commandTable) as CommandName[]
 
 /** Commands that are promised and not built yet. */
-export const laterCommands: readonly string[] = ['verify', 'doctor', 'serve', 'ticket', 'run', 'schedule', 'completion']
+export const laterCommands: readonly string[] = ['doctor', 'serve', 'ticket', 'run', 'schedule', 'completion']
 
 const laterSession = ['fail-if-nothing', 'durability', 'window', 'chunk-size', 'dry-run']
 const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
@@ -138,5 +145,6 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   resume: ['plan'],
   pause: [],
   discard: ['expired', 'older-than'],
+  verify: ['receipt'],
   help: [],
 }

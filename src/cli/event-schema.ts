@@ -35,6 +35,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'expires-soon': true,
   expired: true,
   'passed-over': true,
+  'list-not-kept': true,
 }
 const hintCodes: Readonly<Record<HintCode, true>> = { 'window-small': true, 'new-entries': true, 'folder-made': true }
 

@@ -39,5 +39,6 @@ const loaders: { readonly [Name in CommandName]: () => Promise<Command> } = {
   resume: async () => (await import('./commands/resume.ts')).resume,
   pause: async () => (await import('./commands/pause.ts')).pause,
   discard: async () => (await import('./commands/discard.ts')).discard,
+  verify: async () => (await import('./commands/verify.ts')).verify,
   help: async () => (await import('./commands/help.ts')).help,
 }

@@ -17,6 +17,7 @@ import {
   type SessionEvent,
   type StateReason,
   type SummaryEvent,
+  type Verification,
   type WaitingEvent,
   type WarningEvent,
 } from '../index.ts'
@@ -178,6 +179,19 @@ export const stopping = 'Stopping at a sync point. Press again to leave at once:
 
 export function limitToggled(bytesPerSecond: number | null): string {
   return bytesPerSecond === null ? 'Bandwidth limit off.' : `Bandwidth limit ${formatRate(bytesPerSecond)}.`
+}
+
+/** While `verify` reads. */
+export function reading(bytes: number): string {
+  return `Read ${formatBytes(bytes)} so far.`
+}
+
+export function verified({ session, files, bytes, unread, differences, finishedAt }: Verification): string {
+  const name = `${session.slice(0, 8)}${finishedAt === null ? ' (unfinished)' : ''}`
+  const left = unread === 0 ? '' : ` ${unread} were there before and have no digest to compare with.`
+  return differences.length === 0
+    ? `All ${files} files of session ${name} are as they were received, ${formatBytes(bytes)} read.${left}`
+    : `${differences.length} of ${files} files of session ${name} are not as they were received.${left}`
 }
 
 /** Of a session that another process works on. */

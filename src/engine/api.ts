@@ -224,6 +224,27 @@ export interface DiscardOptions extends StateOptions {
   readonly localOnly?: boolean | undefined
 }
 
+export interface VerifyOptions extends StateOptions {
+  /** Told now and then how many bytes have been read. */
+  readonly onProgress?: ((bytes: number) => void) | undefined
+}
+
+/** What reading again has shown. */
+export interface Verification {
+  readonly session: SessionId
+  /** The folder received into. */
+  readonly folder: string
+  /** RFC 3339; null: it is unfinished. */
+  readonly finishedAt: string | null
+  /** Files looked at, unfinished ones included. */
+  readonly files: number
+  /** Bytes read and found as they were received. */
+  readonly bytes: number
+  /** Files that were there before the session, by size and time: their content was never known. */
+  readonly unread: number
+  readonly differences: readonly { readonly path: string; readonly what: string }[]
+}
+
 /**
  * What src/index.ts exports to programs and to the command. `id` is a session's id, a prefix of it of 4 digits or more,
  * or '' when only one fits. Functions that return a promise reject with TransferError (`session-not-found`,
@@ -241,6 +262,8 @@ export interface CarryonApi {
   resumeSession(id: string, options?: ResumeOptions): Session
   /** Asks the process that holds it to pause; without one, marks it paused. Returns how it stands then. */
   pauseSession(id: string, options?: StateOptions): Promise<SessionListing>
+  /** Reads what was received again and compares: of a session, by its id, or of what was received at a path. Changes no file. */
+  verify(asked: string, options?: VerifyOptions): Promise<Verification>
   /** Bytes per second of payload from now on, null for no limit, in the process that holds it. Returns how it stands: `held` is false if none does. */
   limitSession(id: string, bytesPerSecond: number | null, options?: StateOptions): Promise<SessionListing>
   /** Returns how it stood; `peerTold` is false if the peer will hear of it later, from the tombstone. */

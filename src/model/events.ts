@@ -159,6 +159,7 @@ export type WarningCode =
   | 'expires-soon'
   | 'expired'
   | 'passed-over'
+  | 'list-not-kept'
 
 /** Something a person should know; the transfer goes on. */
 export interface WarningEvent extends Envelope {

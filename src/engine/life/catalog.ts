@@ -149,7 +149,7 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
 }
 
 /** Held for a moment, with nothing to tell. */
-const silently: Locker = (directory) => takeLock(directory, async () => null)
+export const silently: Locker = (directory) => takeLock(directory, async () => null)
 
 function dueFor(found: Found, wall: number, expiresMs: number): 'nothing' | 'expire' | 'remove' {
   const { ended } = found.checkpoint

@@ -4,6 +4,7 @@ import type { CarryonApi } from '../api.ts'
 import * as manage from './manage.ts'
 import { nodeWorld } from './node-world.ts'
 import { startRun } from './run.ts'
+import * as verifying from './verify.ts'
 import { receiveBody, resumeBody, sendBody } from './transfer.ts'
 
 export const send: CarryonApi['send'] = (paths, options = {}) =>
@@ -23,6 +24,9 @@ export const sessionStatus: CarryonApi['sessionStatus'] = async (id, options = {
 
 export const pauseSession: CarryonApi['pauseSession'] = async (id, options = {}) =>
   manage.pauseSession(await nodeWorld(), id, options)
+
+export const verify: CarryonApi['verify'] = async (asked, options = {}) =>
+  verifying.verify(await nodeWorld(), asked, options)
 
 export const limitSession: CarryonApi['limitSession'] = async (id, bytesPerSecond, options = {}) =>
   manage.limitSession(await nodeWorld(), id, bytesPerSecond, options)

@@ -2,7 +2,7 @@
 // needed, and afterwards the session is put where its end says.
 
 import type { SessionEnd } from '../../core/effects.ts'
-import { assert, type ErrorCode } from '../../errors.ts'
+import { assert, isTransferError, type ErrorCode } from '../../errors.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
@@ -15,6 +15,7 @@ import type { Home } from './home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
 import { walkOptions } from './same-command.ts'
+import { keepDelivered } from './verify.ts'
 
 /** What a receiver refuses. */
 export interface Quota {
@@ -141,6 +142,7 @@ export class Work {
   /** Puts the session where its end says, once its runner has ended, and lets go of it. */
   async conclude(end: SessionEnd): Promise<Finished> {
     const { home, world } = this.#tools
+    if (end.how === 'released' && home.role === 'receiver') await this.#keepDelivered()
     const isGone = (end.how === 'released' && end.confirmed) || (await this.#isRefused(end))
     if (isGone) await forget(home, this.#held)
     else {
@@ -149,6 +151,19 @@ export class Work {
     }
     const receiptPath = end.how === 'released' ? this.receiptPath : null
     return { end, receiptPath, counts: this.#counts }
+  }
+
+  /** For `verify`. Without room for it the session is released all the same. */
+  async #keepDelivered(): Promise<void> {
+    const { home, world, context } = this.#tools
+    const found = await findSession(world, home.base, this.id)
+    if (found === undefined) return
+    try {
+      await keepDelivered(world, home, this.#held, found.checkpoint)
+    } catch (error) {
+      if (!isTransferError(error)) throw error
+      context.reporter.warn('list-not-kept', `carryon verify will not know this session: ${error.message}`)
+    }
   }
 
   /** The other side wants nothing of this session, and never agreed on one: nothing is left to go on with. */
