@@ -3,8 +3,11 @@
 
 export type {
   CarryonApi,
+  Diagnosis,
   DiscardOptions,
+  DoctorOptions,
   Ending,
+  FolderHealth,
   ListenAddress,
   ListOptions,
   ReceiveOptions,
@@ -58,6 +61,7 @@ export type { ErrorCode, ErrorDetails } from './errors.ts'
 export { hasCode, InternalError, isTransferError, TransferError } from './errors.ts'
 export {
   discardSession,
+  doctor,
   limitSession,
   listSessions,
   pauseSession,

@@ -3,7 +3,8 @@
 
 import type { OptionName } from './options.ts'
 
-export type CommandName = 'send' | 'receive' | 'ls' | 'status' | 'resume' | 'pause' | 'discard' | 'verify' | 'help'
+export type CommandName =
+  'send' | 'receive' | 'ls' | 'status' | 'resume' | 'pause' | 'discard' | 'verify' | 'doctor' | 'help'
 
 /** One row of the table. */
 export interface CommandRow {
@@ -108,6 +109,13 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     options: [],
     examples: ['carryon verify 9f2c', 'carryon verify photos'],
   },
+  doctor: {
+    usage: 'doctor',
+    does: 'Look for what could stand in the way: clock, disks, ports, state.',
+    operands: { min: 0, max: 0, what: 'no operand' },
+    options: ['root'],
+    examples: ['carryon doctor --root /srv/in'],
+  },
   help: {
     usage: 'help [TOPIC]',
     does: 'Explain a topic: exit-codes, environment, json, states, filters, syntax.',
@@ -120,7 +128,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
 export const commandNames: readonly CommandName[] = Object.keys(commandTable) as CommandName[]
 
 /** Commands that are promised and not built yet. */
-export const laterCommands: readonly string[] = ['doctor', 'serve', 'ticket', 'run', 'schedule', 'completion']
+export const laterCommands: readonly string[] = ['serve', 'ticket', 'run', 'schedule', 'completion']
 
 const laterSession = ['fail-if-nothing', 'durability', 'window', 'chunk-size', 'dry-run']
 const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
@@ -146,5 +154,6 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   pause: [],
   discard: ['expired', 'older-than'],
   verify: ['receipt'],
+  doctor: ['to'],
   help: [],
 }

@@ -72,13 +72,13 @@ export function pageOf(session: SessionStatus, wallMs: number): readonly string[
   return facts.filter(([, fact]) => fact !== null).map(([name, fact]) => `${`${name}:`.padEnd(15)} ${fact}`)
 }
 
-function standingOf({ state, reason }: Pick<SessionListing, 'state' | 'reason'>): string {
+export function standingOf({ state, reason }: Pick<SessionListing, 'state' | 'reason'>): string {
   const why = reason === null ? stateWords[state] : reasonWords[reason]
   return why === undefined ? state : `${state}: ${why}`
 }
 
 /** What a process works on lasts; what none does began to stand still at a moment. */
-function sinceOf({ held, since }: Pick<SessionListing, 'held' | 'since'>, wallMs: number): string {
+export function sinceOf({ held, since }: Pick<SessionListing, 'held' | 'since'>, wallMs: number): string {
   if (!held) return ago(since, wallMs)
   return `for ${formatDuration(Math.max(0, wallMs - Date.parse(since)))}`
 }

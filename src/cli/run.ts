@@ -40,5 +40,6 @@ const loaders: { readonly [Name in CommandName]: () => Promise<Command> } = {
   pause: async () => (await import('./commands/pause.ts')).pause,
   discard: async () => (await import('./commands/discard.ts')).discard,
   verify: async () => (await import('./commands/verify.ts')).verify,
+  doctor: async () => (await import('./commands/doctor.ts')).doctor,
   help: async () => (await import('./commands/help.ts')).help,
 }

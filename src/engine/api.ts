@@ -224,6 +224,38 @@ export interface DiscardOptions extends StateOptions {
   readonly localOnly?: boolean | undefined
 }
 
+export interface DoctorOptions extends StateOptions {
+  /** The folder to receive into. Default: the current one. */
+  readonly root?: string | undefined
+}
+
+/** A folder carryon would write to. What could not be found out is null. */
+export interface FolderHealth {
+  readonly kind: 'state' | 'folder'
+  readonly path: string
+  readonly exists: boolean
+  /** Why it cannot be used; null: it can. */
+  readonly problem: string | null
+  readonly freeBytes: number | null
+  /** To make 1 MiB durable. */
+  readonly syncMs: number | null
+  readonly hasLinks: boolean | null
+  /** Whether names in it can be made durable. */
+  readonly syncsNames: boolean | null
+}
+
+export interface Diagnosis {
+  /** `now`: RFC 3339. Behind: earlier than what the journals have seen. */
+  readonly clock: { readonly now: string; readonly isBehind: boolean }
+  readonly folders: readonly FolderHealth[]
+  readonly ports: { readonly canListen: boolean; readonly isUsualFree: boolean }
+  readonly stale: readonly SessionListing[]
+  /** Sessions that are there and cannot be gone on with. */
+  readonly passedOver: readonly { readonly session: SessionId; readonly why: string }[]
+  /** The last session that stands still though no person asked for it. */
+  readonly lastBreak: SessionListing | null
+}
+
 export interface VerifyOptions extends StateOptions {
   /** Told now and then how many bytes have been read. */
   readonly onProgress?: ((bytes: number) => void) | undefined
@@ -262,6 +294,8 @@ export interface CarryonApi {
   resumeSession(id: string, options?: ResumeOptions): Session
   /** Asks the process that holds it to pause; without one, marks it paused. Returns how it stands then. */
   pauseSession(id: string, options?: StateOptions): Promise<SessionListing>
+  /** What of this machine could stand in a session's way. */
+  doctor(options?: DoctorOptions): Promise<Diagnosis>
   /** Reads what was received again and compares: of a session, by its id, or of what was received at a path. Changes no file. */
   verify(asked: string, options?: VerifyOptions): Promise<Verification>
   /** Bytes per second of payload from now on, null for no limit, in the process that holds it. Returns how it stands: `held` is false if none does. */

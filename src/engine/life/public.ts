@@ -1,6 +1,7 @@
 // The functions of the library (engine/api.ts) over the real world.
 
 import type { CarryonApi } from '../api.ts'
+import { doctor as diagnose } from './doctor.ts'
 import * as manage from './manage.ts'
 import { nodeWorld } from './node-world.ts'
 import { startRun } from './run.ts'
@@ -24,6 +25,8 @@ export const sessionStatus: CarryonApi['sessionStatus'] = async (id, options = {
 
 export const pauseSession: CarryonApi['pauseSession'] = async (id, options = {}) =>
   manage.pauseSession(await nodeWorld(), id, options)
+
+export const doctor: CarryonApi['doctor'] = async (options = {}) => diagnose(await nodeWorld(), options)
 
 export const verify: CarryonApi['verify'] = async (asked, options = {}) =>
   verifying.verify(await nodeWorld(), asked, options)
