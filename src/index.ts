@@ -7,6 +7,7 @@ export type {
   DiscardOptions,
   DoctorOptions,
   Ending,
+  ExpiredOptions,
   FolderHealth,
   ListenAddress,
   ListOptions,
@@ -60,6 +61,7 @@ export type {
 export type { ErrorCode, ErrorDetails } from './errors.ts'
 export { hasCode, InternalError, isTransferError, TransferError } from './errors.ts'
 export {
+  discardExpired,
   discardSession,
   doctor,
   limitSession,

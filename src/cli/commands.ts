@@ -98,9 +98,9 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
   discard: {
     usage: 'discard SESSION',
     does: 'Give a session up: both sides forget what is unfinished.',
-    operands: { min: 1, max: 1, what: 'one SESSION' },
-    options: ['localOnly'],
-    examples: ['carryon discard 9f2c'],
+    operands: oneSession,
+    options: ['localOnly', 'expired', 'olderThan'],
+    examples: ['carryon discard 9f2c', 'carryon discard --expired --older-than 30d'],
   },
   verify: {
     usage: 'verify [WHAT]',
@@ -152,7 +152,7 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   status: ['watch'],
   resume: ['plan'],
   pause: [],
-  discard: ['expired', 'older-than'],
+  discard: [],
   verify: ['receipt'],
   doctor: ['to'],
   help: [],

@@ -52,6 +52,8 @@ export interface OptionValues {
   root: string
   stale: boolean
   localOnly: boolean
+  expired: boolean
+  olderThan: number
   rebuild: boolean
 }
 
@@ -145,6 +147,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   root: text('DIR', 'Also look for sessions received into DIR.'),
   stale: flag('Only those that nobody works on and that got nowhere for a day.'),
   localOnly: flag('Do not try to tell the other side.'),
+  expired: flag('All that got nowhere for longer than sessions live (7d) and that nobody works on.'),
+  olderThan: duration('With --expired: that got nowhere for so long.', '7d', 60_000, 365 * 86_400_000),
   rebuild: flag('After a damaged journal: keep what the data on disk proves, and go on.'),
 }
 

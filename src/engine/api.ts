@@ -224,6 +224,13 @@ export interface DiscardOptions extends StateOptions {
   readonly localOnly?: boolean | undefined
 }
 
+export interface ExpiredOptions extends StateOptions {
+  /** Also look into this folder for sessions received into it. */
+  readonly root?: string | undefined
+  /** Without progress for longer than this. Default 7 d. */
+  readonly olderThanMs?: number | undefined
+}
+
 export interface DoctorOptions extends StateOptions {
   /** The folder to receive into. Default: the current one. */
   readonly root?: string | undefined
@@ -294,6 +301,8 @@ export interface CarryonApi {
   resumeSession(id: string, options?: ResumeOptions): Session
   /** Asks the process that holds it to pause; without one, marks it paused. Returns how it stands then. */
   pauseSession(id: string, options?: StateOptions): Promise<SessionListing>
+  /** Puts away unfinished sessions whose time is over and that nobody holds, each under a tombstone. Returns how they stood. */
+  discardExpired(options?: ExpiredOptions): Promise<readonly SessionListing[]>
   /** What of this machine could stand in a session's way. */
   doctor(options?: DoctorOptions): Promise<Diagnosis>
   /** Reads what was received again and compares: of a session, by its id, or of what was received at a path. Changes no file. */

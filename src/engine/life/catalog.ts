@@ -136,6 +136,9 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
     const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, silently)
     if (held === undefined) {
       left.push(it)
+    } else if (!(await isStillDue(world, home, it, due, expiry.expiresMs))) {
+      await held.close()
+      left.push(it)
     } else if (due === 'expire') {
       const ended = { kind: 'ended', how: 'expired', by: 'self', at: world.clock.wall() } as const
       await entomb(world, home, held, { ...it.checkpoint, ended })
@@ -148,10 +151,18 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
   return left
 }
 
+/** Looked at again under its lock: somebody may have gone on with it since it was listed. */
+async function isStillDue(world: World, home: Home, { id }: Found, due: Due, expiresMs: number): Promise<boolean> {
+  const now = await findSession(world, home.base, id)
+  return now !== undefined && dueFor(now, world.clock.wall(), expiresMs) === due
+}
+
 /** Held for a moment, with nothing to tell. */
 export const silently: Locker = (directory) => takeLock(directory, async () => null)
 
-function dueFor(found: Found, wall: number, expiresMs: number): 'nothing' | 'expire' | 'remove' {
+type Due = 'nothing' | 'expire' | 'remove'
+
+function dueFor(found: Found, wall: number, expiresMs: number): Due {
   const { ended } = found.checkpoint
   if (ended !== undefined) return wall > ended.at + expireAfterMs + tombstoneExtraMs ? 'remove' : 'nothing'
   if (!isBound(found)) return wall > found.header.ticketExpiresAt + clockLeewayMs ? 'remove' : 'nothing'

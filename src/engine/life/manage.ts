@@ -3,13 +3,21 @@
 
 import { compactRecords } from '../../core/compact.ts'
 import { hasCode, TransferError } from '../../errors.ts'
+import { expireAfterMs } from '../../model/limits.ts'
 import { openJournal } from '../../store/journal.ts'
 import { takeLock } from '../../store/lock.ts'
 import { holdSession, type HeldSession } from '../../store/session-directory.ts'
 import { forgetTarget } from '../../store/state-directory.ts'
-import type { DiscardOptions, ListOptions, SessionListing, SessionStatus, StateOptions } from '../api.ts'
+import type {
+  DiscardOptions,
+  ExpiredOptions,
+  ListOptions,
+  SessionListing,
+  SessionStatus,
+  StateOptions,
+} from '../api.ts'
 import type { World } from '../context.ts'
-import { entomb, forget, isBound, isOver, type Found } from './catalog.ts'
+import { entomb, forget, isBound, isOver, sweep, type Found } from './catalog.ts'
 import { askToLimit, askToStop } from './control.ts'
 import { discardWithPeer } from './discard.ts'
 import { homeOf, type Home } from './home.ts'
@@ -132,6 +140,28 @@ export async function discardSession(
     await home.close()
   }
   return { ...stood, peerTold: false }
+}
+
+/** Sessions whose time is over, wherever they lie: `sweep` knows which, and touches nothing that is held or not ours. */
+export async function discardExpired(
+  world: World,
+  { stateDir, root, olderThanMs = expireAfterMs }: ExpiredOptions,
+): Promise<readonly SessionListing[]> {
+  await using shelves = await Shelves.open(world, stateDir, root)
+  const gone: SessionListing[] = []
+  for (const folder of new Set(shelves.sessions.map((each) => each.folder))) {
+    const here = shelves.sessions.filter((each) => each.folder === folder)
+    const stood = await Promise.all(here.map((each) => unlessGone(listingOf({ world, shelves, stateDir }, each))))
+    const home = await homeOf(world, folder, stateDir)
+    const found = here.map((each) => each.found)
+    const onExpired = ({ id }: Found): void => void gone.push(...stood.filter((it) => it?.id === id).map((it) => it!))
+    try {
+      await sweep(world, home, found, { expiresMs: olderThanMs, onExpired })
+    } finally {
+      await home.close()
+    }
+  }
+  return gone
 }
 
 async function discardHere(world: World, home: Home, found: Found): Promise<void> {

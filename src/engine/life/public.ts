@@ -26,6 +26,9 @@ export const sessionStatus: CarryonApi['sessionStatus'] = async (id, options = {
 export const pauseSession: CarryonApi['pauseSession'] = async (id, options = {}) =>
   manage.pauseSession(await nodeWorld(), id, options)
 
+export const discardExpired: CarryonApi['discardExpired'] = async (options = {}) =>
+  manage.discardExpired(await nodeWorld(), options)
+
 export const doctor: CarryonApi['doctor'] = async (options = {}) => diagnose(await nodeWorld(), options)
 
 export const verify: CarryonApi['verify'] = async (asked, options = {}) =>

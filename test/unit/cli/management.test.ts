@@ -51,6 +51,27 @@ describe('management', () => {
     expect(sure.shell.stderr.text).toContain('The other side will hear of it when it calls.')
   })
 
+  it('discard --expired asks about what is old and held by nobody, and says what went', async () => {
+    const old = { ...listing, updatedAt: '2020-01-01T00:00:00Z', bytesDurable: 1024, role: 'receiver' } as const
+    const asked: unknown[] = []
+    const discardExpired: CarryonApi['discardExpired'] = (options) => {
+      asked.push(options?.olderThanMs)
+      return Promise.resolve([old])
+    }
+    const api = { ...managing([old, { ...listing, held: true }]), discardExpired }
+    const unsure = await ran(['discard', '--expired'], [], {}, { api })
+    expect([unsure.code, asked]).toEqual([2, []])
+    const sure = await ran(['discard', '--expired', '--older-than', '30d', '--yes'], [], {}, { api })
+    expect([sure.code, asked]).toEqual([0, [30 * 86_400_000]])
+    expect(sure.shell.stderr.text).toMatch(/^Discarded expired session 9f2c41ab, /)
+    const none = { ...managing([]), discardExpired: () => Promise.resolve([]) }
+    expect((await ran(['discard', '--expired'], [], {}, { api: none })).shell.stderr.text).toBe(
+      'There is no expired session.\n',
+    )
+    for (const args of [['discard'], ['discard', '9f2c', '--expired'], ['discard', '9f2c', '--older-than', '1d']])
+      expect((await ran(args, [], {}, { api })).code).toBe(2)
+  })
+
   it('resume goes on with one session, or with all but what a person paused', async () => {
     const resumed: string[] = []
     const listings = [

@@ -1,11 +1,23 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { World } from '../../../../src/engine/context.ts'
 import { endingFor, findSessions, isOver, sweep, type Found } from '../../../../src/engine/life/catalog.ts'
 import { receiverHome, senderHome, type Home } from '../../../../src/engine/life/home.ts'
-import { discardSession, listSessions, sessionStatus } from '../../../../src/engine/life/manage.ts'
+import { discardExpired, discardSession, listSessions, sessionStatus } from '../../../../src/engine/life/manage.ts'
 import { nodeWorld } from '../../../../src/engine/life/node-world.ts'
 import { Shelves } from '../../../../src/engine/life/shelves.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../../../src/model/limits.ts'
@@ -170,5 +182,66 @@ describe('shelves', () => {
     expect(await sessionStatus(world, '3333', { stateDir })).toMatchObject({ directory: `${base}/unmounted` })
     expect(await discardSession(world, '3333', { stateDir })).toMatchObject({ id: id('3'), peerTold: false })
     expect(await listSessions(world, { stateDir })).toEqual([])
+  })
+})
+
+describe('discarding what has expired', () => {
+  const sevenDays = 7 * 86_400_000
+
+  it('R30: leaves a tombstone of what is old and held by nobody; touches nothing else, follows no link', async () => {
+    const stateDir = `${base}/state`
+    const folder = `${base}/in`
+    const home = await receiverHome(world, folder, stateDir)
+    const root = home.target!.rootId
+    const receiver = { role: 'receiver', directory: folder, root } as const
+    await make(home, { ...receiver, session: id('1') }, [bound])
+    const held = await make(home, { ...receiver, session: id('2') }, [bound], true)
+    const own = `${folder}/.carryon`
+    writeFileSync(`${own}/${id('1')}/parts/0`, 'part')
+    writeFileSync(`${own}/${id('1')}/mine`, 'mine')
+    mkdirSync(`${own}/${id('3')}`)
+    writeFileSync(`${own}/${id('3')}/journal`, 'of another program')
+    mkdirSync(`${base}/outside`)
+    writeFileSync(`${base}/outside/journal`, 'precious')
+    symlinkSync(`${base}/outside`, `${own}/${id('4')}`)
+    for (const each of ['1', '2', '4']) await noteTarget(home.state!.directory, { id: id(each), path: folder })
+
+    expect(await discardExpired(world, { stateDir })).toEqual([])
+    later = sevenDays + 1_000
+    expect(await discardExpired(world, { stateDir })).toMatchObject([{ id: id('1'), state: 'interrupted' }])
+    expect(readdirSync(`${own}/${id('1')}`)).toEqual(['journal', 'mine'])
+    expect(readdirSync(`${own}/${id('2')}`)).toContain('parts')
+    expect(readFileSync(`${own}/${id('3')}/journal`, 'utf8')).toBe('of another program')
+    expect(readFileSync(`${base}/outside/journal`, 'utf8')).toBe('precious')
+    expect((await listSessions(world, { stateDir, all: true })).map((each) => [each.id, each.state])).toEqual([
+      [id('2'), 'interrupted'],
+    ])
+    await held.close()
+    await home.close()
+  })
+
+  it('goes by the time that is asked for', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await make(home, { session: id('1') }, [bound])
+    later = 3_600_000
+    const [gone, ...others] = await discardExpired(world, { stateDir: `${base}/state`, olderThanMs: 60_000 })
+    expect([gone?.id, others]).toEqual([id('1'), []])
+    const [tombstone] = await findSessions(world, home.base)
+    expect(tombstone?.checkpoint.ended).toMatchObject({ how: 'expired' })
+    await home.close()
+  })
+
+  it('spares one that somebody went on with after it was listed', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await make(home, { session: id('1') }, [bound])
+    const listed = await findSessions(world, home.base)
+    later = sevenDays + 1_000
+    const now = new Date(world.clock.wall())
+    utimesSync(`${base}/state/${id('1')}/journal`, now, now)
+    expect(await sweep(world, home, listed, { expiresMs: expireAfterMs, onExpired: () => expect.fail() })).toHaveLength(
+      1,
+    )
+    expect((await findSessions(world, home.base))[0]?.checkpoint.ended).toBeUndefined()
+    await home.close()
   })
 })
