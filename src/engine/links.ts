@@ -21,6 +21,8 @@ export interface HeldFrame {
   /** Of a pack. */
   readonly rows: readonly PackRow[]
   readonly payload: Uint8Array
+  /** Gives the payload's buffer back; who takes the frame calls it when done. */
+  release(): void
 }
 
 interface Link {
@@ -69,7 +71,7 @@ export class Links {
     this.#cancelWatch ??= this.#clock.after(heardEveryMs, () => this.#watch())
     const sink: ConnectionSink = {
       text: (text) => this.#guard(id, () => this.#textArrived(id, text)),
-      data: (frame) => this.#guard(id, () => this.#dataArrived(id, frame)),
+      data: (frame, release) => this.#guard(id, () => this.#dataArrived(id, frame, release)),
       ended: (reason) => this.#ended(id, reason),
     }
     return { id, sink }
@@ -79,7 +81,7 @@ export class Links {
     this.#tell({ kind: 'messageArrived', connection, message: decodeMessage(text) })
   }
 
-  #dataArrived(connection: ConnectionId, bytes: Uint8Array): void {
+  #dataArrived(connection: ConnectionId, bytes: Uint8Array, release = () => {}): void {
     const header = readHeader(bytes, this.#hash)
     const payload = bytes.subarray(headerBytes)
     if (header.kind === 'pack' && this.#hash(payload) !== header.hash) {
@@ -88,7 +90,7 @@ export class Links {
     }
     const rows = header.kind === 'pack' ? readPackRows(bytes, header) : []
     const frame = ++this.#framesSeen
-    this.#frames.set(frame, { header, rows, payload })
+    this.#frames.set(frame, { header, rows, payload, release })
     this.#tell({ kind: 'frameArrived', connection, frame: arrived(frame, header, rows, payload.length) })
   }
 

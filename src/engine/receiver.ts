@@ -75,7 +75,7 @@ export class Receiver {
       case 'writePack':
         return this.#writePack(effect)
       case 'dropFrame':
-        this.#parts.links.takeFrame(effect.frame)
+        this.#parts.links.takeFrame(effect.frame).release()
         return Promise.resolve()
       case 'syncData':
         return this.#syncData(effect)
@@ -152,11 +152,13 @@ export class Receiver {
 
   async #writeChunk({ frame, place, length, fresh }: Of<'writeChunk'>): Promise<void> {
     const { world, links, files, room, counters, tell } = this.#parts
-    const { header, payload } = links.takeFrame(frame)
+    const { header, payload, release } = links.takeFrame(frame)
     const isZeros = header.kind === 'zeros'
     const found = isZeros ? zerosHash(length, world.hash) : world.hash(payload)
-    if (found !== header.hash)
+    if (found !== header.hash) {
+      release()
       return tell({ kind: 'chunkBad', place, expected: hex64(header.hash), found: hex64(found) })
+    }
     counters.sent(length, payload.length, false)
     const hole = isZeros && fresh
     if (!hole) {
@@ -164,6 +166,7 @@ export class Receiver {
       const position = place.chunk * this.#parts.session.chunkBytes
       await this.#pressed(length, () => room.use(() => files.write(place.entry, position, bytes)))
     }
+    release()
     this.#hint({ ...place, hash: found, isHole: hole })
     tell({ kind: 'chunkWritten', place, hash: found, hole })
   }
@@ -174,7 +177,7 @@ export class Receiver {
     return this.#pressed(held.payload.length, () => this.#packsInTurn(() => this.#writeFiles(held, new Set(accept))))
   }
 
-  async #writeFiles({ header, rows, payload }: HeldFrame, accepted: ReadonlySet<number>): Promise<void> {
+  async #writeFiles({ header, rows, payload, release }: HeldFrame, accepted: ReadonlySet<number>): Promise<void> {
     const { world, files, revised, room, counters, tell } = this.#parts
     assert(header.kind === 'pack', 'a pack is written from a pack')
     const written: WrittenFile[] = []
@@ -189,6 +192,7 @@ export class Receiver {
       written.push({ entry, revision, hash })
       counters.sent(length, length, false)
     })
+    release()
     tell({ kind: 'packWritten', files: written, bad })
   }
 

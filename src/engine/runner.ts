@@ -126,6 +126,6 @@ export interface Runner {
 /** Where the frames of an accepted connection go. */
 export interface ConnectionSink {
   text(text: string): void
-  data(frame: Uint8Array): void
+  data(frame: Uint8Array, release?: () => void): void
   ended(reason: string): void
 }

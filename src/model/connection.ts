@@ -5,8 +5,11 @@
 export interface ConnectionHandlers {
   /** A text frame. */
   text(text: string): void
-  /** A binary frame. The bytes are the callee's to keep; they lie anywhere in their ArrayBuffer, unaligned. */
-  data(frame: Uint8Array): void
+  /**
+   * A binary frame. The bytes are the callee's until he calls `release`, after which others are read into their place; who
+   * never does keeps them. They lie anywhere in their ArrayBuffer, unaligned.
+   */
+  data(frame: Uint8Array, release?: () => void): void
   /** The connection is gone, for whatever reason; exactly once. */
   ended(reason: EndReason): void
 }

@@ -10,6 +10,7 @@ import type { Connection } from '../model/connection.ts'
 import { formatAddress, isLoopback, parseAddress, type Address } from './addresses.ts'
 import { explain, NoAnswer, NotCarryon, type Stage } from './dial-errors.ts'
 import { firstToSucceed } from './race.ts'
+import { DirectWebSocket } from './direct-websocket.ts'
 import { WsConnection } from './ws-connection.ts'
 import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
 
@@ -18,6 +19,8 @@ export interface DialOptions {
   readonly plain: boolean
   /** What to prove, and be proven, unless `plain`: the PSK identity and its key, 64 hex digits. */
   readonly key: { readonly identity: string; readonly hex: string } | undefined
+  /** Whether large frames are read past ws; yes unless set. */
+  readonly directReads?: boolean
   /** For one attempt: TCP, TLS and upgrade together. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -132,9 +135,10 @@ function assertProven(socket: TLSSocket): void {
 
 const showsCertificate = 'it shows a certificate where the ticket must be proven'
 
-function upgrade(socket: Socket, address: string, { plain, key }: DialOptions): Promise<Connection> {
+function upgrade(socket: Socket, address: string, { plain, key, directReads }: DialOptions): Promise<Connection> {
   return new Promise((resolveOpen, reject) => {
-    const websocket = new WebSocket(`${plain ? 'ws' : 'wss'}://${address}/`, subprotocol, {
+    const Kind = directReads === false ? WebSocket : DirectWebSocket
+    const websocket = new Kind(`${plain ? 'ws' : 'wss'}://${address}/`, subprotocol, {
       ...wsLimits,
       createConnection: () => socket,
       followRedirects: false,

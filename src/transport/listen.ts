@@ -6,7 +6,7 @@ import { constants, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { WebSocketServer, type WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { TransferError } from '../errors.ts'
 import type { Connection } from '../model/connection.ts'
 import { helloDeadlineMs } from '../model/limits.ts'
@@ -19,7 +19,8 @@ import {
   withoutMapping,
   type Address,
 } from './addresses.ts'
-import { Lobby, type LobbyLimits } from './lobby.ts'
+import { DirectWebSocket } from './direct-websocket.ts'
+import { Lobby, type RemoteEnd, type LobbyLimits } from './lobby.ts'
 import { WsConnection } from './ws-connection.ts'
 import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
 
@@ -32,6 +33,8 @@ export interface ListenOptions {
   readonly plain: boolean
   /** The key behind a PSK identity, 64 hex digits. Called with whatever a stranger sends; unknown and wrong look alike to him. */
   keyFor(identity: string): string | undefined
+  /** Whether large frames are read past ws; yes unless set. */
+  readonly directReads?: boolean
   /** Must call `start` at once; from here on deadlines are the owner's. */
   onConnection(connection: Connection): void
   /** From accept to the end of the upgrade; 10 s unless set. */
@@ -98,9 +101,10 @@ function answerNotFound(_request: IncomingMessage, response: ServerResponse): vo
 }
 
 /** Decides on each request for an upgrade: from a person's program, not from a web page, and in our language. */
-function upgrader({ plain, onConnection }: ListenOptions, lobby: Lobby) {
+function upgrader({ plain, directReads, onConnection }: ListenOptions, lobby: Lobby) {
   const websockets = new WebSocketServer({
     ...wsLimits,
+    WebSocket: directReads === false ? WebSocket : DirectWebSocket,
     noServer: true,
     clientTracking: false,
     handleProtocols: () => subprotocol,
@@ -111,9 +115,10 @@ function upgrader({ plain, onConnection }: ListenOptions, lobby: Lobby) {
     if (!plain && proof === '') return void socket.destroy() // No handshake ends like this; if one did, nobody gets in.
     const refusal = refusalOf(request, plain)
     if (refusal !== undefined) return refuse(socket, refusal)
+    const from = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort } // Behind the upgrade it may not know.
     websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
-      lobby.leave(socket)
-      onConnection(new WsConnection(websocket, socket, { peer: peerOf(socket), proof }))
+      lobby.leave(from)
+      onConnection(new WsConnection(websocket, socket, { peer: peerOf(from), proof }))
     })
   }
 }
@@ -141,7 +146,7 @@ function refuse(socket: Socket, status: Refusal): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
+function peerOf({ remoteAddress, remotePort }: RemoteEnd): string {
   return formatAddress({ host: withoutMapping(remoteAddress ?? 'gone'), port: remotePort ?? 0 })
 }
 

@@ -9,6 +9,8 @@ export interface LobbyLimits {
   readonly perAddressMax: number
 }
 
+export type RemoteEnd = Pick<Socket, 'remoteAddress' | 'remotePort'>
+
 interface Visitor {
   readonly socket: Socket
   readonly address: string
@@ -40,7 +42,7 @@ export class Lobby {
   }
 
   /** The peer behind `socket` is through. */
-  leave({ remoteAddress, remotePort }: Socket): void {
+  leave({ remoteAddress, remotePort }: RemoteEnd): void {
     const name = `${remoteAddress} ${remotePort}`
     const visitor = this.#visitors.get(name)
     if (visitor !== undefined) this.#forget(name, visitor)

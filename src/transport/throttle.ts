@@ -65,7 +65,7 @@ class Throttled implements Connection {
   start(handlers: ConnectionHandlers): void {
     this.#inner.start({
       text: (text) => handlers.text(text),
-      data: (frame) => handlers.data(frame),
+      data: (frame, release) => handlers.data(frame, release),
       ended: (reason) => {
         this.#dropWaiting(reason.detail)
         handlers.ended(reason)

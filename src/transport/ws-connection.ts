@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { assert, TransferError } from '../errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../model/connection.ts'
 import { controlMaxBytes } from '../model/limits.ts'
+import { DirectWebSocket } from './direct-websocket.ts'
 
 /** The two ends of one connection, as seen from here. */
 export interface Ends {
@@ -21,6 +22,8 @@ export class WsConnection implements Connection {
   readonly peer: string
   readonly proof: string
   readonly #ws: WebSocket
+  /** Where large frames come from past ws, if they do. */
+  readonly #direct: DirectWebSocket['direct']
   readonly #socket: Socket
   /** Rejects what is not yet taken by the kernel. */
   readonly #unsent = new Set<(error: Error) => void>()
@@ -35,10 +38,11 @@ export class WsConnection implements Connection {
     this.peer = peer
     this.proof = proof
     this.#ws = ws
-    this.#socket = socket
+    this.#direct = ws instanceof DirectWebSocket ? ws.direct : undefined
+    this.#socket = this.#direct?.socket ?? socket
     ws.binaryType = 'nodebuffer'
     ws.pause()
-    socket.on('error', (error) => this.#blame({ kind: 'lost', code: noStatus, detail: error.message }))
+    this.#socket.on('error', (error) => this.#blame({ kind: 'lost', code: noStatus, detail: error.message }))
     ws.on('error', (error) => this.#blame(framingError(error)))
     ws.on('message', (payload, isBinary) => this.#deliver(payload as Buffer, isBinary))
     ws.on('close', (code, reason) => this.#end(code, reason.toString()))
@@ -48,8 +52,9 @@ export class WsConnection implements Connection {
     assert(this.#handlers === undefined, 'a connection was started twice')
     this.#handlers = handlers
     const ended = this.#ended
-    if (ended === undefined) this.#ws.resume()
-    else queueMicrotask(() => handlers.ended(ended))
+    if (ended !== undefined) return queueMicrotask(() => handlers.ended(ended))
+    this.#ws.resume()
+    this.#direct?.start((frame, release) => this.#deliverLarge(frame, release))
   }
 
   sendText(text: string): void {
@@ -102,6 +107,12 @@ export class WsConnection implements Connection {
     if (isBinary) this.#handlers?.data(payload)
     else if (payload.length <= controlMaxBytes) this.#handlers?.text(payload.toString())
     else this.#refuse(tooBig, `a message of ${payload.length} bytes; at most ${controlMaxBytes} are allowed`)
+  }
+
+  /** Once ws has seen a close frame or refused one, nothing behind it counts. */
+  #deliverLarge(frame: Uint8Array, release: () => void): void {
+    if (this.#isClosing || this.#ws.readyState !== WebSocket.OPEN) release()
+    else this.#handlers?.data(frame, release)
   }
 
   #refuse(code: number, detail: string): void {

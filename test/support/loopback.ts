@@ -30,14 +30,14 @@ export function addressOf(listener: Listener): string {
 }
 
 /** One listener, and pairs of connections through it: the dialer's end first. */
-export async function connectedPairs({ plain }: { readonly plain: boolean }) {
+export async function connectedPairs(options: { readonly plain: boolean; readonly directReads?: boolean }) {
   const waiting: ((connection: Connection) => void)[] = []
-  const listener = await listenOn({ plain, onConnection: (connection) => waiting.shift()?.(connection) })
+  const listener = await listenOn({ ...options, onConnection: (connection) => waiting.shift()?.(connection) })
   return {
     close: () => listener.close(),
     async join(): Promise<[Connection, Connection]> {
       const accepted = new Promise<Connection>((resolve) => waiting.push(resolve))
-      const dialed = await dialTo(addressOf(listener), { plain })
+      const dialed = await dialTo(addressOf(listener), options)
       return [dialed, await accepted]
     },
   }

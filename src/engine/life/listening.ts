@@ -121,7 +121,7 @@ class Visit {
     this.first = new Promise((resolve) => (this.#onFirst = resolve))
     connection.start({
       text: (text) => this.#pass((sink) => sink.text(text), text),
-      data: (frame) => this.#pass((sink) => sink.data(frame)),
+      data: (frame, release) => this.#pass((sink) => sink.data(frame, release)),
       ended: ({ detail }) => this.#pass((sink) => sink.ended(detail)),
     })
   }

@@ -1,0 +1,83 @@
+// A WebSocket of ws whose socket reads straight into our buffers. Node gives its `onread` option only to sockets that it
+// makes for us, so once the handshake is over, the handle moves into a new one. That touches two things that are nobody's
+// promise, `_handle` of net.Socket and `setSocket` of ws: where either looks different, everything goes on as ws does it.
+
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import { FrameReader } from './frame-reader.ts'
+
+export type FrameHandler = (payload: Uint8Array, release: () => void) => void
+
+type SetSocket = (socket: Duplex, head: Buffer, options: object) => void
+
+const nothing = Buffer.alloc(0)
+
+export class DirectWebSocket extends WebSocket {
+  #direct: { readonly socket: Socket; start(onFrame: FrameHandler): void } | undefined
+
+  /** Undefined where ws reads for itself; then all frames come as messages. */
+  get direct(): { readonly socket: Socket; start(onFrame: FrameHandler): void } | undefined {
+    return this.#direct
+  }
+
+  /** What ws calls once the handshake is over. */
+  setSocket(socket: Socket, head: Buffer, options: object): void {
+    const { setSocket } = WebSocket.prototype as unknown as { readonly setSocket: SetSocket }
+    const isServer = (this as unknown as { readonly _isServer?: unknown })._isServer
+    if (typeof isServer === 'boolean') this.#direct = takeOver(socket, head, isServer)
+    if (this.#direct === undefined) setSocket.call(this, socket, head, options)
+    else setSocket.call(this, this.#direct.socket, nothing, options)
+  }
+}
+
+interface Handle {
+  readonly useUserBuffer: unknown
+  readonly readStop: unknown
+}
+
+/** With what @types/node leaves out: what a server of Node passes for a socket that it accepted. */
+interface SocketOptions extends SocketConstructorOpts {
+  readonly handle: Handle
+  readonly pauseOnCreate: boolean
+  readonly onread: OnReadOpts
+}
+
+/** Moves the handle below `socket` into a new one, which is paused. Undefined if this is not the Node we know. */
+function takeOver(socket: Socket, head: Buffer, isServer: boolean) {
+  const old = socket as unknown as { _handle: Handle | null }
+  const handle = old._handle
+  if (typeof handle?.useUserBuffer !== 'function' || typeof handle.readStop !== 'function') return undefined
+  if (socket.destroyed || socket.readableLength > 0) return undefined
+
+  let onFrame: FrameHandler | undefined
+  const early: Uint8Array[] = [head] // TLS delivers what it has decrypted though reading has stopped.
+  const reader = new FrameReader(isServer, {
+    frame: (payload, release) => onFrame?.(payload, release),
+    rest: (bytes) => void direct.emit('data', bytes), // Past the stream's own queue, which large frames would overtake.
+  })
+  const options: SocketOptions = {
+    handle,
+    pauseOnCreate: true,
+    allowHalfOpen: socket.allowHalfOpen,
+    onread: {
+      buffer: () => reader.space,
+      callback: (count, bytes) => {
+        if (onFrame === undefined) early.push(Buffer.from(bytes.subarray(0, count)))
+        else reader.advance(count, bytes)
+        return true
+      },
+    },
+  }
+  const direct = new Socket(options)
+  old._handle = null
+  direct.once('close', () => socket.destroy())
+  socket.once('close', () => direct.destroy())
+  return {
+    socket: direct,
+    start(handler: FrameHandler): void {
+      onFrame = handler
+      for (const bytes of early.splice(0)) reader.take(bytes)
+    },
+  }
+}
