@@ -30,7 +30,7 @@ export interface DialingOptions {
   readonly way: WayThere
   /** Until first contact. `Infinity` never gives up. */
   readonly connectForMs: Millis
-  /** From the loss of a working connection, once the two sides know each other. */
+  /** Without a connection since the last durable progress, once the two sides know each other. */
   readonly retryForMs: Millis
   /** Aborted when the session has ended in this process. */
   readonly signal: AbortSignal
@@ -75,12 +75,18 @@ export class Dialing {
   async run(runner: Dialed, first?: Connection): Promise<void> {
     const { world, signal } = this.#options
     let lostAt = world.clock.now()
+    let { epoch, bytesDurable } = runner.view
     for (let connection = first; !signal.aborted; connection = undefined) {
       connection ??= await this.#reach(runner, lostAt)
       if (connection === undefined) return
-      const { epoch } = runner.view
+      const upAt = world.clock.now()
       const reason = await this.#useUp(runner, connection)
-      if (runner.view.epoch > epoch) lostAt = world.clock.now() // It worked: the time for trying begins anew.
+      const { view } = runner
+      // Progress gives all the time for trying anew; a connection that brought none only stops the clock (R35).
+      const gotOn = view.bytesDurable > bytesDurable || (epoch === 0 && view.epoch > 0)
+      lostAt = gotOn ? world.clock.now() : lostAt + world.clock.now() - upAt
+      epoch = view.epoch
+      bytesDurable = Math.max(bytesDurable, view.bytesDurable)
       if (!(await this.#pause(runner, lostAt, reason))) return
     }
   }

@@ -6,7 +6,7 @@ import {
   type DialKey,
   type Retry,
 } from '../../../../src/engine/life/dialing.ts'
-import { TransferError } from '../../../../src/errors.ts'
+import { errorTable, TransferError, type ErrorCode } from '../../../../src/errors.ts'
 import type { Connection } from '../../../../src/model/connection.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 
@@ -111,6 +111,53 @@ describe('Dialing', () => {
     expect(known.retries.length).toBeGreaterThan(5)
     known.ended.abort()
     await run
+  })
+
+  it('R35: connections that bring no progress do not renew the time for trying; progress does', async () => {
+    const { dialing, runner, clock, view, lose, connected, retries } = dialer(async () => connection, {
+      retryForMs: 100_000,
+    })
+    const run = dialing.run(runner)
+    let failure: unknown
+    run.catch((error: unknown) => (failure = error))
+    await settle()
+    view.isBound = true
+    const comeAndGo = async (): Promise<void> => {
+      const before = connected.length
+      view.epoch++
+      lose()
+      for (let second = 0; second < 31 && connected.length === before; second++) await clock.pass(1_000)
+      await clock.pass(120_000) // Up for as long as a peer may get nowhere; that is no time of trying.
+    }
+    for (let time = 0; time < 8; time++) await comeAndGo()
+    expect(failure).toBeUndefined()
+    view.bytesDurable = 1
+    const { length } = retries
+    for (let time = 0; time < 8; time++) await comeAndGo()
+    expect(retries.length).toBeGreaterThan(length)
+    expect(failure).toBeUndefined() // Begun anew.
+    for (let time = 0; time < 20 && failure === undefined; time++) await comeAndGo()
+    expect(failure).toMatchObject({ code: 'retry-over' })
+  })
+
+  const codes = Object.keys(errorTable) as ErrorCode[]
+  it.each(codes)('R35: %s is retried, before and after first contact, as the table says', async (code) => {
+    for (const isBound of [false, true]) {
+      const { dialing, runner, clock, view, retries, ended } = dialer(() =>
+        Promise.reject(TransferError.told(code, '')),
+      )
+      view.isBound = isBound
+      let failure: unknown
+      const run = dialing.run(runner).catch((error: unknown) => (failure = error))
+      await clock.pass(10_000)
+      const isLater = isBound && (code === 'ticket-refused' || code === 'not-carryon') // Another listener, for now.
+      const isRetried = errorTable[code].retryable !== 'never' || isLater
+      expect(retries.length > 0).toBe(isRetried)
+      if (isRetried) expect(failure).toBeUndefined()
+      else expect(failure).toMatchObject({ code })
+      ended.abort()
+      await run
+    }
   })
 
   it('R114: proves the other key where the first one is not known, and nothing else', async () => {
