@@ -1,6 +1,7 @@
 // A WebSocket of ws whose socket reads straight into our buffers. Node gives its `onread` option only to sockets that it
 // makes for us, so once the handshake is over, the handle moves into a new one. That touches two things that are nobody's
-// promise, `_handle` of net.Socket and `setSocket` of ws: where either looks different, everything goes on as ws does it.
+// promise, `_handle` of net.Socket and `setSocket` of ws: where either looks different, everything goes on as ws does it
+// (docs/decisions/0009).
 
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -9,15 +10,21 @@ import { FrameReader } from './frame-reader.ts'
 
 export type FrameHandler = (payload: Uint8Array, release: () => void) => void
 
+/** The socket that large frames are read from, and how to begin. */
+export interface DirectReading {
+  readonly socket: Socket
+  start(onFrame: FrameHandler): void
+}
+
 type SetSocket = (socket: Duplex, head: Buffer, options: object) => void
 
 const nothing = Buffer.alloc(0)
 
 export class DirectWebSocket extends WebSocket {
-  #direct: { readonly socket: Socket; start(onFrame: FrameHandler): void } | undefined
+  #direct: DirectReading | undefined
 
   /** Undefined where ws reads for itself; then all frames come as messages. */
-  get direct(): { readonly socket: Socket; start(onFrame: FrameHandler): void } | undefined {
+  get direct(): DirectReading | undefined {
     return this.#direct
   }
 
@@ -36,6 +43,23 @@ interface Handle {
   readonly readStop: unknown
 }
 
+let isKnownNode: boolean | undefined
+
+/** Whether Node reads into our buffers from a handle that we pass, and not yet: tried once, on one that only takes notes. */
+function takesHandles(): boolean {
+  const target = Buffer.alloc(1)
+  const notes: unknown[] = []
+  const handle: Handle = { useUserBuffer: (bytes: unknown) => notes.push(bytes), readStop: () => notes.push('stop') }
+  const onread: OnReadOpts = { buffer: () => target, callback: () => true }
+  const options: SocketOptions = { handle, pauseOnCreate: true, onread }
+  try {
+    const socket = new Socket(options)
+    return socket.readableFlowing === false && notes.includes(target) && notes.includes('stop')
+  } catch {
+    return false
+  }
+}
+
 /** With what @types/node leaves out: what a server of Node passes for a socket that it accepted. */
 interface SocketOptions extends SocketConstructorOpts {
   readonly handle: Handle
@@ -44,11 +68,12 @@ interface SocketOptions extends SocketConstructorOpts {
 }
 
 /** Moves the handle below `socket` into a new one, which is paused. Undefined if this is not the Node we know. */
-function takeOver(socket: Socket, head: Buffer, isServer: boolean) {
+function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectReading | undefined {
   const old = socket as unknown as { _handle: Handle | null }
   const handle = old._handle
   if (typeof handle?.useUserBuffer !== 'function' || typeof handle.readStop !== 'function') return undefined
   if (socket.destroyed || socket.readableLength > 0) return undefined
+  if (!(isKnownNode ??= takesHandles())) return undefined
 
   let onFrame: FrameHandler | undefined
   const early: Uint8Array[] = [head] // TLS delivers what it has decrypted though reading has stopped.

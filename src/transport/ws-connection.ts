@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { assert, TransferError } from '../errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../model/connection.ts'
 import { controlMaxBytes } from '../model/limits.ts'
-import { DirectWebSocket } from './direct-websocket.ts'
+import { DirectWebSocket, type DirectReading } from './direct-websocket.ts'
 
 /** The two ends of one connection, as seen from here. */
 export interface Ends {
@@ -23,7 +23,7 @@ export class WsConnection implements Connection {
   readonly proof: string
   readonly #ws: WebSocket
   /** Where large frames come from past ws, if they do. */
-  readonly #direct: DirectWebSocket['direct']
+  readonly #direct: DirectReading | undefined
   readonly #socket: Socket
   /** Rejects what is not yet taken by the kernel. */
   readonly #unsent = new Set<(error: Error) => void>()
