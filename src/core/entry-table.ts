@@ -195,6 +195,26 @@ export class EntryTable {
     }
   }
 
+  /** Takes an outcome back: whoever had said it does not have it any more (R46). */
+  reopen(entry: number): void {
+    if (this.#standings[entry] !== standing.done) return
+    const index = this.#outcomes[entry]!
+    const outcome = outcomeNames[index]!
+    const bytes = this.credited(entry)
+    this.stand(entry, standing.unknown)
+    this.#counts[index]!--
+    this.#digests[entry] = 0n
+    this.credit(entry, 0)
+    if (this.#kinds[entry] !== entryKinds.file) return
+    this.#bytesPublished -= bytes
+    if (outcome === 'unchanged') this.#bytesUnchanged -= bytes
+    if (isInPlace(outcome) || bytes > 0) this.#filesDone--
+    else {
+      this.#filesOmitted--
+      this.#bytesOmitted -= this.#sizes[entry]!
+    }
+  }
+
   /** Outcomes so far, those that occurred. */
   outcomeCounts(): { outcome: Outcome; count: number }[] {
     return outcomeNames

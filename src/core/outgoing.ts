@@ -69,7 +69,7 @@ export class Outgoing {
   wantedWhole(entry: number, revision: number): void {
     const { entries } = this.#hub
     peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    if (entries.standing(entry) === standing.done) return
+    if (this.#isOver(entry)) return
     peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
     entries.credit(entry, 0)
     entries.stand(entry, standing.missing)
@@ -100,7 +100,7 @@ export class Outgoing {
   wantedPart({ from: entry, revision, durable, received }: Want & { need: 'part' }): void {
     const { entries, chunkBytes } = this.#hub
     peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    if (entries.standing(entry) === standing.done) return
+    if (this.#isOver(entry)) return
     peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
     entries.stand(entry, standing.part)
     const file = this.#file(entry)
@@ -118,6 +118,13 @@ export class Outgoing {
         this.#window.add(entry, chunk, chunkLength(file.size, chunkBytes, chunk))
     entries.credit(entry, file.durableBytes(chunkBytes))
     this.revisions.wanted(file)
+  }
+
+  /** What is done is wanted again only by a receiver that was rolled back, and it says so as an epoch begins (R46). */
+  #isOver(entry: number): boolean {
+    const { entries, phase } = this.#hub
+    if (phase === 'agreeing') entries.reopen(entry)
+    return entries.standing(entry) === standing.done
   }
 
   #file(entry: number): SendingFile {

@@ -1,0 +1,103 @@
+// What one run may use up, and how fast it may go: it stops with all kept, and the same command goes on.
+
+import { describe, expect, it } from 'vitest'
+import { begun, size } from '../support/broken-session.ts'
+import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
+import { listing, MiB, noise, plant } from '../support/trees.ts'
+
+describe('what one run may use up', () => {
+  it('--max-transfer: the sender stops within a frame, with code 8; the same command goes on, run after run', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const receiver = scene.receive()
+    const limit = ['--max-transfer', '10MiB'] as const
+    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...limit)
+    for (let run = 1, stopped = sender; run <= 2; run++, stopped = scene.as('sender', ['resume', ...limit])) {
+      expect(await stopped.code(), stopped.transcript).toBe(8)
+      expect(stopped.last('exit')).toMatchObject({
+        name: 'transfer-limit',
+        resumable: true,
+        error: { code: 'transfer-limit' },
+      })
+      expect(stopped.last('session')).toMatchObject({ state: 'paused', reason: 'transfer-limit', who: 'self' })
+      expect(stopped.last('session').bytesDurable).toBe(run * 10 * MiB) // All that crossed was made safe first.
+      await receiver.until('session', ({ reason }) => reason === 'peer-signal')
+    }
+    const last = scene.as('sender', ['resume', ...limit])
+    await bothSucceed(last, receiver)
+    expectBalanced(last)
+    expect(listing(scene.target)).toEqual(listing(scene.source))
+    scene.expectClean()
+  })
+
+  it('--max-transfer of just the bytes there are is no limit', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(3 * MiB + 1), small: 'small' })
+    const receiver = scene.receive()
+    const sender = scene.send(
+      ['disk.img', 'small'],
+      '--to',
+      await receiver.ticket(),
+      '--max-transfer',
+      `${3 * MiB + 6}`,
+    )
+    await bothSucceed(sender, receiver)
+  })
+
+  it('--max-transfer of a receiver: code 8, and it goes on', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const receiver = scene.receive('--max-transfer', '2MiB')
+    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...slowly)
+    expect(await receiver.code(), receiver.transcript).toBe(8)
+    await sender.until('session', ({ reason }) => reason === 'peer-signal')
+    sender.hurry()
+    await bothSucceed(scene.receive(), sender)
+    expect(listing(scene.target)).toEqual(listing(scene.source))
+  })
+
+  it.each<[Side]>([['sender'], ['receiver']])('--max-duration of the %s: code 10, and it goes on', async (side) => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const limit = ['--max-duration', '2s']
+    const receiver = scene.receive(...(side === 'receiver' ? limit : []))
+    const sender = scene.send(
+      'disk.img',
+      '--to',
+      await receiver.ticket(),
+      ...slowly,
+      ...(side === 'sender' ? limit : []),
+    )
+    const [stopped, other] = side === 'sender' ? [sender, receiver] : [receiver, sender]
+    expect(await stopped.code(), stopped.transcript).toBe(10)
+    expect(stopped.last('exit')).toMatchObject({ name: 'time-limit', resumable: true })
+    expect(stopped.stderr).toMatch(/this run was allowed 2 s/)
+    const stands = scene.as(side, ['ls', '--json'], { people: true })
+    expect(await stands.code()).toBe(0)
+    expect(JSON.parse(stands.stdout)).toMatchObject({ sessions: [{ state: 'paused', reason: 'time-limit' }] })
+    other.hurry()
+    await bothSucceed(scene.as(side, ['resume']), other)
+    expect(listing(scene.target)).toEqual(listing(scene.source))
+    scene.expectClean()
+  })
+
+  it('--max-duration before anybody came: code 10, nothing is left', async () => {
+    const scene = new Scene()
+    const receiver = scene.receive('--max-duration', '1s')
+    expect(await receiver.code(), receiver.transcript).toBe(10)
+  })
+})
+
+describe('resume --bwlimit', () => {
+  it('changes the speed of a session that runs, and comes back at once', async () => {
+    const { scene, sender, receiver, session } = await begun(1, ['--bwlimit', '1MiB'])
+    const faster = scene.as('sender', ['resume', session, '--bwlimit', 'off'])
+    expect(await faster.code(), faster.transcript).toBe(0)
+    expect(faster.stderr).toMatch(/no bandwidth limit from now on/)
+    expect(faster.last('session')).toMatchObject({ held: true, session })
+    await bothSucceed(sender, receiver) // At 1 MiB/s it would take longer than anybody waits here.
+    const late = scene.as('sender', ['resume', session, '--bwlimit', '1MiB'])
+    expect(await late.code()).toBe(2)
+    expect(late.last('exit').error?.code).toBe('session-not-found')
+  })
+})

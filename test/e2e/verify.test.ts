@@ -1,0 +1,85 @@
+// carryon verify: what was received is read again, delivered or unfinished, and what differs is named.
+
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { Verification } from '../../src/index.ts'
+import { begun, broken, goOn } from '../support/broken-session.ts'
+import { bothSucceed, Scene } from '../support/scene.ts'
+import { listing, MiB, noise, plant } from '../support/trees.ts'
+
+describe('verify', () => {
+  /** What it says in one JSON document, and its code. */
+  async function verified(scene: Scene, ...args: readonly string[]) {
+    const command = scene.as('receiver', ['verify', ...args, '--json'], { people: true })
+    const code = await command.code()
+    expect(command.stdout, command.transcript).toMatch(/^\{/)
+    const { verification } = JSON.parse(command.stdout) as { readonly verification: Verification }
+    return { code, ...verification, names: verification.differences.map(({ path }) => path).toSorted() }
+  }
+
+  async function delivered() {
+    const scene = new Scene()
+    plant(scene.source, { 'photos/disk.img': noise(3 * MiB + 7), 'photos/deep/small': 'small', 'photos/empty': '' })
+    const receiver = scene.receive()
+    const sender = scene.send('photos', '--to', await receiver.ticket())
+    await bothSucceed(sender, receiver)
+    scene.expectClean()
+    return { scene, sender, session: sender.last('exit').session! }
+  }
+
+  it('finds all as it was received, by session, by path, or as the last that came', async () => {
+    const { scene, session } = await delivered()
+    const whole = { code: 0, session, files: 3, bytes: 3 * MiB + 12, unread: 0, differences: [] }
+    expect(await verified(scene, session.slice(0, 6))).toMatchObject(whole)
+    expect(await verified(scene)).toMatchObject(whole)
+    expect(await verified(scene, `${scene.target}/photos`)).toMatchObject(whole)
+    expect(await verified(scene, `${scene.target}/photos/deep`)).toMatchObject({ code: 0, files: 1, bytes: 5 })
+    const people = scene.as('receiver', ['verify'], { people: true })
+    expect(await people.code()).toBe(0)
+    expect(people.stderr).toMatch(/^All 3 files of session [0-9a-f]{8} are as they were received, 3 MiB read\.$/m)
+    expect(people.stdout).toBe('')
+  })
+
+  it('R48: names each file that differs, is shorter, is gone or became a link: code 12; it changes nothing', async () => {
+    const { scene, session } = await delivered()
+    const disk = `${scene.target}/photos/disk.img`
+    const bytes = readFileSync(disk)
+    bytes[2 * MiB + 1]! ^= 1
+    writeFileSync(disk, bytes)
+    rmSync(`${scene.target}/photos/empty`)
+    rmSync(`${scene.target}/photos/deep/small`)
+    symlinkSync('/etc/hostname', `${scene.target}/photos/deep/small`)
+    const before = listing(scene.target)
+    const names = ['photos/deep/small', 'photos/disk.img', 'photos/empty']
+    expect(await verified(scene, session)).toMatchObject({ code: 12, files: 3, names })
+    const people = scene.as('receiver', ['verify', session], { people: true })
+    expect(await people.code()).toBe(12)
+    expect(people.stdout).toMatch(/^photos\/disk\.img: its content is another$/m)
+    expect(listing(scene.target)).toEqual(before)
+  })
+
+  it('reads the part files of an unfinished session; what differs is asked for again', async () => {
+    const { scene, own, session } = await broken(8 * MiB)
+    expect(await verified(scene, session)).toMatchObject({ code: 0, finishedAt: null, files: 1, differences: [] })
+    const part = readFileSync(`${own}/parts/0`)
+    part[5]! ^= 1 // Far from the end: no resume would look there.
+    writeFileSync(`${own}/parts/0`, part)
+    expect(await verified(scene, session)).toMatchObject({ code: 12, names: ['disk.img'] })
+    expect(await verified(scene, session)).toMatchObject({ code: 0 }) // It counts on that chunk no more.
+    await goOn(scene)
+  })
+
+  it('knows nothing of what was not received here: code 2; and leaves a session that runs alone: code 11', async () => {
+    const { scene, receiver, sender, session } = await begun()
+    for (const [side, asked, code] of [
+      ['sender', session, 2],
+      ['receiver', '/nowhere', 2],
+      ['receiver', session, 11],
+    ] as const) {
+      const command = scene.as(side, ['verify', asked], { people: true })
+      expect(await command.code(), command.transcript).toBe(code)
+    }
+    sender.hurry()
+    await bothSucceed(sender, receiver)
+  })
+})
