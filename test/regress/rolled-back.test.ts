@@ -1,0 +1,70 @@
+// A receiver whose disk was restored knows less than the sender that worked on with it. Found by restoring a session's
+// directory under a running sender: it took no notice, and for a file it had seen delivered both waited for ever.
+
+import { describe, expect, it } from 'vitest'
+import type { Want } from '../../src/model/messages.ts'
+import { standing } from '../../src/core/entry-table.ts'
+import { Bench, chunkBytes, want } from '../support/core-bench.ts'
+
+/** A sender whose only file, of two chunks, the receiver has made durable as far as `outcome` says. */
+function sender(outcome: 'part' | 'delivered'): Bench {
+  const bench = Bench.inPhase('sender', 'transferring')
+  bench.page([2 * chunkBytes, chunkBytes])
+  bench.hear(want([{ need: 'all', from: 0, count: 2, revision: 0 }]))
+  bench.hear({
+    kind: 'acknowledge',
+    serial: 1,
+    places: [{ entry: 0, revision: 0, first: 0, count: 2 }],
+    outcomes: outcome === 'delivered' ? [{ entry: 0, outcome, bytes: 2 * chunkBytes, digest: '0123456789abcdef' }] : [],
+    level: 'checkpoint',
+    syncMs: 0,
+  })
+  return bench
+}
+
+/** Over a new connection the receiver says where it stands. */
+function hearAgain(bench: Bench, first: Want): void {
+  bench.open()
+  bench.effects.length = 0
+  bench.hear(want([first, { need: 'all', from: 1, count: 1, revision: 0 }], 1, true))
+}
+
+const warnings = (bench: Bench): unknown[] => bench.effects.filter(({ kind }) => kind === 'warn')
+const nothing: Want = { need: 'all', from: 0, count: 1, revision: 0 }
+
+describe('R46: a receiver that was rolled back', () => {
+  it('is gone on with from its state, and the bytes it had promised are said once', () => {
+    const bench = sender('part')
+    hearAgain(bench, { need: 'part', from: 0, revision: 0, durable: [[0, 1]], received: [] })
+    expect(warnings(bench)).toMatchObject([
+      { code: 'rolled-back', sentence: expect.stringContaining(`${chunkBytes} bytes`) },
+    ])
+    expect(bench.core.entries.bytesDurable).toBe(chunkBytes)
+    hearAgain(bench, { need: 'part', from: 0, revision: 0, durable: [[0, 1]], received: [] })
+    expect(warnings(bench)).toEqual([])
+  })
+
+  it('gets a file again that it had delivered', () => {
+    const bench = sender('delivered')
+    expect(bench.core.entries.filesDone).toBe(1)
+    hearAgain(bench, nothing)
+    expect(warnings(bench)).toHaveLength(1)
+    expect(bench.core.entries.standing(0)).not.toBe(standing.done)
+    const { filesDone, bytesPublished, bytesDurable, unfinished } = bench.core.entries
+    expect([filesDone, bytesPublished, bytesDurable, unfinished]).toEqual([0, 0, 0, 2])
+    expect(bench.effects.some(({ kind }) => kind === 'sendChunk' || kind === 'sendPack')).toBe(true)
+  })
+
+  it('is no other thing than a want that crossed the outcome, once data flows', () => {
+    const bench = sender('delivered')
+    bench.hear(want([nothing]))
+    expect(bench.core.entries.standing(0)).toBe(standing.done)
+  })
+
+  it('is not what one is that knows as much as before', () => {
+    const bench = sender('delivered')
+    hearAgain(bench, { need: 'done', from: 0, count: 1, outcome: 'delivered' })
+    expect(warnings(bench)).toEqual([])
+    expect(bench.core.entries.filesDone).toBe(1)
+  })
+})
