@@ -1,6 +1,7 @@
 // What becomes of a session whose files are touched by others between its runs or under its hands: nothing is trusted,
 // nothing is deleted, and what is said has a name.
 
+import { execFileSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -37,6 +38,14 @@ describe('a lock that is deleted under its holder', () => {
   })
 })
 
+const hasFallocate = existsSync('/usr/bin/fallocate')
+if (!hasFallocate) console.warn('Skipped: a part file that is punched (there is no fallocate).')
+
+/** Takes the first mebibyte's blocks away; the length stays. */
+function punch(part: string): void {
+  execFileSync('/usr/bin/fallocate', ['--punch-hole', '--offset', '0', '--length', String(MiB), part])
+}
+
 describe('a part file that others touched between two runs', () => {
   it.each<[string, (part: string) => void]>([
     ['shortened', (part) => truncateSync(part, MiB)],
@@ -49,6 +58,7 @@ describe('a part file that others touched between two runs', () => {
       },
     ],
     ['removed', (part) => rmSync(part)],
+    ...(hasFallocate ? [['punched', punch] as [string, typeof punch]] : []),
   ])('R14: %s: what is not what was received is said, asked for again, and the file is whole', async (_, touch) => {
     const { scene, own } = await broken()
     touch(`${own}/parts/0`)

@@ -151,6 +151,15 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
   return left
 }
 
+const noticeMs = 86_400_000 // A day to run the command once more.
+
+/** How long until an unfinished session is put away, if that is soon and was not to be expected from its first day on. */
+export function expiresSoonMs(found: Found, wall: number, expiresMs: number): number | undefined {
+  const leftMs = found.updatedAt + expiresMs - wall
+  const isSoon = leftMs > 0 && leftMs < noticeMs && expiresMs > noticeMs
+  return isSoon && isBound(found) && !isOver(found) ? leftMs : undefined
+}
+
 /** Looked at again under its lock: somebody may have gone on with it since it was listed. */
 async function isStillDue(world: World, home: Home, { id }: Found, due: Due, expiresMs: number): Promise<boolean> {
   const now = await findSession(world, home.base, id)

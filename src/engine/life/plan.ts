@@ -8,7 +8,7 @@ import type { Ticket } from '../../model/ticket.ts'
 import { ticketKey } from '../../transport/keys.ts'
 import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../api.ts'
 import type { World } from '../context.ts'
-import { readCatalog, sweep, type Found, type PassedOver } from './catalog.ts'
+import { expiresSoonMs, readCatalog, sweep, type Found, type PassedOver } from './catalog.ts'
 import type { Home } from './home.ts'
 import type { RunContext } from './run.ts'
 import { shortId, wishesOf, type Frozen } from './same-command.ts'
@@ -50,11 +50,18 @@ export async function makePlan(
   const { found: there, passedOver } = await readCatalog(world, home.base, home.target?.rootId)
   for (const { id, error } of passedOver)
     context.reporter.warn('passed-over', `Session ${shortId(id)} was passed over: ${error.message}`)
+  const expiresMs = options.expiresMs ?? expireAfterMs
   const found = await sweep(world, home, there, {
-    expiresMs: options.expiresMs ?? expireAfterMs,
+    expiresMs,
     onExpired: (it) =>
       context.reporter.warn('expired', `Session ${it.id} made no progress for too long and was put away.`),
   })
+  for (const it of found) {
+    const leftMs = expiresSoonMs(it, world.clock.wall(), expiresMs)
+    if (leftMs === undefined) continue
+    const hours = Math.ceil(leftMs / 3_600_000)
+    context.reporter.warn('expires-soon', `Session ${shortId(it.id)} is put away in ${hours} h unless it gets on.`)
+  }
   return {
     tools: {
       context,

@@ -15,7 +15,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { World } from '../../../../src/engine/context.ts'
-import { endingFor, findSessions, isOver, sweep, type Found } from '../../../../src/engine/life/catalog.ts'
+import {
+  endingFor,
+  expiresSoonMs,
+  findSessions,
+  isOver,
+  sweep,
+  type Found,
+} from '../../../../src/engine/life/catalog.ts'
 import { receiverHome, senderHome, type Home } from '../../../../src/engine/life/home.ts'
 import { discardExpired, discardSession, listSessions, sessionStatus } from '../../../../src/engine/life/manage.ts'
 import { nodeWorld } from '../../../../src/engine/life/node-world.ts'
@@ -217,6 +224,21 @@ describe('discarding what has expired', () => {
       [id('2'), 'interrupted'],
     ])
     await held.close()
+    await home.close()
+  })
+
+  it('R30: is announced a day before, but not where sessions live no longer than that', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    await make(home, { session: id('1') }, [bound])
+    const [it] = await findSessions(world, home.base)
+    const day = 86_400_000
+    const left = (after: number, expiresMs: number) => expiresSoonMs(it!, it!.updatedAt + after, expiresMs)
+    expect([left(5 * day, 7 * day), left(6.5 * day, 7 * day), left(8 * day, 7 * day)]).toEqual([
+      undefined,
+      day / 2,
+      undefined,
+    ])
+    expect(left(day / 2, day)).toBeUndefined()
     await home.close()
   })
 
