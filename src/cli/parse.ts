@@ -33,7 +33,7 @@ const dash = '\0-'
 export async function parseArguments(args: readonly string[], environment: Environment): Promise<Parsed> {
   const { default: yargs } = await import('yargs')
   const swapped = args.map((argument) => (argument === '-' ? dash : argument))
-  const argv = await parsedBy(configured(yargs(swapped)))
+  const argv = await parsedBy(configured(yargs(swapped)), args)
   const words = [...listOf(argv['_']), ...listOf(argv['--'])]
   const before = listOf(argv['_'])
   const name = before[0]
@@ -125,14 +125,15 @@ function explain(help: Argv, name: OptionName): string {
 }
 
 /** What yargs itself refuses is a flag that lacks its value. */
-async function parsedBy(yargs: Argv): Promise<Record<string, unknown>> {
+async function parsedBy(yargs: Argv, args: readonly string[]): Promise<Record<string, unknown>> {
   try {
     return (await yargs.parseAsync()) as Record<string, unknown>
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1]
     const problem = lacking === undefined ? `${message.replace(/\.$/, '')}.` : `--${lacking} needs a value.`
-    const remedy = '`carryon COMMAND --help` explains the flags.'
+    const command = args.find((argument) => commandNames.some((known) => known === argument))
+    const remedy = `\`${command === undefined ? 'carryon' : `carryon ${command}`} --help\` explains the flags.`
     throw new TransferError('usage', { problem, remedy }, { cause: error })
   }
 }

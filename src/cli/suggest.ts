@@ -5,10 +5,17 @@ export function nearest(typed: string, words: readonly string[]): string | undef
   const limit = typed.length < 2 ? 0 : Math.max(1, Math.floor(typed.length / 3))
   let best: { readonly word: string; readonly distance: number } | undefined
   for (const word of words) {
-    const distance = word.startsWith(typed) && typed.length >= 3 ? 1 : editDistance(typed, word)
+    const distance = typed.length >= 3 && shortens(typed, word) ? 1 : editDistance(typed, word)
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { word, distance }
   }
   return best?.word
+}
+
+/** Whether `typed` is `word` with letters left out, though not the first: `rec` and `recv` shorten `receive`. */
+function shortens(typed: string, word: string): boolean {
+  let found = 0
+  for (const letter of word) if (letter === typed[found]) found++
+  return found === typed.length && typed[0] === word[0]
 }
 
 /** Letters to insert, remove, replace or swap with a neighbour until `a` is `b`. */
