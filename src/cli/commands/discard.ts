@@ -67,7 +67,9 @@ async function discardOne({ shell, operands, values }: Call): Promise<Result> {
     }
   }
   const gone = await library.discardSession(found.id, { stateDir, localOnly })
-  const told = gone.peerTold || localOnly ? '' : ' The other side will hear of it when it calls.'
+  // With nothing to go on with (over, or its folder gone) there may be nothing left here to tell the other side.
+  const isSilent = gone.peerTold || localOnly === true || gone.resumeCommand === null
+  const told = isSilent ? '' : ' The other side will hear of it when it calls.'
   reportSession(shell, values, { ...gone, state: 'discarded', reason: 'user' }, `Discarded session ${name}.${told}`)
   await reportSuccess(shell, values, gone)
   return { exit: success, signal: null }

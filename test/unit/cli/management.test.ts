@@ -51,6 +51,14 @@ describe('management', () => {
     expect(sure.shell.stderr.text).toContain('The other side will hear of it when it calls.')
   })
 
+  it('discard promises nothing about the other side where the folder is gone', async () => {
+    const gone = { ...listing, role: 'receiver', reason: 'disk-failed', stale: true, resumeCommand: null } as const
+    const { shell, code } = await ran(['discard', '9f2c', '--yes'], [], {}, { api: managing([gone]) })
+    expect(code).toBe(0)
+    expect(shell.stderr.text).toContain('Discarded session 9f2c41ab')
+    expect(shell.stderr.text).not.toContain('The other side')
+  })
+
   it('discard --expired asks about what is old and held by nobody, and says what went', async () => {
     const old = { ...listing, updatedAt: '2020-01-01T00:00:00Z', bytesDurable: 1024, role: 'receiver' } as const
     const asked: unknown[] = []
