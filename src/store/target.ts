@@ -244,7 +244,7 @@ async function linkOrReserve(from: Directory, name: Name, to: Directory, toName:
 async function removeOwnIfEmpty({ root, own, rootId }: Target): Promise<void> {
   const names = await own.list()
   if (names.some((name) => name !== rootIdName)) return
-  await own.unlink(rootIdName)
+  if (!(await own.unlink(rootIdName))) return // Another one that has ended, too, is at it.
   if (await root.removeDirectory(ownName)) await root.sync()
   else await writeRootId(own, rootId)
 }
