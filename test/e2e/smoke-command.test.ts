@@ -41,7 +41,7 @@ describe('the command', () => {
     [['serve', '.'], 'The command serve is not built yet.'],
     [['help', 'exit-code'], 'Did you mean exit-codes?'],
     [['receive', '--from', 'env:NOT_SET_ANYWHERE'], 'the variable is not set'],
-    [['discard'], 'needs one SESSION'],
+    [['discard'], 'Which session?'],
   ])('%j is code 2, told on stderr alone', async (args, text) => {
     const { code, stdout, stderr } = await run(...args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
