@@ -23,7 +23,10 @@ describe('R38: a frame of an older epoch', () => {
   const frames: readonly (readonly [string, (epoch: number) => ArrivedFrame])[] = [
     ['chunk', chunkOf],
     ['zeros', (epoch) => ({ ...chunkOf(epoch), kind: 'zeros', length: -1 }) as ArrivedFrame],
-    ['pack', (epoch) => ({ kind: 'pack', frame: 7, epoch, files: [{ entry: 0, revision: 0, length: 4 * chunkBytes }] })],
+    [
+      'pack',
+      (epoch) => ({ kind: 'pack', frame: 7, epoch, files: [{ entry: 0, revision: 0, length: 4 * chunkBytes }] }),
+    ],
   ]
 
   it.each(frames)('never reaches the disk, whichever connection brings it (%s)', (_kind, frameOf) => {

@@ -5,6 +5,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
+import { NodeFile } from '../../../src/store/node-file.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
 import { scratch, scratchPath } from '../../support/scratch.ts'
 
@@ -67,6 +68,29 @@ describe('the real disk', () => {
       await expectCode('not-a-directory', root.openDirectory(`f${i}`))
     }
     expect(fs.readdirSync('/proc/self/fd').length).toBe(before)
+  })
+
+  it.each(['datasync', 'sync'] as const)('R8: %s asks the kernel, and tells what it says', async (call) => {
+    const file = new NodeFile(fs.openSync('/dev/null', 'r+'), 'a device that has nothing to sync')
+    await expectCode('disk-failed', file[call]())
+    await file.close()
+  })
+
+  it('R7: a directory that cannot be synced says so', async () => {
+    const directory = await nodeDisk.openRoot('/proc')
+    expect(await directory.sync()).toBe(false)
+    await directory.close()
+  })
+
+  it.each(['read', 'update', 'create'] as const)('R59: to %s never goes through a link', async (mode) => {
+    const root = await scratch()
+    const outside = scratchPath()
+    fs.writeFileSync(join(outside, 'there'), 'theirs')
+    fs.symlinkSync(join(outside, 'there'), join(root.label, 'to-a-file'))
+    fs.symlinkSync(join(outside, 'new'), join(root.label, 'to-nothing'))
+    for (const name of ['to-a-file', 'to-nothing'])
+      await expect(root.openFile(name, mode), name).rejects.toThrow(/link|exists/)
+    expect(fs.readdirSync(outside)).toEqual(['there'])
   })
 
   it('says why, with the cause', async () => {
