@@ -59,7 +59,7 @@ export interface Directory {
   stat(name: Name): Promise<Stat | undefined>
   /** Of the directory itself. */
   statSelf(): Promise<Stat>
-  /** A link's text. */
+  /** A link's text; `not-found` if the name is no link, or not any more. */
   readLink(name: Name): Promise<Name>
   makeLink(name: Name, target: Name): Promise<void>
   /** A second name for a file; false if `toName` exists. Throws `links-unsupported` where the file system has none. */

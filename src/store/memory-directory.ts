@@ -61,8 +61,7 @@ export class MemoryDirectory implements Directory {
 
   async readLink(name: Name): Promise<Name> {
     const there = this.#get(name)
-    if (there === undefined) throw new TransferError('not-found', { path: this.#pathOf(name) })
-    if (there.kind !== 'link') throw this.#disk.fault('EINVAL', 'read', this.#pathOf(name))
+    if (there?.kind !== 'link') throw new TransferError('not-found', { path: this.#pathOf(name) })
     return there.target
   }
 

@@ -101,7 +101,13 @@ export class NodeDirectory implements Directory {
   }
 
   async readLink(name: Name): Promise<Name> {
-    return this.#attempt('read', name, (path) => decodeName(fs.readlinkSync(path, 'buffer')))
+    try {
+      return decodeName(fs.readlinkSync(this.#at(name), 'buffer'))
+    } catch (error) {
+      const path = this.#labelOf(name)
+      if (faultName(error) === 'EINVAL') throw new TransferError('not-found', { path }, { cause: error }) // No link there.
+      throw this.#translate(error, 'read', path)
+    }
   }
 
   async makeLink(name: Name, target: Name): Promise<void> {

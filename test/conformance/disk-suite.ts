@@ -219,6 +219,8 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPi
         expect(await root.readLink(`l${i}`)).toBe(text)
       }
       await expectCode('already-exists', root.makeLink('l0', 'x'))
+      await root.makeDirectory('d', 0o700)
+      await expectCode('not-found', root.readLink('d'))
     })
 
     it('makes and removes directories, empty ones only', async () => {
