@@ -57,7 +57,7 @@ export const headerBytes = 32 // A data frame's header; drawn in docs/protocol.m
 export const packRowBytes = 24 // One file's row in a pack's table.
 export const frameMaxBytes: number = MiB + 64 * KiB // Fits one chunk and its header; ws `maxPayload`.
 export const controlMaxBytes: number = MiB // One message.
-export const helloMaxBytes: number = 64 * KiB // All a stranger may send before `welcome`.
+export const helloMaxBytes: number = 64 * KiB // All a stranger may send before `welcome`: TLS, HTTP and his first message.
 export const recordMaxBytes: number = 4 * MiB // One journal record: a read of this size reaches past any torn tail.
 export const placeOverheadBytes = 512 // What a place costs the window beside its bytes, so that empty files are not free.
 

@@ -57,6 +57,17 @@ export function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }
 
+/** What one stranger can take addresses from at will: an IPv4 address, or the first 64 bits of an IPv6 one. '' for neither. */
+export function networkOf(address: string): string {
+  const plain = withoutMapping(address)
+  if (isIP(plain) !== 6) return isIP(plain) === 4 ? plain : ''
+  const [head, tail] = plain.replace(/%.*$/, '').split('::')
+  const [front, back] = [head, tail].map((part) => (part ? part.split(':') : []))
+  const zeros = Array.from({ length: 8 - front!.length - back!.length }, () => '0')
+  const groups = tail === undefined ? front! : [...front!, ...zeros, ...back!]
+  return `${groups.slice(0, 4).join(':')}::/64`
+}
+
 export type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 
 const loopback = new BlockList()

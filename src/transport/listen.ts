@@ -6,10 +6,11 @@ import { constants, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import { TransferError } from '../errors.ts'
 import type { Connection } from '../model/connection.ts'
-import { helloDeadlineMs } from '../model/limits.ts'
+import { helloDeadlineMs, helloMaxBytes } from '../model/limits.ts'
 import {
   formatAddress,
   isLoopback,
@@ -37,12 +38,14 @@ export interface ListenOptions {
   readonly directReads?: boolean
   /** Must call `start` at once; from here on deadlines are the owner's. */
   onConnection(connection: Connection): void
-  /** From accept to the end of the upgrade; 10 s unless set. */
+  /** From accept to the first message; 10 s unless set. */
   readonly helloDeadlineMs?: number
-  /** Connections on their way through TLS and upgrade: 64 unless set; the oldest makes room for a newcomer. */
+  /** Connections without a first message: 64 unless set; the oldest makes room for a newcomer. */
   readonly pendingMax?: number
-  /** The same for one peer address: 8 unless set; newcomers are refused. */
-  readonly perAddressMax?: number
+  /** The same for one peer network: 8 unless set; newcomers are refused. */
+  readonly perNetworkMax?: number
+  /** Failed proofs of one peer network before its newcomers are refused: 20 a minute unless set. */
+  readonly failuresPerMinuteMax?: number
 }
 
 export interface Listener {
@@ -60,7 +63,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const host = options.plain && options.host === '' ? '127.0.0.1' : options.host
   if (options.plain && !isLoopback(host)) throw plainBeyondLoopback(host)
   const lobby = new Lobby(lobbyLimits(options))
-  const server = options.plain ? createServer(httpLimits) : serverWithKeys(options)
+  const server = options.plain ? createServer(httpLimits) : serverWithKeys(options, lobby)
   server.on('connection', (socket: Socket) => lobby.enter(socket))
   server.on('request', answerNotFound)
   server.on('upgrade', upgrader(options, lobby))
@@ -74,25 +77,32 @@ function lobbyLimits(options: ListenOptions): LobbyLimits {
   return {
     deadlineMs: options.helloDeadlineMs ?? helloDeadlineMs,
     max: options.pendingMax ?? 64,
-    perAddressMax: options.perAddressMax ?? 8,
+    perNetworkMax: options.perNetworkMax ?? 8,
+    bytesMax: helloMaxBytes,
+    failuresPerMinuteMax: options.failuresPerMinuteMax ?? 20,
   }
 }
 
-/** The identity each socket named last. Once its handshake is over, that is the one whose key it proved. */
-const identities = new WeakMap<Socket, string>()
+/** The identity each socket named last, and where it came from. Once its handshake is over, it has proved that one's key. */
+const proofs = new WeakMap<Socket, { readonly identity: string; readonly address: string }>()
 
-function serverWithKeys({ keyFor }: ListenOptions): Server {
-  return createTlsServer({
+function serverWithKeys({ keyFor }: ListenOptions, lobby: Lobby): Server {
+  const server = createTlsServer({
     ...httpLimits,
     ...tlsWithKey,
     secureOptions: constants.SSL_OP_NO_TICKET, // Who resumes a TLS session proves no key: every connection proves its own.
     pskCallback(socket, identity) {
-      identities.set(socket, identity)
+      proofs.set(socket, { identity, address: socket.remoteAddress ?? '' })
       const random = randomBytes(32) // An unknown identity then fails as a wrong key does: with the same alert.
       const key = keyFor(identity)
       return key === undefined ? random : Buffer.from(key, 'hex')
     },
   })
+  server.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
+    const proof = proofs.get(socket)
+    if (proof !== undefined) lobby.proofFailed(proof.address)
+  })
+  return server
 }
 
 function answerNotFound(_request: IncomingMessage, response: ServerResponse): void {
@@ -111,14 +121,16 @@ function upgrader({ plain, directReads, onConnection }: ListenOptions, lobby: Lo
   })
   return (request: IncomingMessage, socket: Socket, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
-    const proof = identities.get(socket) ?? ''
+    const proof = proofs.get(socket)?.identity ?? ''
     if (!plain && proof === '') return void socket.destroy() // No handshake ends like this; if one did, nobody gets in.
     const refusal = refusalOf(request, plain)
     if (refusal !== undefined) return refuse(socket, refusal)
     const from = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort } // Behind the upgrade it may not know.
     websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
-      lobby.leave(from)
-      onConnection(new WsConnection(websocket, socket, { peer: peerOf(from), proof }))
+      const onFirstFrame = (): void => lobby.leave(from)
+      const connection = new WsConnection(websocket, socket, { peer: peerOf(from), proof, onFirstFrame })
+      lobby.upgraded(from, () => connection.heardBytes)
+      onConnection(connection)
     })
   }
 }

@@ -1,61 +1,83 @@
-// Sockets that were accepted and have not got through TLS and upgrade yet: how many there may be, and for how long.
+// Sockets that were accepted and whose first message has not come yet: how many there may be, for how long, and how much
+// they may say until then (R75). Networks that fail to prove a key too often wait outside (R87).
 
 import type { Socket } from 'node:net'
+import { networkOf } from './addresses.ts'
+import { FailedProofs } from './failed-proofs.ts'
 
 export interface LobbyLimits {
   /** From accept until `leave`. */
   readonly deadlineMs: number
   readonly max: number
-  readonly perAddressMax: number
+  readonly perNetworkMax: number
+  /** Of TLS, HTTP and the beginning of the first message. */
+  readonly bytesMax: number
+  readonly failuresPerMinuteMax: number
 }
 
 export type RemoteEnd = Pick<Socket, 'remoteAddress' | 'remotePort'>
 
 interface Visitor {
   readonly socket: Socket
-  readonly address: string
-  readonly timer: NodeJS.Timeout
+  readonly network: string
+  readonly deadline: number
+  heardBytes: () => number
 }
+
+const lookEveryMs = 100
 
 export class Lobby {
   readonly #limits: LobbyLimits
+  readonly #failures: FailedProofs
   /** By the peer's address and port, oldest first: the TLS socket that leaves is not the raw one that entered. */
   readonly #visitors = new Map<string, Visitor>()
+  #watch: NodeJS.Timeout | undefined
 
   constructor(limits: LobbyLimits) {
     this.#limits = limits
+    this.#failures = new FailedProofs(limits.failuresPerMinuteMax)
   }
 
-  /** Admits a socket until it leaves, closes or is too slow. A crowded address is refused; a full lobby loses its oldest. */
+  /** Admits a socket until it leaves, closes, is too slow or says too much. A crowded network is refused; a full lobby loses its oldest. */
   enter(socket: Socket): void {
     socket.on('error', () => {}) // Told by 'close'; under TLS nobody else listens.
-    const { remoteAddress: address, remotePort } = socket
-    if (address === undefined || this.#countFrom(address) >= this.#limits.perAddressMax) {
-      socket.destroy()
-      return
-    }
+    const network = networkOf(socket.remoteAddress ?? '')
+    if (network === '' || this.#isUnwelcome(network)) return void socket.destroy()
     if (this.#visitors.size >= this.#limits.max) this.#dropOldest()
-    const name = `${address} ${remotePort}`
-    const visitor = { socket, address, timer: setTimeout(() => socket.destroy(), this.#limits.deadlineMs) }
+    const deadline = performance.now() + this.#limits.deadlineMs
+    const visitor = { socket, network, deadline, heardBytes: () => socket.bytesRead }
+    const name = nameOf(socket)
     this.#visitors.set(name, visitor)
+    this.#watch ??= setInterval(() => this.#look(), lookEveryMs)
     socket.once('close', () => this.#forget(name, visitor))
   }
 
-  /** The peer behind `socket` is through. */
-  leave({ remoteAddress, remotePort }: RemoteEnd): void {
-    const name = `${remoteAddress} ${remotePort}`
+  /** From here on `heardBytes` counts what the peer behind `end` says: under the upgrade his socket may not. */
+  upgraded(end: RemoteEnd, heardBytes: () => number): void {
+    const visitor = this.#visitors.get(nameOf(end))
+    if (visitor !== undefined) visitor.heardBytes = heardBytes
+  }
+
+  /** The peer behind `end` is through. */
+  leave(end: RemoteEnd): void {
+    const name = nameOf(end)
     const visitor = this.#visitors.get(name)
     if (visitor !== undefined) this.#forget(name, visitor)
+  }
+
+  /** Somebody named a key and did not have it. */
+  proofFailed(address: string): void {
+    this.#failures.note(networkOf(address))
   }
 
   clear(): void {
     for (const { socket } of this.#visitors.values()) socket.destroy()
   }
 
-  #countFrom(address: string): number {
+  #isUnwelcome(network: string): boolean {
     let count = 0
-    for (const visitor of this.#visitors.values()) if (visitor.address === address) count += 1
-    return count
+    for (const visitor of this.#visitors.values()) if (visitor.network === network) count += 1
+    return count >= this.#limits.perNetworkMax || this.#failures.areTooMany(network)
   }
 
   /** So a crowd that holds its places open keeps nobody out; who is honest is through within a few round trips. */
@@ -67,8 +89,21 @@ export class Lobby {
     }
   }
 
-  #forget(name: string, visitor: Visitor): void {
-    clearTimeout(visitor.timer)
-    if (this.#visitors.get(name) === visitor) this.#visitors.delete(name)
+  #look(): void {
+    const now = performance.now()
+    for (const { socket, deadline, heardBytes } of this.#visitors.values()) {
+      if (now >= deadline || heardBytes() > this.#limits.bytesMax) socket.destroy()
+    }
   }
+
+  #forget(name: string, visitor: Visitor): void {
+    if (this.#visitors.get(name) === visitor) this.#visitors.delete(name)
+    if (this.#visitors.size > 0) return
+    clearInterval(this.#watch)
+    this.#watch = undefined
+  }
+}
+
+function nameOf({ remoteAddress, remotePort }: RemoteEnd): string {
+  return `${remoteAddress} ${remotePort}`
 }

@@ -12,6 +12,8 @@ import { DirectWebSocket, type DirectReading } from './direct-websocket.ts'
 export interface Ends {
   readonly peer: string
   readonly proof: string
+  /** Called once, before the first frame is handed on. */
+  readonly onFirstFrame?: () => void
 }
 
 const noStatus = 1006 // What ws reports where no close frame came.
@@ -28,15 +30,17 @@ export class WsConnection implements Connection {
   /** Rejects what is not yet taken by the kernel. */
   readonly #unsent = new Set<(error: Error) => void>()
   #handlers: ConnectionHandlers | undefined
+  #onFirstFrame: (() => void) | undefined
   /** Set by the first sign of why it ends; later ones are consequences. */
   #cause: EndReason | undefined
   #ended: EndReason | undefined
   #isClosing = false
 
   /** Takes a WebSocket that opened in this very turn: it is paused here, so that no frame is lost before `start`. */
-  constructor(ws: WebSocket, socket: Socket, { peer, proof }: Ends) {
+  constructor(ws: WebSocket, socket: Socket, { peer, proof, onFirstFrame }: Ends) {
     this.peer = peer
     this.proof = proof
+    this.#onFirstFrame = onFirstFrame
     this.#ws = ws
     this.#direct = ws instanceof DirectWebSocket ? ws.direct : undefined
     this.#socket = this.#direct?.socket ?? socket
@@ -104,6 +108,7 @@ export class WsConnection implements Connection {
 
   #deliver(payload: Buffer, isBinary: boolean): void {
     if (this.#isClosing) return
+    this.#noteFirst()
     if (isBinary) this.#handlers?.data(payload)
     else if (payload.length <= controlMaxBytes) this.#handlers?.text(payload.toString())
     else this.#refuse(tooBig, `a message of ${payload.length} bytes; at most ${controlMaxBytes} are allowed`)
@@ -111,8 +116,14 @@ export class WsConnection implements Connection {
 
   /** Once ws has seen a close frame or refused one, nothing behind it counts. */
   #deliverLarge(frame: Uint8Array, release: () => void): void {
-    if (this.#isClosing || this.#ws.readyState !== WebSocket.OPEN) release()
-    else this.#handlers?.data(frame, release)
+    if (this.#isClosing || this.#ws.readyState !== WebSocket.OPEN) return release()
+    this.#noteFirst()
+    this.#handlers?.data(frame, release)
+  }
+
+  #noteFirst(): void {
+    this.#onFirstFrame?.()
+    this.#onFirstFrame = undefined
   }
 
   #refuse(code: number, detail: string): void {

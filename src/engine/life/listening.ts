@@ -108,7 +108,7 @@ export class Reception {
 
 const framesHeldMax = 16 // A dialer that has only said hello waits for the answer: at most it pings.
 
-/** A connection before somebody feels responsible: keeps what comes behind the first message until there is a sink. */
+/** A connection before somebody feels responsible: keeps the messages behind the first one until there is a sink. Data has no business here. */
 class Visit {
   readonly first: Promise<string>
   readonly #connection: Connection
@@ -121,7 +121,7 @@ class Visit {
     this.first = new Promise((resolve) => (this.#onFirst = resolve))
     connection.start({
       text: (text) => this.#pass((sink) => sink.text(text), text),
-      data: (frame, release) => this.#pass((sink) => sink.data(frame, release)),
+      data: (frame, release) => (this.#sink === undefined ? connection.destroy() : this.#sink.data(frame, release)),
       ended: ({ detail }) => this.#pass((sink) => sink.ended(detail)),
     })
   }

@@ -2,6 +2,7 @@
 
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import type { Connection } from '../../../src/model/connection.ts'
 import { parseAddress } from '../../../src/transport/addresses.ts'
 import type { Listener, ListenOptions } from '../../../src/transport/listen.ts'
@@ -11,6 +12,20 @@ import { addressOf, dialTo, listenOn, ticket } from '../../support/loopback.ts'
 import { goHome, knock, upgradeRequest } from '../../support/strangers.ts'
 
 const listeners: Listener[] = []
+
+/** The beginning of a TLS record of the largest size; its rest never comes. */
+const tlsRecord = Buffer.concat([Buffer.from([22, 3, 1, 0x3f, 0xff, 1, 0, 0xff, 0xff]), Buffer.alloc(2000)])
+
+/** A WebSocket that is through and under the test's control. */
+async function rawUpgrade(address: string, plain: boolean): Promise<WebSocket> {
+  const { host, port } = parseAddress(address)
+  const pskCallback = () => ({ identity: ticket.identity, psk: Buffer.from(ticket.hex, 'hex') })
+  const secure = { host, port, ...tlsWithKey, ca: [], pskCallback, checkServerIdentity: () => undefined }
+  const socket = new WebSocket(`${plain ? 'ws' : 'wss'}://${address}/`, 'carryon.v1', plain ? {} : { ...secure })
+  socket.on('error', () => {})
+  await new Promise((resolve) => socket.once('open', resolve))
+  return socket
+}
 
 afterEach(async () => {
   goHome()
@@ -69,10 +84,12 @@ describe('listen', () => {
     const { listener, address, accepted } = await open()
     const dialed = await dialTo(address)
     const [atDialed, atAccepted] = [record(dialed), record(accepted[0]!)]
+    dialed.sendText('here')
+    await atAccepted.heard(1)
     await listener.close()
     await open({ port: parseAddress(address).port })
     dialed.sendText('still here')
-    expect(await atAccepted.heard(1)).toEqual(['still here'])
+    expect(await atAccepted.heard(2)).toEqual(['here', 'still here'])
     dialed.destroy()
     await Promise.all([atDialed.end(), atAccepted.end()])
   })
@@ -80,10 +97,10 @@ describe('listen', () => {
 
 describe('strangers at the listener', () => {
   /** The alert a dialer with this identity and key is sent away with. */
-  const alertFor = async (address: string, identity: string, hex: string) => {
-    const { host, port } = parseAddress(address)
+  const alertFor = async (address: string, identity: string, hex: string, localAddress = '127.0.0.1') => {
     const pskCallback = () => ({ identity, psk: Buffer.from(hex, 'hex') })
-    const socket = connectTls({ host, port, ...tlsWithKey, ca: [], pskCallback, checkServerIdentity: () => undefined })
+    const way = { ...parseAddress(address), localAddress }
+    const socket = connectTls({ ...way, ...tlsWithKey, ca: [], pskCallback, checkServerIdentity: () => undefined })
     return new Promise<string>((resolve) => {
       socket.once('error', (error: NodeJS.ErrnoException & { reason?: string }) =>
         resolve(error.reason ?? error.message),
@@ -164,7 +181,7 @@ describe('strangers at the listener', () => {
   })
 
   it('R75: a crowd from one address is held to its share, and keeps nobody else out', async () => {
-    const { address, accepted } = await open({ plain: true, perAddressMax: 2, pendingMax: 3 })
+    const { address, accepted } = await open({ plain: true, perNetworkMax: 2, pendingMax: 3 })
     const [first] = [await knock(address, '127.0.0.2'), await knock(address, '127.0.0.2')]
     const crowding = await knock(address, '127.0.0.2')
     await crowding.untilGone()
@@ -175,14 +192,57 @@ describe('strangers at the listener', () => {
     dialed.destroy()
   })
 
-  it('that are through no longer count, and have no deadline any more', async () => {
-    const { address, accepted } = await open({ perAddressMax: 1, helloDeadlineMs: 200 })
-    const dialed = [await dialTo(address), await dialTo(address), await dialTo(address)]
-    const slow = await knock(address)
-    await slow.untilGone() // By now the deadline of the others is over as well.
-    const atAccepted = accepted.map(record)
-    dialed.forEach((connection) => connection.sendText('alive'))
-    for (const recorder of atAccepted) expect(await recorder.heard(1)).toEqual(['alive'])
-    dialed.forEach((connection) => connection.destroy())
+  it.each([true, false])(
+    'that have said a first word no longer count, and have no deadline (plain %s)',
+    async (plain) => {
+      const { address, accepted } = await open({ plain, perNetworkMax: 1, helloDeadlineMs: 1000 })
+      const dialed: Connection[] = []
+      const heard: ReturnType<typeof record>[] = []
+      for (let i = 0; i < 3; i++) {
+        dialed.push(await dialTo(address, { plain }))
+        heard.push(record(accepted.at(-1)!))
+        dialed.at(-1)!.sendText('hello')
+        await heard.at(-1)!.heard(1)
+      }
+      const slow = await knock(address)
+      await slow.untilGone() // By now the deadline of the others is over as well.
+      dialed.forEach((connection) => connection.sendText('alive'))
+      for (const recorder of heard) expect(await recorder.heard(2)).toEqual(['hello', 'alive'])
+      dialed.forEach((connection) => connection.destroy())
+    },
+  )
+
+  it.each([true, false])('R75: who proves the key and then says nothing is cut as well (plain %s)', async (plain) => {
+    const { address, accepted } = await open({ plain, helloDeadlineMs: 300 })
+    const dialed = record(await dialTo(address, { plain }))
+    const atAccepted = record(accepted[0]!)
+    expect([(await dialed.end()).kind, (await atAccepted.end()).kind]).toEqual(['lost', 'lost'])
+  })
+
+  it.each([true, false])('R75: says 64 KiB at most before the first message is there (plain %s)', async (plain) => {
+    const { address, accepted } = await open({ plain, helloDeadlineMs: 60_000 })
+    const stranger = await knock(address)
+    const drip = setInterval(() => stranger.socket.write(plain ? Buffer.alloc(2000, 'G') : tlsRecord), 1)
+    await stranger.untilGone()
+    clearInterval(drip)
+    const talker = await rawUpgrade(address, plain)
+    record(accepted[0]!)
+    const pings = setInterval(() => talker.ping(Buffer.alloc(125)), 1)
+    for (let i = 0; i < 700; i++) talker.ping(Buffer.alloc(125))
+    await new Promise((resolve) => talker.once('close', resolve))
+    clearInterval(pings)
+    expect(accepted).toHaveLength(1)
+  })
+
+  it('R87: a network that fails to prove keys too often waits outside, and others do not', async () => {
+    const { address, accepted } = await open({ failuresPerMinuteMax: 3 })
+    const tries: string[] = []
+    for (let i = 0; i < 4; i++) tries.push(await alertFor(address, `t.${i}`, 'ff'.repeat(32)))
+    expect(tries.slice(0, 3)).toEqual(Array(3).fill(tries[0]))
+    expect(tries[0]).toMatch(/alert/)
+    expect(tries[3]).not.toMatch(/alert/) // Not even a handshake.
+    await expect(dialTo(address)).rejects.toMatchObject({ code: 'peer-unreachable' })
+    expect(accepted).toEqual([])
+    expect(await alertFor(address, 't.4', 'ff'.repeat(32), '127.0.0.2')).toBe(tries[0])
   })
 })
