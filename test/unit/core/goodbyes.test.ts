@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import type { Effect } from '../../../src/core/effects.ts'
+import { Bench, chunkBytes } from '../../support/core-bench.ts'
+
+const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
+const finishOf = (bench: Bench): unknown => bench.effects.find(({ kind }) => kind === 'finish')
+
+/** A receiver that has written one chunk of two; nothing of it is synced. */
+function receiver(): Bench {
+  const bench = Bench.inPhase('receiver', 'transferring')
+  bench.page([2 * chunkBytes])
+  bench.effects.length = 0
+  const place = { entry: 0, revision: 0, chunk: 0 }
+  const { connection } = bench
+  const { epoch } = bench.core
+  bench.tell({ kind: 'frameArrived', connection, frame: { kind: 'chunk', frame: 1, epoch, place, length: chunkBytes } })
+  bench.take('writeChunk')
+  bench.tell({ kind: 'chunkWritten', place, hash: 7n, hole: false })
+  return bench
+}
+
+function sync(bench: Bench): void {
+  const { serial } = bench.take('syncData')
+  bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+  const commits = bench.effects.filter((effect) => effect.kind === 'commit')
+  for (const { purpose } of commits) if (purpose.for === 'checkpoint') bench.tell({ kind: 'committed', purpose })
+}
+
+describe('R100: a pause asked for here', () => {
+  it('makes what was received durable before it is over', () => {
+    const bench = receiver()
+    bench.tell({ kind: 'pauseRequested', by: 'signal' })
+    expect(kindsOf(bench.effects)).toContain('syncData')
+    bench.commit()
+    bench.hear({ kind: 'pause', reason: 'signal', confirm: true })
+    expect(finishOf(bench)).toBeUndefined()
+    sync(bench)
+    expect(bench.said()).toContainEqual(expect.objectContaining({ kind: 'acknowledge' }))
+    expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'paused', by: 'signal' } })
+  })
+
+  it('asks the receiver for a sync point, if we send', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.effects.length = 0
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    expect(bench.said()).toEqual([
+      { kind: 'sync', grade: 'minor' },
+      { kind: 'pause', reason: 'user', confirm: false },
+    ])
+  })
+
+  it('waits for the other side no longer than its deadline', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    bench.now = bench.core.deadline!
+    expect(bench.now).toBeLessThanOrEqual(1_500)
+    bench.tell({ kind: 'deadlinePassed' })
+    expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'paused', by: 'user' } })
+  })
+
+  it('waits for nobody where there is no connection, nor once it is lost; asked twice it is one', () => {
+    for (const isLost of [true, false]) {
+      const bench = isLost ? Bench.inPhase('sender', 'transferring') : Bench.fresh('sender')
+      bench.tell({ kind: 'pauseRequested', by: 'user' })
+      bench.tell({ kind: 'pauseRequested', by: 'signal' })
+      bench.take('commit')
+      expect(kindsOf(bench.effects)).not.toContain('commit')
+      bench.tell({ kind: 'committed', purpose: { for: 'pause' } })
+      expect(finishOf(bench) === undefined).toBe(isLost)
+      if (isLost) bench.close()
+      expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'paused', by: 'user' } })
+    }
+  })
+})
+
+describe('R100: a pause of the other side', () => {
+  it('is confirmed once what it sent is durable; then we wait, and say who paused', () => {
+    const bench = receiver()
+    bench.hear({ kind: 'pause', reason: 'user', confirm: false })
+    expect(bench.said()).toEqual([])
+    expect(bench.effects).toContainEqual(expect.objectContaining({ kind: 'report', reason: 'peer-user', who: 'peer' }))
+    sync(bench)
+    expect(bench.said().at(-1)).toEqual({ kind: 'pause', reason: 'user', confirm: true })
+    expect(finishOf(bench)).toBeUndefined()
+  })
+
+  it('stops a sender until there is a new connection', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.page([2 * chunkBytes])
+    bench.hear({ kind: 'pause', reason: 'signal', confirm: false })
+    bench.hear({ kind: 'want', wants: [{ need: 'all', from: 0, count: 1, revision: 0 }], pages: 1, last: false })
+    expect(kindsOf(bench.effects)).not.toContain('sendChunk')
+    bench.open()
+    bench.hear({ kind: 'want', wants: [{ need: 'all', from: 0, count: 1, revision: 0 }], pages: 1, last: true })
+    expect(kindsOf(bench.effects)).toContain('sendChunk')
+  })
+
+  it('confirmed without having been asked for means nothing', () => {
+    const bench = receiver()
+    bench.effects.length = 0
+    bench.hear({ kind: 'pause', reason: 'user', confirm: true })
+    expect(bench.effects).toEqual([])
+  })
+})
+
+describe('discarding', () => {
+  it('is recorded, said, and over when the other side confirms', () => {
+    const bench = receiver()
+    bench.effects.length = 0
+    bench.tell({ kind: 'discardRequested' })
+    bench.tell({ kind: 'discardRequested' })
+    expect(bench.take('commit').records).toEqual([{ kind: 'ended', how: 'discarded', by: 'self', at: 0 }])
+    expect(kindsOf(bench.effects)).not.toContain('commit')
+    expect(bench.said()).toEqual([{ kind: 'discard', confirm: false }])
+    bench.tell({ kind: 'committed', purpose: { for: 'end' } })
+    expect(finishOf(bench)).toBeUndefined()
+    bench.hear({ kind: 'discard', confirm: true })
+    expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'discarded', by: 'self' } })
+  })
+
+  it('is over at once where nobody can be told, and when the connection goes', () => {
+    const alone = Bench.fresh('sender')
+    alone.tell({ kind: 'discardRequested' })
+    expect(finishOf(alone)).toEqual({ kind: 'finish', end: { how: 'discarded', by: 'self' } })
+    const left = receiver()
+    left.tell({ kind: 'discardRequested' })
+    left.close()
+    expect(finishOf(left)).toEqual({ kind: 'finish', end: { how: 'discarded', by: 'self' } })
+  })
+
+  it('by the other side is on our disk before it is confirmed', () => {
+    const bench = receiver()
+    bench.effects.length = 0
+    bench.hear({ kind: 'discard', confirm: false })
+    expect(bench.said()).toEqual([])
+    expect(bench.take('commit').records).toEqual([{ kind: 'ended', how: 'discarded', by: 'peer', at: 0 }])
+    bench.tell({ kind: 'committed', purpose: { for: 'end' } })
+    expect(bench.said()).toEqual([{ kind: 'discard', confirm: true }])
+    expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'discarded', by: 'peer' } })
+  })
+
+  it('confirmed without having been asked for means nothing', () => {
+    const bench = receiver()
+    bench.effects.length = 0
+    bench.hear({ kind: 'discard', confirm: true })
+    expect(bench.effects).toEqual([])
+  })
+})
