@@ -128,7 +128,7 @@ export class Revisions {
     if (file.stage === 'verifying') {
       if (agree.count === chunks.length) this.#verified(file)
       else this.changed(file, version)
-    } else if (file.stage === 'comparing') this.#commit(file, file.changedTo ?? version, agree.runs())
+    } else if (file.stage === 'comparing' && isSame(file.changedTo, version)) this.#commit(file, version, agree.runs())
   }
 
   #commit(file: SendingFile, { fingerprint, mtimeUs, mode }: SourceVersion, keep: readonly Run[]): void {

@@ -91,6 +91,24 @@ describe('a changed source', () => {
     expect(bench.said().map(({ kind }) => kind)).toEqual(['resync'])
   })
 
+  it('is compared in the version it is announced in', () => {
+    // A comparison with the version before, on its way when the source changed again, said which chunks to keep: a mix.
+    const newer = { ...version, fingerprint: { ...version.fingerprint, mtimeNs: '2' } }
+    const bench = sender([1024])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    const { place, connection } = bench.take('sendChunk')
+    bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+    bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem: { kind: 'changed', version } })
+    const { chunks } = bench.take('rehash')
+    bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem: { kind: 'changed', version: newer } })
+    const asBefore = { entry: 0, revision: 0, chunks, hashes: BigUint64Array.of(7n) }
+    bench.tell({ kind: 'rehashed', ...asBefore, version })
+    expect(kindsOf(bench.effects)).not.toContain('commit')
+    bench.take('rehash')
+    bench.tell({ kind: 'rehashed', ...asBefore, hashes: BigUint64Array.of(8n), version: newer })
+    expect(bench.take('commit').records).toMatchObject([{ kind: 'revised', fingerprint: { mtimeNs: '2' }, keep: [] }])
+  })
+
   it('does not matter once the receiver has finished the file', () => {
     // The file was forgotten when its revision came back from the disk: a crash.
     const bench = sender([1024])
