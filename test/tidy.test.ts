@@ -15,6 +15,7 @@ import {
   parse,
   projectFiles,
   reexports,
+  testsOf,
   textOf,
   type LongThing,
   type Source,
@@ -165,6 +166,38 @@ describe('documents agree with code', () => {
   })
 })
 
+describe('tests and documents', () => {
+  const tests = new Map(
+    code.filter((file) => /^test\/.*(\.test|-suite)\.ts$/.test(file)).map((file) => [file, testsOf(sourceOf(file))]),
+  )
+  const isTest = (file: string, title: string): boolean =>
+    tests.get(file)?.some((test) => test === title || test.endsWith(` > ${title}`)) === true
+
+  it('finds titles in every form', () => {
+    const forms = [
+      "describe.each(all)('a %s', () => { it.skipIf(no)('b', f) })",
+      'it.each`c`(`d ${e}`, f)',
+      "it('f’s', g)",
+    ]
+    expect(testsOf(parse('test/sample.test.ts', forms.join('\n')))).toEqual(['a %s > b', 'd ${e}', 'f’s'])
+  })
+
+  it('every test that a document names exists', () => {
+    const named = documents.flatMap((file) => testsNamedIn(textOf(file)).map((test) => ({ file, ...test })))
+    expect(named.length).toBeGreaterThan(0)
+    expect(named.filter((test) => !isTest(`test/${test.in}`, test.title))).toEqual([])
+  })
+
+  it('R103: every reproduction in test/regress has its row in docs/museum.md', () => {
+    const rows = testsNamedIn(textOf('docs/museum.md'))
+    const untold = [...tests]
+      .filter(([file]) => file.startsWith('test/regress/'))
+      .flatMap(([file, titles]) => titles.map((title) => ({ in: file.slice('test/'.length), title })))
+      .filter((test) => !rows.some((row) => row.in === test.in && test.title.endsWith(row.title)))
+    expect(untold).toEqual([])
+  })
+})
+
 describe('house style', () => {
   it('each file opens with what it owns', () => {
     // A test's titles are its promise; all else says what it is for.
@@ -258,6 +291,14 @@ function isInHeading(file: string, word: string): boolean {
 /** A document not yet written names nothing: its test is red, and says what is missing. */
 function readIfThere(file: string): string {
   return exists(file) ? textOf(file) : ''
+}
+
+/** Tests named as `unit/core/window.test.ts > title`: files are below test/, and groups may be left out. */
+function testsNamedIn(markdown: string): { readonly in: string; readonly title: string }[] {
+  return [...markdown.matchAll(/`([\w/-]+(?:\.test|-suite)\.ts) > ([^`]+)`/g)].map(([, file, title]) => ({
+    in: file ?? '',
+    title: title ?? '',
+  }))
 }
 
 /** Targets of inline and reference links, outside of code. */

@@ -133,6 +133,30 @@ export function membersOfInterface(source: Source, name: string): string[] {
     .flatMap((node) => membersOf(node['body'] as Node).map((member) => nameOf(member['key'] as Node)))
 }
 
+/** The titles of a file's tests as they are written, each behind those of the groups it is in: `a group > does this`. */
+export function testsOf(source: Source): string[] {
+  const titled = source.nodes.flatMap((node) => {
+    const [title] = (node.type === 'CallExpression' ? node['arguments'] : []) as Node[]
+    const word = title === undefined ? '' : firstWordOf(node)
+    if (title === undefined || !['it', 'describe'].includes(word)) return []
+    const isText = title.type === 'TemplateLiteral' || typeof title['value'] === 'string'
+    return isText ? [{ node, word, text: source.text.slice(title.start + 1, title.end - 1) }] : []
+  })
+  const isAround = (outer: Node, { start, end }: Node): boolean => outer.start < start && end < outer.end
+  return titled
+    .filter(({ word }) => word === 'it')
+    .map((test) => {
+      const groups = titled.filter(({ node, word }) => word === 'describe' && isAround(node, test.node))
+      return [...groups, test].map(({ text }) => text.replaceAll('\\', '')).join(' > ')
+    })
+}
+
+/** What a chain of calls and members begins with: `it` of `it.each(table)('title', ...)`. */
+function firstWordOf(node: Node): string {
+  const before = node['callee'] ?? node['object'] ?? node['tag']
+  return isNode(before) ? firstWordOf(before) : String(node['name'])
+}
+
 export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length
 }
