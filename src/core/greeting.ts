@@ -245,10 +245,11 @@ export class GreetingMachine {
     if (this.#greeting?.connection === connection) this.#greeting = undefined
   }
 
-  /** A peer that takes the connection and never greets is given up like a silent one. */
+  /** A peer that takes the connection and never greets is given up like a silent one. Our own disk may take its time. */
   get deadline(): Millis | undefined {
     const { deadAfterMs } = this.#hub.settings.limits
-    return this.#greeting === undefined ? undefined : this.#greeting.since + deadAfterMs
+    const isAnswered = this.#greeting?.epoch !== 0
+    return this.#greeting === undefined || isAnswered ? undefined : this.#greeting.since + deadAfterMs
   }
 
   deadlinePassed(): void {

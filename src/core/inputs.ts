@@ -1,6 +1,7 @@
 // What the core is told. Every input has happened (past tense). The engine delivers them one at a time; results of effects
 // come back as inputs too.
 
+import type { Millis } from '../model/clock.ts'
 import type { Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import type { EntryOutcome, Hello, Message } from '../model/messages.ts'
 import type { Place } from '../model/places.ts'
@@ -80,7 +81,10 @@ export type Input =
       readonly sentence: string
     }
   | { readonly kind: 'connectionEnded'; readonly connection: ConnectionId; readonly reason: string }
-  | { readonly kind: 'heard'; readonly connection: ConnectionId }
+  /** Bytes came in, or we were not reading; `arrivingBytes` of a frame under way. */
+  | { readonly kind: 'heard'; readonly connection: ConnectionId; readonly arrivingBytes: number }
+  /** This machine slept. */
+  | { readonly kind: 'woke'; readonly sleptMs: Millis }
   | { readonly kind: 'deadlinePassed' }
   // The journal
   | { readonly kind: 'committed'; readonly purpose: CommitPurpose }

@@ -1,10 +1,13 @@
 // Whether the peer is alive and gets anywhere. Who has sent nothing for a while pings; who has heard no byte for longer,
-// while reading, calls the peer dead; who is owed an acknowledge and sees neither figure of the peer's pings grow calls it
-// stuck. The peer can switch none of this off (R31 to R33).
+// while reading, calls the peer dead; who is owed an acknowledge and sees neither figure of the peer's pings move calls it
+// stuck. The peer can switch none of this off (R31 to R33). Time in which this side stood still itself proves nothing (R37).
 
 import type { Millis } from '../model/clock.ts'
 import type { Ping } from '../model/messages.ts'
 import { earliest, type Hub } from './hub.ts'
+
+const standstillMs: Millis = 2_000 // A deadline heard of so much later found this process stopped, or starved.
+const answerMs: Millis = 1_000 // On top of `pingIdleMs`: by then a live peer has answered, or pinged of its own accord.
 
 export class Liveness {
   readonly #hub: Hub
@@ -13,6 +16,8 @@ export class Liveness {
   #movedAt: Millis = 0
   #number = 0
   #peerBytes = 0
+  /** Of a frame under way to us: on a slow link a whole one takes minutes. */
+  #arrivingBytes = 0
 
   /** @param isOwed whether the peer owes progress */
   constructor(hub: Hub, isOwed: () => boolean) {
@@ -26,11 +31,13 @@ export class Liveness {
     this.#movedAt = now
     this.#hub.sentAt = now
     this.#peerBytes = 0
+    this.#arrivingBytes = 0
   }
 
   /** Bytes came in, or we were not reading. */
-  heard(): void {
+  heard(arrivingBytes: number): void {
     this.#heardAt = this.#hub.now
+    this.#arrivingBytes = arrivingBytes
   }
 
   /** The peer got on: it acknowledged, wanted or counted further. */
@@ -38,16 +45,38 @@ export class Liveness {
     this.#movedAt = this.#hub.now
   }
 
+  /** Before anything else is looked at: whether this process stood still when it should have done something. */
+  noticeStop(): void {
+    const lateMs = this.#hub.now - (this.deadline ?? Infinity)
+    if (lateMs >= standstillMs) this.woke(lateMs)
+  }
+
+  /**
+   * This side was away for so long: nobody could be heard. Asks at once whether the peer is there. One that was left alone
+   * for longer than a peer waits has probably given up, and if the way to it is gone, nobody will tell: that answer is
+   * waited for no longer than a live peer needs.
+   */
+  woke(awayMs: Millis): void {
+    const { open, now, settings } = this.#hub
+    if (open === undefined) return
+    const { deadAfterMs, pingIdleMs } = settings.limits
+    const patienceMs = awayMs < deadAfterMs ? deadAfterMs : Math.min(deadAfterMs, pingIdleMs + answerMs)
+    this.#heardAt = now - deadAfterMs + patienceMs
+    this.#movedAt = now
+    this.#say('ping', ++this.#number)
+  }
+
   pingArrived({ kind, number, receivedBytes, durableBytes }: Ping): void {
     const peerBytes = receivedBytes + durableBytes
-    if (peerBytes > this.#peerBytes) this.moved()
+    if (peerBytes !== this.#peerBytes) this.moved() // A frame under way counts less once it waits for the disk.
     this.#peerBytes = peerBytes
     if (kind === 'ping') this.#say('pong', number)
   }
 
   #say(kind: 'ping' | 'pong', number: number): void {
     const { receivedBytes, entries } = this.#hub
-    this.#hub.send({ kind, number, receivedBytes, durableBytes: entries.bytesDurable })
+    const durableBytes = entries.bytesDurable
+    this.#hub.send({ kind, number, receivedBytes: receivedBytes + this.#arrivingBytes, durableBytes })
   }
 
   get deadline(): Millis | undefined {

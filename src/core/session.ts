@@ -103,6 +103,7 @@ export class Session {
     hub.now = now
     if (hub.end !== undefined) return []
     try {
+      this.#liveness.noticeStop()
       this.#dispatch(input)
       this.#goodbyes.sayWhatIsDue()
     } catch (error) {
@@ -180,8 +181,10 @@ export class Session {
       case 'connectionEnded':
         return this.#connectionEnded(input.connection)
       case 'heard':
-        if (input.connection === this.#hub.open) this.#liveness.heard()
+        if (input.connection === this.#hub.open) this.#liveness.heard(input.arrivingBytes)
         return
+      case 'woke':
+        return this.#liveness.woke(input.sleptMs)
       case 'deadlinePassed':
         return this.#deadlinePassed()
       case 'committed':

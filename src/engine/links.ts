@@ -12,6 +12,7 @@ import type { ArrivedFrame, ConnectionId, Input } from '../core/inputs.ts'
 import { readHeader, readPackRows } from '../wire/frames.ts'
 import { decodeMessage, encodeMessage } from '../wire/messages.ts'
 import type { ConnectionSink } from './runner.ts'
+import { SleepWatch } from './sleep-watch.ts'
 
 const heardEveryMs = 500 // Well below the shortest `--dead-after`, 3 s.
 
@@ -28,6 +29,8 @@ export interface HeldFrame {
 interface Link {
   readonly connection: Connection
   heardBytes: number
+  /** As `heardBytes` was when the last message or frame was whole. */
+  wholeBytes: number
   isPaused: boolean
 }
 
@@ -35,6 +38,7 @@ export class Links {
   readonly #links = new Map<ConnectionId, Link>()
   readonly #frames = new Map<number, HeldFrame>()
   readonly #clock: Clock
+  readonly #sleep: SleepWatch
   readonly #hash: Hash64
   readonly #tell: (input: Input) => void
   #connections = 0
@@ -46,6 +50,7 @@ export class Links {
   /** @param gone called when a connection has ended and the core knows it */
   constructor(clock: Clock, hash: Hash64, tell: (input: Input) => void, gone: (reason: string) => void) {
     this.#clock = clock
+    this.#sleep = new SleepWatch(clock)
     this.#hash = hash
     this.#tell = tell
     this.#gone = gone
@@ -67,8 +72,11 @@ export class Links {
 
   #add(connection: Connection): { id: ConnectionId; sink: ConnectionSink } {
     const id = ++this.#connections
-    this.#links.set(id, { connection, heardBytes: 0, isPaused: false })
-    this.#cancelWatch ??= this.#clock.after(heardEveryMs, () => this.#watch())
+    this.#links.set(id, { connection, heardBytes: 0, wholeBytes: 0, isPaused: false })
+    if (this.#cancelWatch === undefined) {
+      this.#sleep.sinceLastLook()
+      this.#cancelWatch = this.#clock.after(heardEveryMs, () => this.#watch())
+    }
     const sink: ConnectionSink = {
       text: (text) => this.#guard(id, () => this.#textArrived(id, text)),
       data: (frame, release) => this.#guard(id, () => this.#dataArrived(id, frame, release)),
@@ -78,10 +86,12 @@ export class Links {
   }
 
   #textArrived(connection: ConnectionId, text: string): void {
+    this.#noteWhole(connection)
     this.#tell({ kind: 'messageArrived', connection, message: decodeMessage(text) })
   }
 
   #dataArrived(connection: ConnectionId, bytes: Uint8Array, release = () => {}): void {
+    this.#noteWhole(connection)
     const header = readHeader(bytes, this.#hash)
     const payload = bytes.subarray(headerBytes)
     if (header.kind === 'pack' && this.#hash(payload) !== header.hash) {
@@ -92,6 +102,11 @@ export class Links {
     const frame = ++this.#framesSeen
     this.#frames.set(frame, { header, rows, payload, release })
     this.#tell({ kind: 'frameArrived', connection, frame: arrived(frame, header, rows, payload.length) })
+  }
+
+  #noteWhole(connection: ConnectionId): void {
+    const link = this.#links.get(connection)
+    if (link !== undefined) link.wholeBytes = link.connection.heardBytes
   }
 
   /** What is no message or frame of a carryon peer ends the connection by name. */
@@ -167,11 +182,13 @@ export class Links {
 
   /** Raw bytes count as life, half a frame too; while we don't read, silence means nothing (R32). */
   #watch(): void {
+    const sleptMs = this.#sleep.sinceLastLook()
+    if (sleptMs > 0) this.#tell({ kind: 'woke', sleptMs })
     for (const [connection, link] of this.#links) {
       const { heardBytes } = link.connection
       if (heardBytes === link.heardBytes && !link.isPaused) continue
       link.heardBytes = heardBytes
-      this.#tell({ kind: 'heard', connection })
+      this.#tell({ kind: 'heard', connection, arrivingBytes: heardBytes - link.wholeBytes })
     }
     this.#cancelWatch = this.#links.size === 0 ? undefined : this.#clock.after(heardEveryMs, () => this.#watch())
   }

@@ -9,6 +9,7 @@ interface Alarm {
 
 export class ManualClock implements Clock {
   #now = 0
+  #wallAheadMs = 0
   readonly #alarms = new Set<Alarm>()
 
   now(): number {
@@ -16,7 +17,12 @@ export class ManualClock implements Clock {
   }
 
   wall(): number {
-    return 1_700_000_000_000 + this.#now
+    return 1_700_000_000_000 + this.#now + this.#wallAheadMs
+  }
+
+  /** The wall clock alone goes on, as while the machine sleeps or when somebody sets it. */
+  jumpWall(byMs: number): void {
+    this.#wallAheadMs += byMs
   }
 
   after(delayMs: number, callback: () => void): () => void {

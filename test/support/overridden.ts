@@ -1,10 +1,9 @@
-// A second directory over the same one, with some of its calls replaced: how a test holds a call back, without a mock.
+// A second directory or connection over the same one, with some of its calls replaced: how a test holds a call back,
+// without a mock.
 
-import type { Directory } from '../../src/model/disk.ts'
-
-/** Calls `overrides` where there is one, `directory` for everything else. */
-export function overridden(directory: Directory, overrides: Partial<Directory>): Directory {
-  return new Proxy(directory, {
+/** Asks `overrides` where there is one, `original` for everything else. */
+export function overridden<Thing extends object>(original: Thing, overrides: Partial<Thing>): Thing {
+  return new Proxy(original, {
     get: (target, key) => {
       const own: unknown = Reflect.get(overrides, key)
       if (own !== undefined) return own

@@ -5,6 +5,7 @@ import type { Connection } from '../../model/connection.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import type { Ticket } from '../../model/ticket.ts'
 import { readReceipt } from '../../store/receipts.ts'
+import { ownAddresses } from '../../transport/addresses.ts'
 import { dialAny } from '../../transport/dial.ts'
 import { sessionIdentity, sessionKey, ticketIdentity } from '../../transport/keys.ts'
 import { throttled } from '../../transport/throttle.ts'
@@ -139,6 +140,7 @@ function wayTo(
   const plain = isPlain(header)
   return {
     addresses,
+    ownAddresses,
     keys: () => (plain ? [] : dialKeys(header, found)),
     async dial(key, signal) {
       const connection = await dialAny(addresses, { plain, key, timeoutMs: dialTimeoutMs, signal })

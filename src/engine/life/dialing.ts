@@ -9,7 +9,8 @@ import type { StateReason } from '../../model/session.ts'
 import type { World } from '../context.ts'
 import type { Runner, RunnerEvent } from '../runner.ts'
 import { Backoff } from './backoff.ts'
-import { deferred, sleep } from './waiting.ts'
+import { Surroundings } from './surroundings.ts'
+import { deferred } from './waiting.ts'
 
 /** A PSK identity and its key, 64 hex digits. */
 export interface DialKey {
@@ -21,6 +22,8 @@ export interface WayThere {
   readonly addresses: readonly string[]
   /** The keys the other side may know this session by, the likelier one first; none in plain text. */
   keys(): readonly DialKey[]
+  /** This machine's own addresses: others mean another network. */
+  readonly ownAddresses: () => readonly string[]
   /** One attempt with one key; as `dialAny` of the transport. */
   dial(key: DialKey | undefined, signal: AbortSignal): Promise<Connection>
 }
@@ -56,10 +59,12 @@ export type Dialed = Pick<Runner, 'connected'> & {
 export class Dialing {
   readonly #options: DialingOptions
   readonly #backoff = new Backoff()
+  readonly #surroundings: Surroundings
   #onLost: ((reason: StateReason) => void) | undefined
 
   constructor(options: DialingOptions) {
     this.#options = options
+    this.#surroundings = new Surroundings(options.world.clock, options.way.ownAddresses)
   }
 
   /** The runner told that its connection is gone. For good: it is about to end, and nobody dials again. */
@@ -109,6 +114,7 @@ export class Dialing {
   /** A connection, however many attempts it takes; undefined if the session ended meanwhile. */
   async #reach(runner: Dialed, lostAt: Millis): Promise<Connection | undefined> {
     for (;;) {
+      this.#surroundings.note()
       try {
         return await dialWithAnyKey(this.#options)
       } catch (error) {
@@ -119,7 +125,7 @@ export class Dialing {
     }
   }
 
-  /** Backs off before the next attempt; false if the session ended meanwhile. @throws if there may be no next attempt */
+  /** Backs off before the next attempt, unless something has changed here since the last one began; false if the session ended meanwhile. @throws if there may be no next attempt */
   async #pause(runner: Dialed, lostAt: Millis, reason: StateReason, error?: TransferError): Promise<boolean> {
     const { world, signal, connectForMs, retryForMs, onRetry } = this.#options
     const { clock } = world
@@ -130,7 +136,7 @@ export class Dialing {
     if (clock.now() + delayMs > giveUpAt) throw this.#outOfTime(clock.now() - lostAt, isBound, error)
     const retryUntil = giveUpAt === Infinity ? null : clock.wall() + giveUpAt - clock.now()
     onRetry({ attempt: this.#backoff.attempts, reason, delayMs, retryUntil })
-    await sleep(clock, delayMs, signal)
+    await this.#surroundings.sleepUntilChange(delayMs, signal)
     return !signal.aborted
   }
 

@@ -9,6 +9,7 @@ import type { FrameHeader, PackRow } from '../../../src/model/messages.ts'
 import { memoryPair } from '../../../src/transport/memory.ts'
 import { writeHeader, writePackRow } from '../../../src/wire/frames.ts'
 import { encodeMessage } from '../../../src/wire/messages.ts'
+import { overridden } from '../../support/overridden.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 const hash = await loadHash()
@@ -25,9 +26,17 @@ function bench() {
     (reason) => gone.push(reason),
   )
   const [near, far] = memoryPair()
-  links.connected(near)
+  let readBytes = 0
+  links.connected(
+    overridden(near, {
+      get heardBytes() {
+        return near.heardBytes + readBytes
+      },
+    }),
+  )
+  const read = (bytes: number): void => void (readBytes += bytes)
   far.start({ text: () => {}, data: () => {}, ended: () => {} })
-  return { links, far, heard, gone, clock }
+  return { links, far, heard, gone, clock, read }
 }
 
 function frameOf(header: FrameHeader, payload: Uint8Array): Uint8Array {
@@ -147,6 +156,31 @@ it('R32: bytes that came in are life, and so is not reading', async () => {
   links.setReading(false)
   clock.advance(2_000)
   expect(hearings()).toBe(5)
+})
+
+it('R32: tells how much of a frame under way is here', async () => {
+  const { far, heard, clock, read } = bench()
+  const arriving = () => heard.flatMap((input) => (input.kind === 'heard' ? [input.arrivingBytes] : [])).at(-1)
+  read(70)
+  clock.advance(500)
+  expect(arriving()).toBe(70)
+  read(30)
+  far.sendText(encodeMessage({ kind: 'release' })) // Whole now.
+  await settled()
+  read(5)
+  clock.advance(500)
+  expect(arriving()).toBe(5)
+})
+
+it('R37: tells that the machine slept, and not that its clock was set back', () => {
+  const { heard, clock } = bench()
+  const wakes = () => heard.filter(({ kind }) => kind === 'woke')
+  clock.jumpWall(-3_600_000)
+  clock.advance(1_000)
+  expect(wakes()).toEqual([])
+  clock.jumpWall(60_000)
+  clock.advance(1_000)
+  expect(wakes()).toEqual([{ kind: 'woke', sleptMs: 60_000 }])
 })
 
 it('a destroyed connection is told once, and sends nothing more', async () => {

@@ -8,6 +8,9 @@ import {
 } from '../../../../src/engine/life/dialing.ts'
 import { errorTable, TransferError, type ErrorCode } from '../../../../src/errors.ts'
 import type { Connection } from '../../../../src/model/connection.ts'
+import { backoffCapMs } from '../../../../src/engine/life/backoff.ts'
+import { Timeline } from '../../../simulation/timeline.ts'
+import { seeded } from '../../../support/chance.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 
 const refused = () => new TransferError('ticket-refused', { peer: 'there:1' })
@@ -20,7 +23,7 @@ const session: DialKey = { identity: 's.1', hex: '02' }
 /** A dialer on a clock of its own; `dial` is what the way there does at each attempt. */
 function dialer(
   dial: (key: DialKey | undefined) => Promise<Connection>,
-  more: Partial<DialingOptions> & { keys?: DialKey[] } = {},
+  more: Partial<DialingOptions> & { keys?: DialKey[]; ownAddresses?: () => string[] } = {},
 ) {
   const clock = new FakeClock()
   const ended = new AbortController()
@@ -36,6 +39,7 @@ function dialer(
     } as unknown as DialingOptions['world'],
     way: {
       addresses: ['there:1'],
+      ownAddresses: () => more.ownAddresses?.() ?? [],
       keys: () => more.keys ?? [ticket],
       dial: (key) => {
         tried.push(key?.identity)
@@ -68,6 +72,92 @@ describe('Dialing', () => {
     ended.abort()
     await run
     expect(clock.armed).toBe(0)
+  })
+
+  describe('R34: while it waits for the next attempt', () => {
+    const waits = async (more: Parameters<typeof dialer>[1] = {}) => {
+      const bench = dialer(() => Promise.reject(unreachable()), more)
+      bench.view.isBound = true
+      const run = bench.dialing.run(bench.runner)
+      while (bench.retries.length < 9) await bench.clock.pass(1_000)
+      expect(bench.retries.at(-1)!.delayMs).toBe(15_000) // Half of the cap, as chance has it here.
+      return { ...bench, stop: () => (bench.ended.abort(), run) }
+    }
+
+    it('tries at once when the machine has woken up', async () => {
+      const { clock, tried, stop } = await waits()
+      const before = tried.length
+      clock.jumpWall(60_000)
+      await clock.pass(1_000)
+      expect(tried.length).toBe(before + 1)
+      await clock.pass(10_000)
+      expect(tried.length).toBe(before + 1)
+      await stop()
+    })
+
+    it('tries at once when its network is another one, and when that came while an attempt was under way', async () => {
+      let network = ['10.0.0.1']
+      const { clock, tried, stop } = await waits({ ownAddresses: () => network })
+      const before = tried.length
+      network = []
+      await clock.pass(1_000)
+      expect(tried.length).toBe(before + 1)
+      network = ['10.0.0.2']
+      await clock.pass(1_000)
+      expect(tried.length).toBe(before + 2)
+      await clock.pass(10_000)
+      expect(tried.length).toBe(before + 2)
+      await stop()
+    })
+
+    it('tries at most once a second while the network comes and goes', async () => {
+      let flips = 0
+      const { clock, tried, stop } = await waits({ ownAddresses: () => [String(flips++)] })
+      const before = tried.length
+      await clock.pass(60_000)
+      expect(tried.length - before).toBeLessThanOrEqual(60)
+      await stop()
+    })
+  })
+
+  it('R34: a thousand dialers whose listener accepts and drops come at most 2 N / cap times a second', async () => {
+    const timeline = new Timeline()
+    const clock = timeline.clockOf(() => true)
+    const chance = seeded(34)
+    const enders: AbortController[] = []
+    let comings = 0
+    const runs = Array.from({ length: 1_000 }, () => {
+      const ended = new AbortController()
+      enders.push(ended)
+      const view = { isBound: true, epoch: 1, bytesDurable: 0 }
+      const dialing: Dialing = new Dialing({
+        world: { clock, random: { fraction: chance } } as unknown as DialingOptions['world'],
+        way: { addresses: [], ownAddresses: () => [], keys: () => [], dial: async () => connection },
+        connectForMs: Infinity,
+        retryForMs: Infinity,
+        signal: ended.signal,
+        onRetry: () => {},
+      })
+      const connected = (): void => {
+        comings++
+        queueMicrotask(() => dialing.disconnected({ reason: 'network', permanent: false }))
+      }
+      return dialing.run({ view, connected })
+    })
+    const pass = async (ms: number): Promise<void> => {
+      const until = timeline.now + ms
+      while (timeline.now < until) {
+        await new Promise((resolve) => setImmediate(resolve))
+        timeline.ring()
+      }
+    }
+    await pass(120_000) // Until all have backed off.
+    comings = 0
+    await pass(2 * backoffCapMs)
+    const deviation = 1.05 // Of 4,000 comings 63 are a matter of chance.
+    expect(comings / (2 * backoffCapMs)).toBeLessThanOrEqual((2 * 1_000 * deviation) / backoffCapMs)
+    for (const ended of enders) ended.abort()
+    await Promise.all(runs)
   })
 
   it('gives up before first contact after connectForMs, with what was in the way', async () => {

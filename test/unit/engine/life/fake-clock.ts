@@ -9,6 +9,7 @@ interface Timer {
 
 export class FakeClock implements Clock {
   #now = 0
+  #wallAheadMs = 0
   #timers: Timer[] = []
 
   now(): Millis {
@@ -16,7 +17,12 @@ export class FakeClock implements Clock {
   }
 
   wall(): number {
-    return 1_700_000_000_000 + this.#now
+    return 1_700_000_000_000 + this.#now + this.#wallAheadMs
+  }
+
+  /** The wall clock alone goes on, as while the machine sleeps or when somebody sets it. */
+  jumpWall(byMs: number): void {
+    this.#wallAheadMs += byMs
   }
 
   after(delayMs: Millis, callback: () => void): () => void {
