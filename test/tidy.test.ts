@@ -188,6 +188,22 @@ describe('tests and documents', () => {
     expect(named.filter((test) => !isTest(`test/${test.in}`, test.title))).toEqual([])
   })
 
+  it('R110: docs/promises.md says of everything that breaks what is guaranteed, and names a test for each guarantee', () => {
+    const [overview = '', ...sections] = textOf('docs/promises.md').split(/^## /m)
+    const breaks = [...overview.matchAll(/^\| \[(.*?)\]\(#/gm)].map(([, name]) => name?.toLowerCase())
+    const rows = sections.map((section) => ({
+      name: section.split('\n')[0]?.toLowerCase(),
+      rows: section.split('\n').filter((line) => /^\| (?!guarantee|---)/.test(line)),
+    }))
+    expect(breaks.length).toBeGreaterThan(0)
+    for (const broken of breaks) {
+      const found = rows.find(({ name }) => name === broken)?.rows ?? []
+      expect(found.filter((row) => testsNamedIn(row).length === 0)).toEqual([])
+      const said = found.map((row) => row.split('|')[1]?.split(':')[0]).join()
+      for (const guarantee of ['kept', 'whole', 'goes on', 'sent again']) expect(said, broken).toContain(guarantee)
+    }
+  })
+
   it('R103: every reproduction in test/regress has its row in docs/museum.md', () => {
     const rows = testsNamedIn(textOf('docs/museum.md'))
     const untold = [...tests]
@@ -295,10 +311,8 @@ function readIfThere(file: string): string {
 
 /** Tests named as `unit/core/window.test.ts > title`: files are below test/, and groups may be left out. */
 function testsNamedIn(markdown: string): { readonly in: string; readonly title: string }[] {
-  return [...markdown.matchAll(/`([\w/-]+(?:\.test|-suite)\.ts) > ([^`]+)`/g)].map(([, file, title]) => ({
-    in: file ?? '',
-    title: title ?? '',
-  }))
+  const named = markdown.matchAll(/(`+)([\w/-]+(?:\.test|-suite)\.ts) > (.+?)\1/g)
+  return [...named].map(([, , file, title]) => ({ in: file ?? '', title: title ?? '' }))
 }
 
 /** Targets of inline and reference links, outside of code. */
