@@ -3,10 +3,10 @@
 
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { isBuiltin } from 'node:module'
 import { describe, expect, it, onTestFinished } from 'vitest'
-
-const carryon = fileURLToPath(new URL('../../bin/carryon.js', import.meta.url))
+import { commandPath as carryon } from '../support/command.ts'
+import { filesBelow, importsOf, parse } from '../support/source-code.ts'
 
 describe('the command', () => {
   it('says its version', async () => {
@@ -14,6 +14,15 @@ describe('the command', () => {
       version: string
     }
     expect(await run('--version')).toEqual({ code: 0, signal: null, stdout: `${version}\n`, stderr: '' })
+  })
+
+  it('carries its packages along: of files it reads its own alone', () => {
+    const files = filesBelow('dist/command').filter((file) => file.endsWith('.js'))
+    const names = files.flatMap((file) => importsOf(parse(file)))
+    expect(names).toContain('dist/command/run.js')
+    expect(names.filter((name) => !isBuiltin(name) && name !== 'node:' && !name.startsWith('dist/command/'))).toEqual(
+      [],
+    )
   })
 
   it.each([

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const copied = ['src', 'test', 'bin', 'dist', 'fixtures', 'package.json', 'tsconfig.json']
+const copied = ['src', 'test', 'bin', 'dist', 'fixtures', 'package.json', 'tsconfig.json', 'bundle.mjs']
 const patienceMs = 300_000 // Of one run of vitest; a single test has its own timeout.
 
 const { values, positionals } = parseArgs({ options: { scenes: { type: 'boolean' } }, allowPositionals: true })
@@ -86,9 +86,11 @@ function run(tree, tests) {
   const needsBuild = files.some((file) => /^test\/(e2e|crash)\//.test(file))
   const node = (...args) =>
     spawnSync(process.execPath, args, { cwd: tree, encoding: 'utf8', timeout: patienceMs, killSignal: 'SIGKILL' })
-  const built = needsBuild ? node('node_modules/typescript/bin/tsc', '-b') : { status: 0 }
-  if (built.status !== 0) {
-    console.log(built.stdout)
+  const steps = needsBuild ? [['node_modules/typescript/bin/tsc', '-b'], ['bundle.mjs']] : []
+  for (const step of steps) {
+    const built = node(...step)
+    if (built.status === 0) continue
+    console.log(built.stdout, built.stderr)
     return 'DOES NOT BUILD'
   }
   const report = join(tree, 'report.json')

@@ -2,12 +2,17 @@
 // sleeping. Every process started here is gone when its test is.
 
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process'
+import { statSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { Event, EventType } from '../../src/index.ts'
 
 export const commandPath = fileURLToPath(new URL('../../bin/carryon.js', import.meta.url))
+
+const builtMs = (file: string): number => statSync(new URL(`../../dist/${file}`, import.meta.url)).mtimeMs
+if (builtMs('command/main.js') < Math.max(builtMs('src.tsbuildinfo'), builtMs('pure.tsbuildinfo')))
+  throw new Error('The command in dist/command is older than what tsc has built: npm run build')
 
 /** Longer than anything here should take on a busy machine; a wait that is over says what it waited for. */
 const patienceMs = 20_000
