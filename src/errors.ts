@@ -7,6 +7,7 @@ export interface ErrorDetails {
   // What was asked for
   usage: { readonly problem: string; readonly remedy: string }
   'no-such-path': { readonly path: string }
+  'not-sendable': { readonly path: string; readonly why: string }
   'same-name': { readonly name: string; readonly first: string; readonly second: string }
   'folder-not-writable': { readonly path: string; readonly cause: string }
   'port-in-use': { readonly address: string }
@@ -99,6 +100,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   'no-such-path': {
     say: (d) => `Cannot send ${d.path}: there is no such file or folder.`,
     hint: 'Nothing was sent. Check the spelling and run the command again.',
+    retryable: 'never',
+    exit: 2,
+    close: 4000,
+  },
+  'not-sendable': {
+    say: (d) => `Cannot send ${d.path}: ${d.why}.`,
+    hint: 'Nothing was sent. Change its permissions, or leave it out.',
     retryable: 'never',
     exit: 2,
     close: 4000,

@@ -1,7 +1,8 @@
 // Bad input gets a clear sentence on stderr, the documented exit code, and leaves nothing half-written: what a person may
 // mistype, what a machine may refuse, and what a peer may say that no carryon says.
 
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -39,10 +40,38 @@ async function oldTicket(scene: Scene, changes: Partial<ReturnType<typeof decode
   return encodeTicket({ ...decodeTicket(ticket), ...changes })
 }
 
+const hasMkfifo = existsSync('/usr/bin/mkfifo')
+if (!hasMkfifo) console.warn('Skipped: a pipe that is named (there is no mkfifo).')
+
 describe('what a person mistypes', () => {
   it('a path that is not there: code 2, by name', async () => {
     const scene = new Scene()
     await expectRefused(scene.send('not-there'), 2, 'no-such-path', /not-there: there is no such file or folder/)
+    expect(scene.leftovers('sender')).toEqual([])
+  })
+
+  it('a file or folder named outright that may not be read: code 2 at once, before anybody is waited for', async () => {
+    const scene = new Scene({ uid: unprivileged })
+    plant(scene.source, { 'secret.txt': 'x', 'closed/a': 'x', 'open.txt': 'x' })
+    chmodSync(`${scene.source}/secret.txt`, 0)
+    chmodSync(`${scene.source}/closed`, 0)
+    for (const name of ['secret.txt', 'closed']) {
+      const sender = scene.send(['open.txt', name])
+      await expectRefused(sender, 2, 'not-sendable', new RegExp(`${name}: you may not read it`))
+      expect(sender.all('listening')).toEqual([])
+    }
+    chmodSync(`${scene.source}/closed`, 0o755)
+    expect(scene.leftovers('sender')).toEqual([])
+  })
+
+  it.skipIf(!hasMkfifo)('a pipe or socket named outright: code 2 at once, and it is not opened', async () => {
+    const scene = new Scene()
+    execFileSync('mkfifo', [`${scene.source}/pipe`])
+    const socket = createServer().listen(`${scene.source}/socket`)
+    onTestFinished(() => void socket.close())
+    await new Promise((resolve) => socket.once('listening', resolve))
+    for (const name of ['pipe', 'socket'])
+      await expectRefused(scene.send(name), 2, 'not-sendable', new RegExp(`${name}: it is neither a file nor a folder`))
     expect(scene.leftovers('sender')).toEqual([])
   })
 

@@ -1,6 +1,7 @@
 // The bodies of send, receive and resume: from options to a plan, from the plan to a life that dials or listens.
 
 import { resolveSources } from '../../source/resolve.ts'
+import { checkSendable } from '../../source/sendable.ts'
 import { TransferError } from '../../errors.ts'
 import { realPath } from '../../store/real-path.ts'
 import type { ReceiveOptions, ResumeOptions, SendOptions } from '../api.ts'
@@ -18,6 +19,7 @@ import { waitAgain, waitHere } from './wait-here.ts'
 
 export async function sendBody(context: RunContext, paths: readonly string[], options: SendOptions): Promise<Finished> {
   const sources = await resolveSources(paths, { cwd: process.cwd(), as: options.as, realPath })
+  await checkSendable(context.world.disk, sources)
   const ticket =
     options.to === undefined ? undefined : readTicket(options.to, 'sender', options.insecurePlaintext === true)
   return inHome(await senderHome(context.world, options.stateDir), async (home) => {
