@@ -79,7 +79,8 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
       checkpoint.bound = record
       return
     case 'joined':
-      checkpoint.isJoined = true
+      // Noted before the binding it speaks of is on the disk: until then the ticket is the only way in.
+      checkpoint.isJoined = checkpoint.bound !== undefined
       return
     case 'opened':
       checkpoint.epoch = record.epoch

@@ -253,28 +253,29 @@ export class Journal {
     })
   }
 
-  /** Appends lazily: the records ride on the next commit, or on `close`. Nothing may depend on them. */
+  /**
+   * Appends without a sync: the records outlive this process, and a power cut once a commit has followed. Nothing may depend
+   * on them; what there is no room for is forgotten.
+   */
   note(records: readonly JournalRecord[]): void {
     this.#noted.push(...records.flatMap(splitRecord))
+    this.#writing ??= this.#writeAll()
   }
 
-  /** Waits for what is under way, writes what was noted, unsynced, and closes. */
+  /** Waits for what is under way, and closes. */
   async close(): Promise<void> {
     await this.#writing
-    try {
-      if (this.#noted.length > 0 && this.#fault === undefined) await this.#append(this.#noted.splice(0))
-    } finally {
-      await this.#file.close()
-    }
+    await this.#file.close()
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length + this.#noted.length > 0) {
       const batches = this.#waiting.splice(0)
+      const noted = batches.length === 0 ? this.#noted.splice(0) : [] // Behind a commit: notes wait for the next round.
       try {
         if (this.#fault !== undefined) throw this.#fault
-        await this.#append(batches.flatMap(({ records }) => records))
-        await this.#sync()
+        await this.#append([...batches.flatMap(({ records }) => records), ...noted])
+        if (batches.length > 0) await this.#sync()
         for (const { resolve } of batches) resolve()
       } catch (error) {
         for (const { reject } of batches) reject(error)

@@ -38,6 +38,19 @@ describe('a lock that is deleted under its holder', () => {
   })
 })
 
+describe('a sender that is killed', () => {
+  it('remembers what it had heard acknowledged: ls shows it', async () => {
+    const { scene, sender, session } = await begun()
+    await sender.until('checkpoint', ({ bytesDurable }) => bytesDurable > 0 && sender.all('checkpoint').length >= 3)
+    await sender.killed()
+    const heard = sender.all('checkpoint').at(-2)!.bytesDurable // The last one may have come with the kill.
+    expect(heard).toBeGreaterThan(0)
+    const [listed] = await scene.listed('sender')
+    expect(listed).toMatchObject({ id: session, state: 'interrupted', reason: 'crash' })
+    expect(listed!.bytesDurable).toBeGreaterThanOrEqual(heard)
+  })
+})
+
 const hasFallocate = existsSync('/usr/bin/fallocate')
 if (!hasFallocate) console.warn('Skipped: a part file that is punched (there is no fallocate).')
 

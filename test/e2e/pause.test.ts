@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { Command } from '../support/command.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
-import type { SessionListing, SessionStatus } from '../../src/index.ts'
+import type { SessionStatus } from '../../src/index.ts'
 
 const size = 24 * MiB + 99
 const stopMs = 2_000 // The promise (R100); deadlines get three times as much.
@@ -104,15 +104,15 @@ describe('a third process', () => {
   it('sees the session in ls and status, running and stopped', async () => {
     const { scene, sender, receiver, session } = await begun(['--bwlimit', '2MiB']) // Six commands run meanwhile.
     for (const side of ['sender', 'receiver'] as const) {
-      const [running, ...others] = await list(scene, side)
+      const [running, ...others] = await scene.listed(side)
       expect(others).toEqual([])
       expect(running).toMatchObject({ id: session, role: side, state: 'transferring', held: true, bytesTotal: size })
-      const { session: status } = await read<{ readonly session: SessionStatus }>(scene, side, 'status', session)
+      const { session: status } = await scene.document<{ readonly session: SessionStatus }>(side, 'status', session)
       expect(status.live?.rateBytesPerSecond).toBeGreaterThan(0)
       expect(status.other?.state).toBe('transferring')
     }
     await Promise.all([sender.killed(), receiver.killed()])
-    const [stopped] = await list(scene, 'sender')
+    const [stopped] = await scene.listed('sender')
     expect(stopped).toMatchObject({ id: session, state: 'interrupted', reason: 'crash', held: false })
     const people = scene.as('receiver', ['ls'], { people: true })
     expect(await people.code()).toBe(0)
@@ -127,7 +127,7 @@ describe('a third process', () => {
     expect([await sender.code(), await receiver.code()]).toEqual([7, 7])
     expect(receiver.last('exit')).toMatchObject({ resumable: false, error: { code: 'discarded' } })
     expect(listing(scene.target)).not.toHaveProperty("it's a disk.img")
-    expect(await list(scene, 'receiver')).toEqual([])
+    expect(await scene.listed('receiver')).toEqual([])
     const again = scene.as('sender', ['resume', session])
     expect(await again.code()).not.toBe(0)
   })
@@ -148,17 +148,6 @@ describe('a third process', () => {
     sender.hurry()
     await bothSucceed(sender, receiver)
   })
-
-  async function list(scene: Scene, side: Side): Promise<readonly SessionListing[]> {
-    return (await read<{ readonly sessions: readonly SessionListing[] }>(scene, side, 'ls')).sessions
-  }
-
-  /** What a listing command prints as one JSON document. */
-  async function read<Document>(scene: Scene, side: Side, ...args: readonly string[]): Promise<Document> {
-    const command = scene.as(side, [...args, '--json'], { people: true })
-    expect(await command.code(), command.transcript).toBe(0)
-    return JSON.parse(command.stdout) as Document
-  }
 })
 
 describe('receipts', () => {

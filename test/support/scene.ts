@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { decodeTicket, encodeTicket } from '../../src/model/ticket.ts'
+import type { SessionListing } from '../../src/index.ts'
 import type { ChaosProxy } from './chaos-proxy.ts'
 import { Command, type CommandOptions } from './command.ts'
 
@@ -58,6 +59,18 @@ export class Scene {
   send(paths: string | readonly string[], ...flags: readonly string[]): Command {
     const absolute = [paths].flat().map((path) => (path.startsWith('/') ? path : `${this.source}/${path}`))
     return this.as('sender', ['send', ...absolute, ...(flags.includes('--to') ? [] : loopback(flags)), ...flags])
+  }
+
+  /** What a command that lists prints as one JSON document. */
+  async document<Document>(side: Side, ...args: readonly string[]): Promise<Document> {
+    const command = this.as(side, [...args, '--json'], { people: true })
+    expect(await command.code(), command.transcript).toBe(0)
+    return JSON.parse(command.stdout) as Document
+  }
+
+  /** What `ls` lists on a side. */
+  async listed(side: Side, ...flags: readonly string[]): Promise<readonly SessionListing[]> {
+    return (await this.document<{ readonly sessions: readonly SessionListing[] }>(side, 'ls', ...flags)).sessions
   }
 
   /** What is left of sessions on a side: names in its state directory but for receipts, and in the target's `.carryon`. */

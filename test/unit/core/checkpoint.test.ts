@@ -1,0 +1,16 @@
+// What a journal folds into, where the order of its records matters.
+
+import { describe, expect, it } from 'vitest'
+import { foldRecords } from '../../../src/core/checkpoint.ts'
+import { compactRecords } from '../../../src/core/compact.ts'
+import { goldenRecords } from '../../support/golden-records.ts'
+
+const [header, bound, joined] = goldenRecords
+
+describe('foldRecords', () => {
+  it('R114: takes a session for joined only once its binding is in the journal: until then the ticket stays', () => {
+    expect(foldRecords([header!, joined!]).isJoined).toBe(false)
+    expect(compactRecords([header!, joined!])).toEqual([header])
+    expect(foldRecords([header!, bound!, joined!]).isJoined).toBe(true)
+  })
+})
