@@ -346,7 +346,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     close: 4006,
   },
   expired: {
-    say: (d) => `Session ${d.session} expired at ${d.at}, after a week without progress.`,
+    say: (d) => `Session ${d.session} expired at ${d.at}, after too long without progress.`,
     hint: 'The same command begins a new session and skips what is already there.',
     retryable: 'never',
     exit: 7,

@@ -122,7 +122,12 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   retryFor: duration('Go on trying for so long after the connection is lost.', '24h', 0, Infinity),
   connectFor: duration('Go on trying for so long before the first contact.', '30s', 0, Infinity),
   deadAfter: duration('A peer silent for so long is dead; 3s to 5m.', '15s', 3_000, 300_000),
-  expires: duration('A session without progress is forgotten after this.', '7d', 60_000, 365 * 86_400_000),
+  expires: duration(
+    'The session is forgotten after this without progress; kept with it.',
+    '7d',
+    60_000,
+    365 * 86_400_000,
+  ),
   files: flag('List every file, not only what was left out.'),
 
   maxTransfer: {
@@ -147,8 +152,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   root: text('DIR', 'Also look for sessions received into DIR.'),
   stale: flag('Only those that nobody works on and that got nowhere for a day.'),
   localOnly: flag('Do not try to tell the other side.'),
-  expired: flag('All that got nowhere for longer than sessions live (7d) and that nobody works on.'),
-  olderThan: duration('With --expired: that got nowhere for so long.', '7d', 60_000, 365 * 86_400_000),
+  expired: flag('All that got nowhere for longer than their --expires (7d) and that nobody works on.'),
+  olderThan: duration('With --expired: that got nowhere for so long.', 'as --expires', 60_000, 365 * 86_400_000),
   rebuild: flag('After a damaged journal: keep what the data on disk proves, and go on.'),
 }
 

@@ -48,7 +48,7 @@ export interface RunOptions extends StateOptions {
   readonly connectForMs?: number | undefined
   /** A peer this silent is dead. 3 s to 5 min; default 15 s. */
   readonly deadAfterMs?: number | undefined
-  /** A session without progress expires after this. Default 7 d. */
+  /** The session expires after this without progress: 1 min to 1 year. Default: as it was, at first 7 d. */
   readonly expiresMs?: number | undefined
   /** Yield a `file` event for every entry. Default false. */
   readonly files?: boolean | undefined
@@ -227,7 +227,7 @@ export interface DiscardOptions extends StateOptions {
 export interface ExpiredOptions extends StateOptions {
   /** Also look into this folder for sessions received into it. */
   readonly root?: string | undefined
-  /** Without progress for longer than this. Default 7 d. */
+  /** Without progress for longer than this. Default: than each one's own time, 7 d unless `expiresMs` said otherwise. */
   readonly olderThanMs?: number | undefined
 }
 

@@ -83,7 +83,8 @@ export const sentenceMaxChars = 1_000 // For people: of `refuse`, `exception`, `
 export const codeMaxChars = 64 // Of error codes, capabilities and unknown kinds.
 
 export const helloDeadlineMs = 10_000 // From accept to hello.
-export const expireAfterMs: number = 7 * 24 * 3_600_000 // A session's, from its last progress.
+export const expireAfterMs: number = 7 * 24 * 3_600_000 // A session's, from its last progress, unless it has its own.
+export const expireAfterMsRange: Range = { min: 60_000, max: 365 * 24 * 3_600_000 }
 export const ticketExpireMs: number = 24 * 3_600_000 // A one-session ticket's: bounds first contact only.
 export const tombstoneExtraMs: number = 24 * 3_600_000
 export const clockLeewayMs = 120_000 // Two machines' clocks may differ by this much in the matter of tickets.

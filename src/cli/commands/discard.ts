@@ -22,9 +22,9 @@ export async function discard(call: Call): Promise<Result> {
 /** Only what got nowhere for longer than sessions live, and what nobody here works on. */
 async function discardExpired({ shell, values }: Call): Promise<Result> {
   const library = await shell.library()
-  const { stateDir, olderThan = expireAfterMs } = values
-  const isOld = ({ held, updatedAt }: SessionListing): boolean =>
-    !held && shell.clock.wall() - Date.parse(updatedAt) > olderThan
+  const { stateDir, olderThan } = values
+  const isOld = ({ held, updatedAt, expiresAt }: SessionListing): boolean =>
+    !held && shell.clock.wall() > (olderThan === undefined ? Date.parse(expiresAt) : Date.parse(updatedAt) + olderThan)
   const old = (await library.listSessions({ stateDir })).filter(isOld)
   const bytes = old.reduce((sum, { role, bytesDurable }) => sum + (role === 'receiver' ? bytesDurable : 0), 0)
   if (values.yes !== true && old.length > 0) {
@@ -47,8 +47,6 @@ async function discardExpired({ shell, values }: Call): Promise<Result> {
   )
   return { exit: success, signal: null }
 }
-
-const expireAfterMs = 7 * 86_400_000
 
 function lossOf(bytes: number): string {
   return `${formatBytes(bytes)} that arrived and is not in place yet will be deleted.`

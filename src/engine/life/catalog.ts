@@ -4,6 +4,7 @@ import { foldRecords, type Checkpoint } from '../../core/checkpoint.ts'
 import { assert, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
+import type { Millis } from '../../model/clock.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
 import type { SessionId, StateReason } from '../../model/session.ts'
 import {
@@ -19,6 +20,7 @@ import { takeLock, type Locker } from '../../store/lock.ts'
 import type { World } from '../context.ts'
 import { forgetTarget } from '../../store/state-directory.ts'
 import type { Home } from './home.ts'
+import { expiresMsOf } from './same-command.ts'
 
 /** A session as its journal tells, at the time it was read. */
 export interface Found {
@@ -120,7 +122,8 @@ export function isBound({ checkpoint }: Found): boolean {
 }
 
 export interface Expiry {
-  readonly expiresMs: number
+  /** How long without progress. */
+  readonly afterMs: (found: Found) => Millis
   /** Tells users of a session with progress that is given up. */
   readonly onExpired: (found: Found) => void
 }
@@ -132,11 +135,11 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
   const left: Found[] = []
   await removeLeftovers(home.base, silently, world.clock.wall() - youngMs)
   for (const it of found) {
-    const due = dueFor(it, world.clock.wall(), expiry.expiresMs)
+    const due = dueFor(it, world.clock.wall(), expiry)
     const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, silently)
     if (held === undefined) {
       left.push(it)
-    } else if (!(await isStillDue(world, home, it, due, expiry.expiresMs))) {
+    } else if (!(await isStillDue(world, home, it, due, expiry))) {
       await held.close()
       left.push(it)
     } else if (due === 'expire') {
@@ -161,9 +164,9 @@ export function expiresSoonMs(found: Found, wall: number, expiresMs: number): nu
 }
 
 /** Looked at again under its lock: somebody may have gone on with it since it was listed. */
-async function isStillDue(world: World, home: Home, { id }: Found, due: Due, expiresMs: number): Promise<boolean> {
+async function isStillDue(world: World, home: Home, { id }: Found, due: Due, expiry: Expiry): Promise<boolean> {
   const now = await findSession(world, home.base, id)
-  return now !== undefined && dueFor(now, world.clock.wall(), expiresMs) === due
+  return now !== undefined && dueFor(now, world.clock.wall(), expiry) === due
 }
 
 /** Held for a moment, with nothing to tell. */
@@ -171,11 +174,12 @@ export const silently: Locker = (directory) => takeLock(directory, async () => n
 
 type Due = 'nothing' | 'expire' | 'remove'
 
-function dueFor(found: Found, wall: number, expiresMs: number): Due {
+function dueFor(found: Found, wall: number, { afterMs }: Expiry): Due {
   const { ended } = found.checkpoint
-  if (ended !== undefined) return wall > ended.at + expireAfterMs + tombstoneExtraMs ? 'remove' : 'nothing'
+  const tombstoneMs = Math.max(expiresMsOf(found.header), expireAfterMs) + tombstoneExtraMs
+  if (ended !== undefined) return wall > ended.at + tombstoneMs ? 'remove' : 'nothing'
   if (!isBound(found)) return wall > found.header.ticketExpiresAt + clockLeewayMs ? 'remove' : 'nothing'
-  return wall > found.updatedAt + expiresMs ? 'expire' : 'nothing'
+  return wall > found.updatedAt + afterMs(found) ? 'expire' : 'nothing'
 }
 
 /** Leaves a tombstone in place of a session. Its journal must be closed. */

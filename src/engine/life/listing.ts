@@ -10,7 +10,7 @@ import { isBound, isOver, type Found } from './catalog.ts'
 import { askStatus, type LiveStatus } from './control.ts'
 import type { State } from './home.ts'
 import { timeText } from './reporter.ts'
-import { resumeCommand } from './same-command.ts'
+import { expiresMsOf, resumeCommand } from './same-command.ts'
 import type { Missing, Shelved, Shelves } from './shelves.ts'
 
 /** What a listing is made of, beside the session itself. */
@@ -70,7 +70,7 @@ async function lookAt(
     filesTotal: live?.filesTotal ?? last?.entries ?? null,
     createdAt: timeText(header.createdAt),
     updatedAt: timeText(updatedAt),
-    expiresAt: timeText(isBound(found) ? updatedAt + expireAfterMs : header.ticketExpiresAt),
+    expiresAt: timeText(isBound(found) ? updatedAt + expiresMsOf(header) : header.ticketExpiresAt),
     stale: !isFinished && !held && world.clock.wall() - updatedAt > staleAfterMs,
     resumeCommand: isFinished ? null : resumeCommand(header, isNewest(shelves, found), stateDir),
   }

@@ -3,7 +3,6 @@
 
 import { compactRecords } from '../../core/compact.ts'
 import { hasCode, TransferError } from '../../errors.ts'
-import { expireAfterMs } from '../../model/limits.ts'
 import { openJournal } from '../../store/journal.ts'
 import { takeLock } from '../../store/lock.ts'
 import { holdSession, type HeldSession } from '../../store/session-directory.ts'
@@ -22,7 +21,7 @@ import { askToLimit, askToStop } from './control.ts'
 import { discardWithPeer } from './discard.ts'
 import { homeOf, type Home } from './home.ts'
 import { listingOf, missingListing, missingStatus, statusOf, type ListingContext } from './listing.ts'
-import { shortId } from './same-command.ts'
+import { expiresMsOf, shortId } from './same-command.ts'
 import { Shelves } from './shelves.ts'
 import { sleep } from './waiting.ts'
 
@@ -145,7 +144,7 @@ export async function discardSession(
 /** Sessions whose time is over, wherever they lie: `sweep` knows which, and touches nothing that is held or not ours. */
 export async function discardExpired(
   world: World,
-  { stateDir, root, olderThanMs = expireAfterMs }: ExpiredOptions,
+  { stateDir, root, olderThanMs }: ExpiredOptions,
 ): Promise<readonly SessionListing[]> {
   await using shelves = await Shelves.open(world, stateDir, root)
   const gone: SessionListing[] = []
@@ -156,7 +155,7 @@ export async function discardExpired(
     const found = here.map((each) => each.found)
     const onExpired = ({ id }: Found): void => void gone.push(...stood.filter((it) => it?.id === id).map((it) => it!))
     try {
-      await sweep(world, home, found, { expiresMs: olderThanMs, onExpired })
+      await sweep(world, home, found, { afterMs: ({ header }) => olderThanMs ?? expiresMsOf(header), onExpired })
     } finally {
       await home.close()
     }

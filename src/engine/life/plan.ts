@@ -2,8 +2,9 @@
 // long to try. The dialing and the listening life are both led by it.
 
 import type { Millis } from '../../model/clock.ts'
-import { clamp, deadAfterMsRange, entriesMax, expireAfterMs } from '../../model/limits.ts'
+import { clamp, deadAfterMsRange, entriesMax, expireAfterMs, expireAfterMsRange } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
+import type { SessionId } from '../../model/session.ts'
 import type { Ticket } from '../../model/ticket.ts'
 import { ticketKey } from '../../transport/keys.ts'
 import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../api.ts'
@@ -11,7 +12,7 @@ import type { World } from '../context.ts'
 import { expiresSoonMs, readCatalog, sweep, type Found, type PassedOver } from './catalog.ts'
 import type { Home } from './home.ts'
 import type { RunContext } from './run.ts'
-import { shortId, wishesOf, type Frozen } from './same-command.ts'
+import { expiresMsOf, shortId, wishesOf, withExpiry, type Frozen } from './same-command.ts'
 import type { WorkTools } from './work.ts'
 
 export interface Plan {
@@ -34,6 +35,8 @@ const connectForMsDefault = 30_000
 const retryForMsDefault = 24 * 3_600_000
 
 export interface PlanParts {
+  /** A session that is gone on with however old it is. */
+  readonly spared?: SessionId
   readonly identity: string
   readonly frozen: Frozen
   readonly sources: readonly SourceRoot[]
@@ -44,20 +47,24 @@ export async function makePlan(
   context: RunContext,
   home: Home,
   options: Plan['options'] & Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'> & Pick<ResumeOptions, 'rebuild'>,
-  parts: PlanParts,
+  { spared, ...own }: PlanParts,
 ): Promise<Plan> {
   const world = withLimits(context.world, options.deadAfterMs)
   const { found: there, passedOver } = await readCatalog(world, home.base, home.target?.rootId)
   for (const { id, error } of passedOver)
     context.reporter.warn('passed-over', `Session ${shortId(id)} was passed over: ${error.message}`)
-  const expiresMs = options.expiresMs ?? expireAfterMs
+  const expiresMs =
+    options.expiresMs === undefined ? undefined : clamp(options.expiresMs, expireAfterMsRange, expireAfterMs)
+  // A run may let sessions live longer, its own in the first place; it cuts no other one's life short.
+  const afterMs = ({ id, header }: Found): Millis =>
+    id === spared ? Infinity : Math.max(expiresMsOf(header), expiresMs ?? 0)
   const found = await sweep(world, home, there, {
-    expiresMs,
+    afterMs,
     onExpired: (it) =>
       context.reporter.warn('expired', `Session ${it.id} made no progress for too long and was put away.`),
   })
   for (const it of found) {
-    const leftMs = expiresSoonMs(it, world.clock.wall(), expiresMs)
+    const leftMs = expiresSoonMs(it, world.clock.wall(), afterMs(it))
     if (leftMs === undefined) continue
     const hours = Math.ceil(leftMs / 3_600_000)
     context.reporter.warn('expires-soon', `Session ${shortId(it.id)} is put away in ${hours} h unless it gets on.`)
@@ -70,6 +77,7 @@ export async function makePlan(
       quota: { maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER, maxFiles: options.maxFiles ?? entriesMax },
       instance: Buffer.from(world.random.bytes(8)).toString('hex'),
       rebuild: options.rebuild === true,
+      expiresMs,
     },
     home,
     options,
@@ -77,7 +85,7 @@ export async function makePlan(
     passedOver,
     connectForMs: options.connectForMs ?? connectForMsDefault,
     retryForMs: options.retryForMs ?? retryForMsDefault,
-    ...parts,
+    ...own,
   }
 }
 
@@ -91,7 +99,7 @@ function withLimits(world: World, deadAfterMs: Millis | undefined): World {
 export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']): HeaderRecord {
   const { home, tools, identity, frozen, sources } = plan
   const { clock, random } = tools.world
-  return {
+  const header: HeaderRecord = {
     kind: 'header',
     session: ticket.id,
     role: home.role,
@@ -108,6 +116,7 @@ export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']
     frozen: ticket.tls === 'plain' ? { ...frozen, [plainMark]: 'yes' } : frozen,
     wishes: wishesOf(frozen),
   }
+  return tools.expiresMs === undefined ? header : withExpiry(header, tools.expiresMs)
 }
 
 /** Kept among the frozen options, though no command can ask for it: this session's connections are plain text. */

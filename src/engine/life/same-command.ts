@@ -2,6 +2,8 @@
 // the command line that goes on with one.
 
 import { TransferError } from '../../errors.ts'
+import type { Millis } from '../../model/clock.ts'
+import { expireAfterMs } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { SessionId, ShapeWishes } from '../../model/session.ts'
 import type { ReceiveOptions, SendOptions } from '../api.ts'
@@ -32,6 +34,18 @@ export function senderFrozen(options: SendOptions): Frozen {
 
 export function receiverFrozen(options: ReceiveOptions): Frozen {
   return { 'on-conflict': options.onConflict ?? '' }
+}
+
+const expiryName = 'expires' // Kept beside the frozen options, though every run may change it.
+
+/** How long a session lives without progress. */
+export function expiresMsOf({ frozen }: Pick<HeaderRecord, 'frozen'>): Millis {
+  return Number(frozen[expiryName] ?? expireAfterMs)
+}
+
+/** The same header with another expiry. */
+export function withExpiry(header: HeaderRecord, expiresMs: Millis): HeaderRecord {
+  return { ...header, frozen: { ...header.frozen, [expiryName]: String(expiresMs) } }
 }
 
 /** What the frozen options mean for the walk of a session that has this header. */

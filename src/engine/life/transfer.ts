@@ -62,8 +62,8 @@ async function locate(context: RunContext, asked: string, { stateDir }: ResumeOp
 
 /** What the command would have been: a session goes on as it began. */
 export async function planFor(context: RunContext, home: Home, options: ResumeOptions, id: string): Promise<Plan> {
-  const blank = { identity: '', frozen: {}, sources: [] }
-  const plan = await makePlan(context, home, { ...options, expiresMs: options.expiresMs ?? Infinity }, blank)
+  const blank = { identity: '', frozen: {}, sources: [], spared: id }
+  const plan = await makePlan(context, home, options, blank)
   const { header } = planned(plan, id)
   const { identity, frozen, sources } = header
   return { ...plan, identity, frozen, sources, options: { ...options, insecurePlaintext: isPlain(header) } }

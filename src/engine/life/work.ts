@@ -3,6 +3,7 @@
 
 import type { SessionEnd } from '../../core/effects.ts'
 import { assert, isTransferError, type ErrorCode } from '../../errors.ts'
+import type { Millis } from '../../model/clock.ts'
 import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
@@ -14,7 +15,7 @@ import { noteTarget } from '../../store/state-directory.ts'
 import type { Home } from './home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
-import { walkOptions } from './same-command.ts'
+import { expiresMsOf, walkOptions, withExpiry } from './same-command.ts'
 import { keepDelivered } from './verify.ts'
 
 /** What a receiver refuses. */
@@ -33,6 +34,8 @@ export interface WorkTools {
   readonly instance: string
   /** After `journal-damaged`: go on with what can be verified. */
   readonly rebuild: boolean
+  /** How long the session shall live without progress; undefined: as before. */
+  readonly expiresMs: Millis | undefined
 }
 
 /** One held session. */
@@ -124,6 +127,7 @@ export class Work {
         else early.push(event)
       },
     })
+    this.#noteExpiry(runner)
     isFollowed = true
     context.settle(this.id)
     context.broadcastTo(this.#held.lock)
@@ -131,6 +135,13 @@ export class Work {
     for (const event of early) reporter.hear(event)
     context.employ(runner)
     return runner
+  }
+
+  #noteExpiry(runner: Runner): void {
+    const { expiresMs } = this.#tools
+    if (expiresMs === undefined || expiresMs === expiresMsOf(this.header)) return
+    const ticketKey = this.found.checkpoint.isJoined ? '' : this.header.ticketKey
+    runner.note([withExpiry({ ...this.header, ticketKey }, expiresMs)])
   }
 
   /** Where its receipt is, or will be. */

@@ -60,7 +60,14 @@ describe('management', () => {
   })
 
   it('discard --expired asks about what is old and held by nobody, and says what went', async () => {
-    const old = { ...listing, updatedAt: '2020-01-01T00:00:00Z', bytesDurable: 1024, role: 'receiver' } as const
+    const updatedAt = '2020-01-01T00:00:00Z'
+    const old = {
+      ...listing,
+      updatedAt,
+      expiresAt: '2020-01-08T00:00:00Z',
+      bytesDurable: 1024,
+      role: 'receiver',
+    } as const
     const asked: unknown[] = []
     const discardExpired: CarryonApi['discardExpired'] = (options) => {
       asked.push(options?.olderThanMs)
@@ -69,6 +76,9 @@ describe('management', () => {
     const api = { ...managing([old, { ...listing, held: true }]), discardExpired }
     const unsure = await ran(['discard', '--expired'], [], {}, { api })
     expect([unsure.code, asked]).toEqual([2, []])
+    const young = { ...managing([{ ...old, expiresAt: '2030-01-01T00:00:00Z' }]), discardExpired }
+    expect((await ran(['discard', '--expired'], [], {}, { api: young })).code).toBe(0) // Nothing to ask about.
+    expect(asked.splice(0)).toEqual([undefined])
     const sure = await ran(['discard', '--expired', '--older-than', '30d', '--yes'], [], {}, { api })
     expect([sure.code, asked]).toEqual([0, [30 * 86_400_000]])
     expect(sure.shell.stderr.text).toMatch(/^Discarded expired session 9f2c41ab, /)

@@ -32,6 +32,7 @@ import type { BoundRecord, HeaderRecord, JournalRecord } from '../../../../src/m
 import { takeLock } from '../../../../src/store/lock.ts'
 import { createSession } from '../../../../src/store/session-directory.ts'
 import { noteTarget } from '../../../../src/store/state-directory.ts'
+import { expiresMsOf, withExpiry } from '../../../../src/engine/life/same-command.ts'
 import { headerOf } from './header.ts'
 
 const id = (letter: string) => letter.repeat(32)
@@ -72,7 +73,10 @@ async function make(home: Home, header: Partial<HeaderRecord>, records: readonly
 
 async function swept(home: Home, expired: string[] = []): Promise<Found[]> {
   const found = await findSessions(world, home.base)
-  return sweep(world, home, found, { expiresMs: expireAfterMs, onExpired: (it) => expired.push(it.id) })
+  return sweep(world, home, found, {
+    afterMs: ({ header }) => expiresMsOf(header),
+    onExpired: (it) => expired.push(it.id),
+  })
 }
 
 describe('sweeping', () => {
@@ -253,6 +257,22 @@ describe('discarding what has expired', () => {
     await home.close()
   })
 
+  it('goes by the time that the session was given, whatever command looks', async () => {
+    const home = await senderHome(world, `${base}/state`)
+    const month = 30 * 86_400_000
+    await make(home, withExpiry(headerOf({ session: id('1') }), month), [bound])
+    await make(home, { session: id('2') }, [bound])
+    later = 8 * 86_400_000
+    const [listed] = await listSessions(world, { stateDir: `${base}/state` })
+    expect(Date.parse(listed!.expiresAt) - Date.parse(listed!.updatedAt)).toBe(expireAfterMs)
+    const expired: string[] = []
+    expect((await swept(home, expired)).map((it) => it.id)).toContain(id('1'))
+    expect(expired).toEqual([id('2')])
+    later = month + 60_000
+    expect((await discardExpired(world, { stateDir: `${base}/state` })).map((it) => it.id)).toEqual([id('1')])
+    await home.close()
+  })
+
   it('spares one that somebody went on with after it was listed', async () => {
     const home = await senderHome(world, `${base}/state`)
     await make(home, { session: id('1') }, [bound])
@@ -260,9 +280,8 @@ describe('discarding what has expired', () => {
     later = sevenDays + 1_000
     const now = new Date(world.clock.wall())
     utimesSync(`${base}/state/${id('1')}/journal`, now, now)
-    expect(await sweep(world, home, listed, { expiresMs: expireAfterMs, onExpired: () => expect.fail() })).toHaveLength(
-      1,
-    )
+    const expiry = { afterMs: () => expireAfterMs, onExpired: () => expect.fail() }
+    expect(await sweep(world, home, listed, expiry)).toHaveLength(1)
     expect((await findSessions(world, home.base))[0]?.checkpoint.ended).toBeUndefined()
     await home.close()
   })
