@@ -37,7 +37,12 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'passed-over': true,
   'list-not-kept': true,
 }
-const hintCodes: Readonly<Record<HintCode, true>> = { 'window-small': true, 'new-entries': true, 'folder-made': true }
+const hintCodes: Readonly<Record<HintCode, true>> = {
+  'window-small': true,
+  'new-entries': true,
+  'folder-made': true,
+  'delivered-before': true,
+}
 
 const envelope = {
   v: z.literal(1),

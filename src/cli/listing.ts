@@ -26,7 +26,7 @@ export function rowOf(session: SessionListing, wallMs: number): readonly string[
     session.id.slice(0, idDigits),
     `${session.role === 'sender' ? 'send' : 'receive'} ${subjectOf(session)}`,
     percent === null ? sizes : `${atLeast(session)}${percent}% of ${sizes.split('/').at(-1)}`,
-    `${standingOf(session)}, ${sinceOf(session, wallMs)}`,
+    isUnused(session) ? unusedFor(session, wallMs) : `${standingOf(session)}, ${sinceOf(session, wallMs)}`,
   ]
   return [facts.join('  '), ...(session.resumeCommand === null ? [] : [`          ${display(session.resumeCommand)}`])]
 }
@@ -44,7 +44,7 @@ export function pageOf(session: SessionStatus, wallMs: number): readonly string[
   const facts: readonly (readonly [string, string | null])[] = [
     ['Session', session.id],
     [session.role === 'sender' ? 'Sends' : 'Receives into', subjectOf(session)],
-    ['State', `${standingOf(session)}, ${sinceOf(session, wallMs)}`],
+    ['State', isUnused(session) ? unusedFor(session, wallMs) : `${standingOf(session)}, ${sinceOf(session, wallMs)}`],
     ['Held', session.held ? 'a process here works on it' : 'nobody here works on it'],
     ['Safe', `${atLeast(session)}${percent === null ? '' : `${percent}%, `}${done}`],
     [
@@ -64,8 +64,8 @@ export function pageOf(session: SessionStatus, wallMs: number): readonly string[
     ['Epoch', String(session.epoch)],
     ['Begun', ago(session.createdAt, wallMs)],
     ['Last progress', ago(session.updatedAt, wallMs)],
-    ['Expires', `in ${formatDuration(Math.max(0, Date.parse(session.expiresAt) - wallMs))}`],
-    ['Journal', display(session.stateDirectory)],
+    ['Expires', expiryOf(session, wallMs)],
+    ['Journal', session.stateDirectory === null ? null : display(session.stateDirectory)],
     ['Receipt', session.receipt === null ? null : display(session.receipt)],
     ['To go on', session.resumeCommand === null ? null : display(session.resumeCommand)],
   ]
@@ -77,6 +77,18 @@ export function standingOf({ state, reason }: Pick<SessionListing, 'state' | 're
   return why === undefined ? state : `${state}: ${why}`
 }
 
+/** A ticket that nobody has used, and whose listener is gone. */
+function isUnused({ state, held }: SessionListing): boolean {
+  return state === 'listening' && !held
+}
+
+function unusedFor({ expiresAt }: SessionListing, wallMs: number): string {
+  const leftMs = Date.parse(expiresAt ?? '') - wallMs
+  return leftMs > 0
+    ? `nobody has used its ticket, which is good for ${formatDuration(leftMs)} more`
+    : 'nobody has used its ticket, which is over'
+}
+
 /** What a process works on lasts; what none does began to stand still at a moment. */
 export function sinceOf({ held, since }: Pick<SessionListing, 'held' | 'since'>, wallMs: number): string {
   if (!held) return ago(since, wallMs)
@@ -86,6 +98,10 @@ export function sinceOf({ held, since }: Pick<SessionListing, 'held' | 'since'>,
 /** A sender that died had not noted all that the other side has made safe. */
 function atLeast({ role, held, reason }: Pick<SessionListing, 'role' | 'held' | 'reason'>): string {
   return role === 'sender' && !held && reason === 'crash' ? 'at least ' : ''
+}
+
+function expiryOf({ expiresAt }: SessionStatus, wallMs: number): string | null {
+  return expiresAt === null ? null : `in ${formatDuration(Math.max(0, Date.parse(expiresAt) - wallMs))}`
 }
 
 function liveOf(live: NonNullable<SessionStatus['live']>): string {

@@ -79,8 +79,7 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
       checkpoint.bound = record
       return
     case 'joined':
-      // Noted before the binding it speaks of is on the disk: until then the ticket is the only way in.
-      checkpoint.isJoined = checkpoint.bound !== undefined
+      checkpoint.isJoined = checkpoint.bound !== undefined // Until that is on the disk the ticket is the only way in.
       return
     case 'opened':
       checkpoint.epoch = record.epoch

@@ -169,7 +169,8 @@ export interface SessionListing {
   readonly createdAt: string
   /** Last progress. */
   readonly updatedAt: string
-  readonly expiresAt: string
+  /** Null for what is delivered: its receipt is kept. */
+  readonly expiresAt: string | null
   /** Unfinished, held by nobody and without progress for a day, or with a folder that is gone. */
   readonly stale: boolean
   /** Null when there is nothing to go on with. */
@@ -178,8 +179,8 @@ export interface SessionListing {
 
 /** A session as `status` shows it. */
 export interface SessionStatus extends SessionListing {
-  /** Directory of its journal. */
-  readonly stateDirectory: string
+  /** Directory of its journal; null once only the receipt is left. */
+  readonly stateDirectory: string | null
   readonly onConflict: ConflictPolicy | null
   readonly chunkBytes: number | null
   /** Entries by outcome, so far. */
@@ -206,7 +207,7 @@ export interface SessionStatus extends SessionListing {
 }
 
 export interface ListOptions extends StateOptions {
-  /** Ended ones too. Default false. */
+  /** Ended ones too, and those of which only the receipt or an unused ticket is left. Default false. */
   readonly all?: boolean | undefined
   /** Also look into this folder for sessions received into it. */
   readonly root?: string | undefined

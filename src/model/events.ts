@@ -171,7 +171,7 @@ export interface WarningEvent extends Envelope {
   readonly details?: Readonly<Record<string, string | number | boolean | null>>
 }
 
-export type HintCode = 'window-small' | 'new-entries' | 'folder-made'
+export type HintCode = 'window-small' | 'new-entries' | 'folder-made' | 'delivered-before'
 
 /** Something that could go better next time. */
 export interface HintEvent extends Envelope {

@@ -75,14 +75,14 @@ async function writeLines(file: DiskFile, head: DeliveredHead, files: AsyncItera
   await flush()
 }
 
-/** The heads of all lists that can be read. */
-export async function listDelivered(state: Directory): Promise<DeliveredHead[]> {
+/** The heads of all lists that can be read, or of one. */
+export async function listDelivered(state: Directory, only?: SessionId): Promise<DeliveredHead[]> {
   if ((await state.stat(deliveredName)) === undefined) return []
   const directory = await state.openDirectory(deliveredName)
   try {
     const heads: DeliveredHead[] = []
     for (const id of await directory.list()) {
-      if (!isSessionId(id)) continue
+      if (!isSessionId(id) || (only !== undefined && id !== only)) continue
       for await (const line of linesOf(directory, id)) {
         const head = headFrom(line, id)
         if (head !== undefined) heads.push(head)

@@ -31,6 +31,17 @@ export async function readReceipt(state: Directory, session: SessionId): Promise
   }
 }
 
+/** The sessions that have one. */
+export async function listReceipts(state: Directory): Promise<readonly SessionId[]> {
+  if ((await state.stat(directoryName)) === undefined) return []
+  const directory = await state.openDirectory(directoryName)
+  try {
+    return (await directory.list()).flatMap((name) => /^([0-9a-f]{32})\.json$/.exec(name)?.[1] ?? [])
+  } finally {
+    await directory.close()
+  }
+}
+
 function parseReceipt(text: string, session: SessionId): Receipt | undefined {
   try {
     const record = recordFrom('receipt', `{"receipt":${text}}`)

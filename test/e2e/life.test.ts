@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { SessionStatus } from '../../src/index.ts'
 import { begun, broken, goOn, size } from '../support/broken-session.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, unprivileged, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
@@ -48,6 +49,75 @@ describe('a sender that is killed', () => {
     const [listed] = await scene.listed('sender')
     expect(listed).toMatchObject({ id: session, state: 'interrupted', reason: 'crash' })
     expect(listed!.bytesDurable).toBeGreaterThanOrEqual(heard)
+  })
+})
+
+describe('a ticket whose session is delivered', () => {
+  it.each<[Side]>([['sender'], ['receiver']])(
+    'R41: the same command of the %s is code 0 with the same receipt, and says when; nothing crosses',
+    async (side) => {
+      const scene = new Scene()
+      plant(scene.source, { 'disk.img': noise(MiB), other: 'other' })
+      const disk = `${scene.source}/disk.img`
+      const listens = side === 'sender' ? scene.receive() : scene.send('disk.img')
+      const ticket = await listens.ticket()
+      const [same, another] =
+        side === 'sender'
+          ? [
+              ['send', disk, '--to', ticket],
+              ['send', `${scene.source}/other`, '--to', ticket],
+            ]
+          : [
+              ['receive', scene.target, '--from', ticket],
+              ['receive', `${scene.path}/elsewhere`, '--from', ticket],
+            ]
+      const first = scene.as(side, same)
+      await bothSucceed(first, listens)
+      const id = first.last('summary').session!
+      for (const args of [same, ['resume', id.slice(0, 8)]]) {
+        const again = scene.as(side, args)
+        expect(await again.code(), again.transcript).toBe(0)
+        const { receipt, digest, bytes } = first.last('summary')
+        expect(again.last('summary')).toMatchObject({ session: id, receipt, digest, bytes, bytesSentThisRun: 0 })
+        expect(again.last('hint')).toMatchObject({ code: 'delivered-before' })
+        expect(again.stderr).toMatch(/This was delivered at 2.*what has changed since was not looked at/)
+        expectBalanced(again)
+      }
+      const wrong = scene.as(side, another)
+      expect(await wrong.code(), wrong.transcript).toBe(4)
+      expect(wrong.last('exit').error?.code).toBe('ticket-spent')
+      scene.expectClean()
+    },
+  )
+
+  it('is listed by ls --all on both sides, with what it was about; status shows its receipt', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(MiB) })
+    const receiver = scene.receive()
+    const sender = scene.send('disk.img', '--to', await receiver.ticket())
+    await bothSucceed(sender, receiver)
+    const id = sender.last('summary').session!
+    for (const side of ['sender', 'receiver'] as const) {
+      expect(await scene.listed(side)).toEqual([])
+      const subject = side === 'sender' ? { sources: [`${scene.source}/disk.img`] } : { directory: scene.target }
+      const delivered = { id, role: side, state: 'released', bytesTotal: MiB, resumeCommand: null, ...subject }
+      expect(await scene.listed(side, '--all')).toEqual([expect.objectContaining(delivered)])
+      const { session } = await scene.document<{ readonly session: SessionStatus }>(side, 'status', id.slice(0, 6))
+      expect(session).toMatchObject({ ...delivered, receipt: `${scene.stateOf(side)}/receipts/${id}.json` })
+    }
+  })
+})
+
+describe('a receive that is killed before anybody came', () => {
+  it('leaves its ticket good: ls --all says so, and until when; ls does not list it', async () => {
+    const scene = new Scene()
+    const receiver = scene.receive()
+    await receiver.ticket()
+    await receiver.killed()
+    expect(await scene.listed('receiver')).toEqual([])
+    const all = scene.as('receiver', ['ls', '--all'], { people: true })
+    expect(await all.code()).toBe(0)
+    expect(all.stdout).toMatch(/^[0-9a-f]{8} {2}receive .*nobody has used its ticket, which is good for 2[34] h/)
   })
 })
 

@@ -11,8 +11,10 @@ describe('what one run may use up', () => {
     plant(scene.source, { 'disk.img': noise(size) })
     const receiver = scene.receive()
     const limit = ['--max-transfer', '10MiB'] as const
-    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...limit)
-    for (let run = 1, stopped = sender; run <= 2; run++, stopped = scene.as('sender', ['resume', ...limit])) {
+    const ticket = await receiver.ticket()
+    for (const run of [1, 2]) {
+      const stopped =
+        run === 1 ? scene.send('disk.img', '--to', ticket, ...limit) : scene.as('sender', ['resume', ...limit])
       expect(await stopped.code(), stopped.transcript).toBe(8)
       expect(stopped.last('exit')).toMatchObject({
         name: 'transfer-limit',

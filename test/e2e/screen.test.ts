@@ -27,7 +27,7 @@ describe.skipIf(!canOpen)('in a terminal', () => {
     const ticket = await receiver.ticket()
     const args = ['send', `source/${longName}`, '--to', ticket]
     const options = { columns, ...environment(scene, 'sender') }
-    const first = await Terminal.open([...args, '--bwlimit', '12MiB'], options)
+    const first = await Terminal.open([...args, '--bwlimit', '4MiB'], options) // Drawn late, it still is not over.
     await first.until('half of it', ({ bars }) => bars.some((bar) => percentOf(bar) >= 40))
     first.kill('SIGKILL')
     await first.ended

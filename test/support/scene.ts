@@ -103,8 +103,8 @@ export class Scene {
   }
 }
 
-/** What stays in a state directory for ever; only `receipts` and `delivered` are filled once all sessions are over. */
-const shelves: readonly string[] = ['receipts', 'targets', 'delivered']
+/** What stays in a state directory for ever; only `receipts`, `delivered` and `sent` are filled once all sessions are over. */
+const shelves: readonly string[] = ['receipts', 'targets', 'delivered', 'sent']
 
 function loopback(flags: readonly string[]): readonly string[] {
   return flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']

@@ -24,7 +24,8 @@ async function discardExpired({ shell, values }: Call): Promise<Result> {
   const library = await shell.library()
   const { stateDir, olderThan } = values
   const isOld = ({ held, updatedAt, expiresAt }: SessionListing): boolean =>
-    !held && shell.clock.wall() > (olderThan === undefined ? Date.parse(expiresAt) : Date.parse(updatedAt) + olderThan)
+    !held &&
+    shell.clock.wall() > (olderThan === undefined ? Date.parse(expiresAt ?? '') : Date.parse(updatedAt) + olderThan)
   const old = (await library.listSessions({ stateDir })).filter(isOld)
   const bytes = old.reduce((sum, { role, bytesDurable }) => sum + (role === 'receiver' ? bytesDurable : 0), 0)
   if (values.yes !== true && old.length > 0) {

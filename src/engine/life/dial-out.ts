@@ -4,13 +4,13 @@ import { hasCode, TransferError } from '../../errors.ts'
 import type { Connection } from '../../model/connection.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import type { Ticket } from '../../model/ticket.ts'
-import { readReceipt } from '../../store/receipts.ts'
 import { ownAddresses } from '../../transport/addresses.ts'
 import { dialAny } from '../../transport/dial.ts'
 import { sessionIdentity, sessionKey, ticketIdentity } from '../../transport/keys.ts'
 import { throttled } from '../../transport/throttle.ts'
 import { endingFor, isBound, isOver, type Found } from './catalog.ts'
 import { holdOrFail } from './contention.ts'
+import { deliveredIn, doneBefore } from './delivered-before.ts'
 import { Dialing, dialWithAnyKey, type DialingOptions, type DialKey, type WayThere } from './dialing.ts'
 import { isPlain, newHeader, type Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
@@ -23,13 +23,12 @@ import { Work } from './work.ts'
 /** Lives a session that a ticket leads to: the one it was made for, or an unfinished one of the same command. */
 export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   const own = plan.found.find(({ id }) => id === ticket.id)
-  if (own !== undefined) {
-    if (isOver(own)) throw endedError(own)
-    return keepConnected(plan, await resume(plan, own), ticket.addresses)
-  }
+  if (own !== undefined && !isOver(own)) return keepConnected(plan, await resume(plan, own), ticket.addresses)
   const unfit = plan.passedOver.find(({ id }) => id === ticket.id)
   if (unfit !== undefined) throw unfit.error
-  await checkUnspent(plan, ticket)
+  const already = await deliveredAlready(plan, ticket)
+  if (already !== undefined) return already
+  if (own !== undefined) throw endedError(own)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
   if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, older.connection)
@@ -46,10 +45,13 @@ async function resume(plan: Plan, found: Found): Promise<Work> {
   return holdOrFail(plan, found)
 }
 
-/** A session of which only the receipt is left. @throws TransferError `ticket-spent` */
-async function checkUnspent({ home: { state } }: Plan, { id }: Ticket): Promise<void> {
-  const receipt = state === undefined ? undefined : await readReceipt(state.directory, id)
-  if (receipt !== undefined && state !== undefined) throw spent(receipt.finishedAt, `${state.path}/receipts/${id}.json`)
+/** What this very command has done before; undefined if it has not. @throws TransferError `ticket-spent` if another one has */
+async function deliveredAlready({ home, identity, tools }: Plan, { id }: Ticket): Promise<Finished | undefined> {
+  const before = home.state === undefined ? [] : await deliveredIn(home.state, id)
+  const same = before.find((it) => it.role === home.role && (it.folder ?? it.identity) === (home.folder || identity))
+  if (same !== undefined) return doneBefore(tools.context, same)
+  if (before[0] !== undefined) throw spent(before[0].receipt.finishedAt, before[0].path)
+  return undefined
 }
 
 function spent(finishedAt: string, receipt: string): TransferError {

@@ -18,6 +18,7 @@ import type {
 import type { World } from '../context.ts'
 import { entomb, forget, isBound, isOver, sweep, type Found } from './catalog.ts'
 import { askToLimit, askToStop } from './control.ts'
+import { allDelivered, deliveredListing, deliveredStatus, findDelivered } from './delivered-before.ts'
 import { discardWithPeer } from './discard.ts'
 import { homeOf, type Home } from './home.ts'
 import { listingOf, missingListing, missingStatus, statusOf, type ListingContext } from './listing.ts'
@@ -35,8 +36,19 @@ export async function listSessions(world: World, options: ListOptions): Promise<
     if (listing === undefined) continue
     if (all === true || isUnfinished(shelved.found, listing)) listings.push(listing)
   }
+  if (all === true) listings.push(...(await deliveredBeside(shelves, listings)))
   listings.push(...shelves.missing.map(missingListing))
   return stale === true ? listings.filter((listing) => listing.stale) : listings
+}
+
+async function deliveredBeside(
+  { state }: Shelves,
+  listed: readonly SessionListing[],
+): Promise<readonly SessionListing[]> {
+  if (state === undefined) return []
+  const isListed = ({ id, role }: SessionListing): boolean => listed.some((it) => it.id === id && it.role === role)
+  const before = (await allDelivered(state)).map(deliveredListing).filter((it) => !isListed(it))
+  return before.toSorted((a, b) => Date.parse(b.since) - Date.parse(a.since))
 }
 
 /** A session may end while it is looked at. */
@@ -65,6 +77,8 @@ export async function sessionStatus(world: World, asked: string, { stateDir }: S
   await using shelves = await Shelves.open(world, stateDir, undefined)
   const missing = shelves.findMissing(asked)
   if (missing !== undefined) return missingStatus(missing)
+  const before = await findDelivered(shelves, asked)
+  if (before !== undefined) return deliveredStatus(before)
   return await orNotFound(statusOf({ world, shelves, stateDir }, shelves.find(asked)), asked)
 }
 

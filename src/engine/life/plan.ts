@@ -53,8 +53,7 @@ export async function makePlan(
   const { found: there, passedOver } = await readCatalog(world, home.base, home.target?.rootId)
   for (const { id, error } of passedOver)
     context.reporter.warn('passed-over', `Session ${shortId(id)} was passed over: ${error.message}`)
-  const expiresMs =
-    options.expiresMs === undefined ? undefined : clamp(options.expiresMs, expireAfterMsRange, expireAfterMs)
+  const expiresMs = options.expiresMs && clamp(options.expiresMs, expireAfterMsRange, expireAfterMs)
   // A run may let sessions live longer, its own in the first place; it cuts no other one's life short.
   const afterMs = ({ id, header }: Found): Millis =>
     id === spared ? Infinity : Math.max(expiresMsOf(header), expiresMs ?? 0)

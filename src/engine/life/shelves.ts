@@ -120,7 +120,7 @@ export class Shelves {
   }
 }
 
-const idDigitsMin = 4
+export const idDigitsMin = 4
 
 /** The session a pointer leads to; what is there and unfit is noted instead. */
 async function findOrPassOver(

@@ -9,6 +9,7 @@ import type { Found } from './catalog.ts'
 import { endingFor, isOver } from './catalog.ts'
 import { follow, Followed } from './contention.ts'
 import { dialAgain, dialOut } from './dial-out.ts'
+import { doneBefore, findDelivered } from './delivered-before.ts'
 import { homeOf, receiverHome, senderHome, type Home } from './home.ts'
 import { isPlain, makePlan, type Plan } from './plan.ts'
 import type { Finished, RunContext } from './run.ts'
@@ -43,8 +44,10 @@ export async function receiveBody(context: RunContext, folder: string, options: 
 }
 
 export async function resumeBody(context: RunContext, asked: string, options: ResumeOptions): Promise<Finished> {
-  const { id, role, folder } = await locate(context, asked, options)
-  context.become(role)
+  const located = await locate(context, asked, options)
+  context.become(located.role)
+  if ('receipt' in located) return doneBefore(context, located)
+  const { id, folder } = located
   const { stateDir } = options
   return inHome(await homeOf(context.world, folder, stateDir), async (home) => {
     const plan = await planFor(context, home, options, id)
@@ -55,6 +58,8 @@ export async function resumeBody(context: RunContext, asked: string, options: Re
 
 async function locate(context: RunContext, asked: string, { stateDir }: ResumeOptions) {
   await using shelves = await Shelves.open(context.world, stateDir, undefined)
+  const before = await findDelivered(shelves, asked)
+  if (before !== undefined) return before
   const { found, folder } = shelves.find(asked)
   if (isOver(found)) throw endingFor(found)
   return { id: found.id, role: found.header.role, folder }

@@ -11,6 +11,7 @@ import { openRunner } from '../open-runner.ts'
 import type { World } from '../context.ts'
 import type { Runner } from '../runner.ts'
 import { entomb, findSession, forget, type Found } from './catalog.ts'
+import { writeSent } from '../../store/sent.ts'
 import { noteTarget } from '../../store/state-directory.ts'
 import type { Home } from './home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
@@ -153,7 +154,7 @@ export class Work {
   /** Puts the session where its end says, once its runner has ended, and lets go of it. */
   async conclude(end: SessionEnd): Promise<Finished> {
     const { home, world } = this.#tools
-    if (end.how === 'released' && home.role === 'receiver') await this.#keepDelivered()
+    if (end.how === 'released') await this.#remember()
     const isGone = (end.how === 'released' && end.confirmed) || (await this.#isRefused(end))
     if (isGone) await forget(home, this.#held)
     else {
@@ -164,17 +165,26 @@ export class Work {
     return { end, receiptPath, counts: this.#counts }
   }
 
-  /** For `verify`. Without room for it the session is released all the same. */
-  async #keepDelivered(): Promise<void> {
+  /** For `verify`, `ls --all` and the same command. Without room for it the session is released all the same. */
+  async #remember(): Promise<void> {
     const { home, world, context } = this.#tools
-    const found = await findSession(world, home.base, this.id)
-    if (found === undefined) return
     try {
-      await keepDelivered(world, home, this.#held, found.checkpoint)
+      if (home.role === 'sender') await this.#keepSent()
+      else {
+        const found = await findSession(world, home.base, this.id)
+        if (found !== undefined) await keepDelivered(world, home, this.#held, found.checkpoint)
+      }
     } catch (error) {
       if (!isTransferError(error)) throw error
-      context.reporter.warn('list-not-kept', `carryon verify will not know this session: ${error.message}`)
+      context.reporter.warn('list-not-kept', `Later commands will not know this session: ${error.message}`)
     }
+  }
+
+  async #keepSent(): Promise<void> {
+    const { state } = this.#tools.home
+    const { session, identity, sources } = this.header
+    const paths = sources.map(({ path }) => path)
+    if (state !== undefined) await writeSent(state.directory, { version: 1, session, identity, sources: paths })
   }
 
   /** The other side wants nothing of this session, and never agreed on one: nothing is left to go on with. */

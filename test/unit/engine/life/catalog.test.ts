@@ -264,7 +264,7 @@ describe('discarding what has expired', () => {
     await make(home, { session: id('2') }, [bound])
     later = 8 * 86_400_000
     const [listed] = await listSessions(world, { stateDir: `${base}/state` })
-    expect(Date.parse(listed!.expiresAt) - Date.parse(listed!.updatedAt)).toBe(expireAfterMs)
+    expect(Date.parse(listed!.expiresAt!) - Date.parse(listed!.updatedAt)).toBe(expireAfterMs)
     const expired: string[] = []
     expect((await swept(home, expired)).map((it) => it.id)).toContain(id('1'))
     expect(expired).toEqual([id('2')])
