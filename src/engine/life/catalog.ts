@@ -18,7 +18,7 @@ import {
 } from '../../store/session-directory.ts'
 import { takeLock, type Locker } from '../../store/lock.ts'
 import type { World } from '../context.ts'
-import { forgetTarget } from '../../store/state-directory.ts'
+import { forgetTarget, listTargets } from '../../store/state-directory.ts'
 import type { Home } from './home.ts'
 import { expiresMsOf } from './same-command.ts'
 
@@ -134,6 +134,7 @@ const youngMs = 60_000 // A session is made in less.
 export async function sweep(world: World, home: Home, found: readonly Found[], expiry: Expiry): Promise<Found[]> {
   const left: Found[] = []
   await removeLeftovers(home.base, silently, world.clock.wall() - youngMs)
+  await removePointers(world, home)
   for (const it of found) {
     const due = dueFor(it, world.clock.wall(), expiry)
     const held = due === 'nothing' ? undefined : await holdSession(home.base, it.id, silently)
@@ -152,6 +153,15 @@ export async function sweep(world: World, home: Home, found: readonly Found[], e
     }
   }
   return left
+}
+
+/** Pointers into this folder whose session was never made, or is gone: a pointer comes first and goes last. */
+async function removePointers(world: World, { base, folder, state }: Home): Promise<void> {
+  for (const { id, path, notedAt } of state === undefined || folder === '' ? [] : await listTargets(state.directory)) {
+    const isYoung = notedAt >= world.clock.wall() - youngMs
+    if (path !== folder || isYoung || (await base.stat(id)) !== undefined) continue
+    await forgetTarget(state!.directory, id)
+  }
 }
 
 const noticeMs = 86_400_000 // A day to run the command once more.

@@ -112,6 +112,19 @@ describe('sweeping', () => {
     await home.close()
   })
 
+  it('removes pointers into the folder whose session was never made, when they are a minute old; and no others', async () => {
+    const home = await receiverHome(world, `${base}/in`, `${base}/state`)
+    await make(home, { session: id('1'), role: 'receiver', root: home.target!.rootId, directory: home.folder }, [bound])
+    const notes = { [id('1')]: home.folder, [id('2')]: home.folder, [id('3')]: `${base}/elsewhere` }
+    for (const [session, path] of Object.entries(notes)) await noteTarget(home.state!.directory, { id: session, path })
+    await swept(home)
+    expect(readdirSync(`${base}/state/targets`)).toHaveLength(3)
+    later = 61_000
+    await swept(home)
+    expect(readdirSync(`${base}/state/targets`)).toEqual([id('1'), id('3')])
+    await home.close()
+  })
+
   it('leaves alone what a live process holds', async () => {
     const home = await senderHome(world, `${base}/state`)
     const held = await make(home, { session: id('1') }, [bound], true)
