@@ -41,8 +41,9 @@ describe('a torn journal', () => {
 
   it('R9: finds every flipped bit', async () => {
     const { bytes, ends } = await appended(3, true)
+    const short = bytes.subarray(0, ends.at(-1)! + 512) // Of the zeros ahead a few tell all, thousands of times sooner.
     for (let bit = 0; bit < ends.at(-1)! * 8; bit++) {
-      const flipped = Uint8Array.from(bytes)
+      const flipped = Uint8Array.from(short)
       flipped[bit >> 3]! ^= 1 << (bit & 7)
       const { content } = await contentOf(flipped)
       const isLast = bit >> 3 >= ends.at(-2)!
