@@ -36,6 +36,7 @@ export function translateFault(error: unknown, attempt: Attempt): Error {
       return asError(error)
     case 'ENOSPC':
     case 'EDQUOT':
+      if (operation.startsWith('sync')) break // What it should have written is lost: to try again would succeed and mean nothing (R16).
       return new TransferError(
         'disk-full',
         { path, neededBytes: attempt.neededBytes ?? 0, freeBytes: free(attempt) },
@@ -59,9 +60,8 @@ export function translateFault(error: unknown, attempt: Attempt): Error {
     case 'ENXIO': // A socket, or a fifo nobody reads.
     case 'ENODEV':
       return new TransferError('not-a-file', { path }, because)
-    default:
-      return new TransferError('disk-failed', { path, operation, cause: (error as Error).message }, because)
   }
+  return new TransferError('disk-failed', { path, operation, cause: (error as Error).message }, because)
 }
 
 /** Faults by which a file system says that it has no hard links for us (R6). */

@@ -247,6 +247,7 @@ export class Journal {
    *   fault is final, a lock that is lost (`lock-lost`) among them: every later call fails with it, and only opening the journal again finds out what is on the disk (R16)
    */
   commit(records: readonly JournalRecord[]): Promise<void> {
+    if (this.#fault !== undefined) return Promise.reject(this.#fault)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ records: [...this.#noted.splice(0), ...records.flatMap(splitRecord)], resolve, reject })
       this.#writing ??= this.#writeAll()

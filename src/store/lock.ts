@@ -52,9 +52,14 @@ export async function takeLock(directory: Directory, answer: Answer): Promise<Lo
     }
     const socket = await LockSocket.bind(directory, (numbers[0] ?? 0) + 1, answer)
     if (socket === undefined) continue // Another starter has this number.
-    if (await isWon(directory, socket.number)) {
-      await socket.becomeHolder()
-      return socket
+    try {
+      if (await isWon(directory, socket.number)) {
+        await socket.becomeHolder()
+        return socket
+      }
+    } catch (error) {
+      await socket.release()
+      throw error
     }
     await socket.release()
     return undefined

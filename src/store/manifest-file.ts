@@ -65,10 +65,14 @@ export class ManifestFile {
   }
 }
 
-/** Makes the manifest of a new session, empty. */
-export async function createManifest(directory: Directory): Promise<ManifestFile> {
+/** Makes the manifest of a new session, empty, on the disk but for its name. */
+export async function createManifest(directory: Directory): Promise<void> {
   const file = await directory.openFile(manifestName, 'create')
-  return new ManifestFile(file, `${directory.label}/${manifestName}`, 0)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }
 
 /** Opens the manifest of a session. @throws TransferError `not-found` */

@@ -74,9 +74,7 @@ export async function createSession(base: Directory, id: SessionId, session: New
 
 async function fill(directory: Directory, { records, tools, withParts }: NewSession): Promise<void> {
   await (await createJournal(directory, records, tools)).close()
-  const manifest = await createManifest(directory)
-  await manifest.sync()
-  await manifest.close()
+  await createManifest(directory)
   if (withParts) await directory.makeDirectory(partsName, 0o700)
   await directory.sync()
 }

@@ -12,6 +12,7 @@ import { checkPrivate } from './private-directory.ts'
 /** The directory of carryon's own in the root of a target; never sent, never received. */
 export const ownName = '.carryon'
 const rootIdName = 'root'
+const scrapName = /^link-[0-9]+-[0-9]+$/ // A symbolic link on the way to its place.
 
 /** `link` never replaces anything. `replace` takes the place of what is there, but for a directory. */
 export type PublishMethod = 'link' | 'replace'
@@ -151,9 +152,12 @@ export class Target {
 
   /** Closes everything but the root. `.carryon` goes if no session is left in it (C30). */
   async close(): Promise<void> {
-    await this.#pins.close()
-    await removeOwnIfEmpty(this)
-    await this.own.close()
+    try {
+      await this.#pins.close()
+      await removeOwnIfEmpty(this)
+    } finally {
+      await this.own.close()
+    }
   }
 
   /** Acts in the parent of `path`; `make` makes it if it is missing. @throws TransferError `not-found` otherwise */
@@ -172,11 +176,20 @@ export async function openTarget(disk: Disk, path: string, random: Random): Prom
   const root = await disk.openRoot(path)
   try {
     if (await root.makeDirectory(ownName, 0o700)) await root.sync()
-    const own = await root.openDirectory(ownName)
+    return await targetIn(root, random)
+  } catch (error) {
+    await root.close()
+    throw error
+  }
+}
+
+async function targetIn(root: Directory, random: Random): Promise<Target> {
+  const own = await root.openDirectory(ownName)
+  try {
     await checkPrivate(own)
     return new Target(root, own, await rootIdOf(own, random))
   } catch (error) {
-    await root.close()
+    await own.close()
     throw error
   }
 }
@@ -193,14 +206,19 @@ async function rootIdOf(own: Directory, random: Random): Promise<string> {
 
 async function writeRootId(own: Directory, id: string): Promise<void> {
   const fresh = `root-${id}`
-  const file = await own.openFile(fresh, 'create')
   try {
-    await file.write(Buffer.from(`${id}\n`), 0)
-    await file.sync()
-  } finally {
-    await file.close()
+    const file = await own.openFile(fresh, 'create')
+    try {
+      await file.write(Buffer.from(`${id}\n`), 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await placeNew(own, fresh, own, rootIdName)
+  } catch (error) {
+    await own.unlink(fresh)
+    throw error
   }
-  await placeNew(own, fresh, own, rootIdName)
   await own.sync()
 }
 
@@ -243,7 +261,8 @@ async function linkOrReserve(from: Directory, name: Name, to: Directory, toName:
 /** Another process may be about to begin a session in it: then the directory does not go, and its id comes back. */
 async function removeOwnIfEmpty({ root, own, rootId }: Target): Promise<void> {
   const names = await own.list()
-  if (names.some((name) => name !== rootIdName)) return
+  if (names.some((name) => name !== rootIdName && !scrapName.test(name))) return
+  for (const name of names) if (name !== rootIdName) await own.unlink(name) // Of a process that died: a live one has a session here.
   if (!(await own.unlink(rootIdName))) return // Another one that has ended, too, is at it.
   if (await root.removeDirectory(ownName)) await root.sync()
   else await writeRootId(own, rootId)

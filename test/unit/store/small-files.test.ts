@@ -78,7 +78,8 @@ describe('hints', () => {
 describe('the manifest file', () => {
   it('gives back each text by the place it was told', async () => {
     const { directory } = await fresh()
-    const manifest = await createManifest(directory)
+    await createManifest(directory)
+    const manifest = await openManifest(directory)
     const texts = ['["ä"]', '', 'x'.repeat(100_000)]
     const places = await Promise.all(texts.map((text) => manifest.append(text)))
     await manifest.sync()
@@ -93,7 +94,8 @@ describe('the manifest file', () => {
 
   it('puts the next page in the place of one that found no room', async () => {
     const { disk, directory } = await fresh()
-    const manifest = await createManifest(directory)
+    await createManifest(directory)
+    const manifest = await openManifest(directory)
     await manifest.append('first')
     disk.failNext('write', 'ENOSPC')
     await expectCode('disk-full', manifest.append('second'))
