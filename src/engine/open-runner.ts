@@ -44,7 +44,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   try {
     await runner.begin()
   } catch (error) {
-    await restored.journal.close()
+    await runner.close()
     throw error
   }
   return runner
@@ -175,9 +175,9 @@ class SessionRunner implements Runner {
       observer({ kind: 'warning', code: 'rolled-back', sentence, path: null })
     }
     const hints = await openHints(directory, { hash: world.hash })
+    this.#closers.push(() => hints.close())
     await hints.reset(state.adopted.map(({ hole, ...place }) => ({ ...place, isHole: hole })))
     await hints.flush()
-    this.#closers.push(() => hints.close())
     const begin = (): void => {
       this.#room = new Room(world.clock, receive.target.root, () => this.#remainingBytes, {
         full: (neededBytes, freeBytes) => this.#tell({ kind: 'diskFilled', neededBytes, freeBytes }),
@@ -382,9 +382,14 @@ class SessionRunner implements Runner {
     if (this.#half instanceof Receiver) await this.#half.flushHints()
     this.#links.closeAll(4006, end.how)
     while (this.#work.size > 0) await Promise.all(this.#work)
-    for (const close of this.#closers.toReversed()) await close().catch(() => undefined)
-    await this.#restored.pages.close().catch(() => undefined)
-    await this.#restored.journal.close().catch(() => undefined)
+    await this.close()
     this.#settle(end)
+  }
+
+  /** Lets go of all files. What cannot be closed well was not synced either, and promised nothing. */
+  async close(): Promise<void> {
+    const { pages, journal } = this.#restored
+    const last = [() => pages.close(), () => journal.close()]
+    for (const close of [...this.#closers.toReversed(), ...last]) await close().catch(() => undefined)
   }
 }

@@ -17,6 +17,7 @@ import type { PartFiles } from '../store/part-files.ts'
 import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
 import type { Counters } from './counters.ts'
+import { inParallel } from './in-parallel.ts'
 import { inTurns } from './in-turns.ts'
 import type { HeldFrame, Links } from './links.ts'
 import { type ManifestPages, pageDigest, shapeOf } from './manifest-pages.ts'
@@ -325,11 +326,3 @@ export class Receiver {
 }
 
 type Tail<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown] ? Head : never
-
-async function inParallel<T>(count: number, items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items]
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await act(item)
-  }
-  await Promise.all(Array.from({ length: count }, worker))
-}

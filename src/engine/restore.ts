@@ -37,11 +37,25 @@ export async function restoreJournal(
   const tools = { hash: world.hash, compact: compactRecords, isHeld }
   const { journal, records } = await (rebuild ? rebuildJournal(directory, tools) : openJournal(directory, tools))
   const checkpoint = foldRecords(records)
+  try {
+    return { journal, checkpoint, ...(await restorePages(directory, checkpoint, world)) }
+  } catch (error) {
+    await journal.close()
+    throw error
+  }
+}
+
+async function restorePages(directory: Directory, checkpoint: Checkpoint, world: World) {
   const file = await openManifest(directory)
-  const last = checkpoint.pages.at(-1)
-  await file.truncate(last === undefined ? 0 : last.offset + last.length)
-  const pages = new ManifestPages(file, checkpoint.pages, world.hash)
-  return { journal, checkpoint, pages, shapes: await pages.shapes() }
+  try {
+    const last = checkpoint.pages.at(-1)
+    await file.truncate(last === undefined ? 0 : last.offset + last.length)
+    const pages = new ManifestPages(file, checkpoint.pages, world.hash)
+    return { pages, shapes: await pages.shapes() }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }
 
 export interface ReceivedState {

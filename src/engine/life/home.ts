@@ -71,18 +71,22 @@ export async function receiverHome(
 ): Promise<Home> {
   const path = absolutePath(folder)
   const target = await openFolder(world, path, onMade)
-  const state = await openState(world.disk, stateDir)
-  return {
-    role: 'receiver',
-    base: target.own,
-    target,
-    folder: path,
-    state,
-    async close() {
-      await target.close()
-      await target.root.close()
-      await state?.directory.close()
-    },
+  try {
+    const state = await openState(world.disk, stateDir)
+    const close = (): Promise<void> => closeAll(target, state)
+    return { role: 'receiver', base: target.own, target, folder: path, state, close }
+  } catch (error) {
+    await closeAll(target, undefined)
+    throw error
+  }
+}
+
+async function closeAll(target: Target, state: State | undefined): Promise<void> {
+  try {
+    await target.close()
+  } finally {
+    await target.root.close()
+    await state?.directory.close()
   }
 }
 
