@@ -28,6 +28,7 @@ export default defineConfig({
       folder('e2e', { ...oneAtATime, exclude: ['**/smoke*.test.ts'] }),
       folder('crash', { ...oneAtATime, exclude: ['**/smoke*.test.ts'] }),
       folder('hostile', oneAtATime),
+      folder('network', oneAtATime),
       // The few seconds of e2e and crash that every `npm test` runs: files there whose name begins with `smoke`.
       project('smoke', ['test/{e2e,crash}/**/smoke*.test.ts'], oneAtATime),
       project('tidy', ['test/tidy.test.ts']),

@@ -24,6 +24,8 @@ export interface CommandOptions {
   readonly cwd?: string
   /** User and group to run as; only root may choose. */
   readonly uid?: number | undefined
+  /** Words before the command, of a program that becomes it. */
+  readonly within?: readonly string[]
   /** Leave `--json` away, for what people see. */
   readonly people?: boolean
 }
@@ -49,10 +51,11 @@ export class Command {
   #end: Ended | undefined
 
   private constructor(args: readonly string[], options: CommandOptions) {
-    const { env = {}, cwd, uid, people = false } = options
+    const { env = {}, cwd, uid, people = false, within = [] } = options
     this.#title = `carryon ${args.join(' ')}`.slice(0, 200)
     const events = people || args.includes('--json') ? [] : quickEvents
-    this.#child = spawn(process.execPath, [commandPath, ...args, ...events], {
+    const [program = '', ...words] = [...within, process.execPath, commandPath, ...args, ...events]
+    this.#child = spawn(program, words, {
       env: { PATH: process.env['PATH'], LANG: 'C.UTF-8', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(cwd === undefined ? {} : { cwd }),
