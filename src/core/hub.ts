@@ -56,6 +56,8 @@ export class Hub {
   phase: Phase = 'greeting'
   /** The connection of the current epoch, once it is open. */
   open: ConnectionId | undefined
+  /** Why there is none: a peer that is silent or stuck is named. */
+  lostBy: 'network' | 'peer-silent' | 'no-progress' = 'network'
   /** A condition that stops data: told by either side. */
   parked:
     | { readonly reason: StateReason; readonly who: Who; readonly neededBytes?: number; readonly freeBytes?: number }
@@ -135,7 +137,7 @@ export class Hub {
     if (this.open === undefined)
       return this.agreement === undefined
         ? { state: 'greeting', reason: null, who: null }
-        : { state: 'interrupted', reason: 'network', who: 'both' }
+        : { state: 'interrupted', reason: this.lostBy, who: this.lostBy === 'network' ? 'both' : 'peer' }
     if (this.parked !== undefined) return { state: 'parked', reason: this.parked.reason, who: this.parked.who }
     return { state: this.phase, reason: null, who: null }
   }

@@ -179,7 +179,7 @@ export class Session {
           this.#hub.fail(input.code, input.sentence)
         return
       case 'connectionEnded':
-        return this.#connectionEnded(input.connection)
+        return this.#connectionEnded(input.connection, input.reason)
       case 'heard':
         if (input.connection === this.#hub.open) this.#liveness.heard(input.arrivingBytes)
         return
@@ -292,11 +292,12 @@ export class Session {
     this.#receiving?.opened()
   }
 
-  #connectionEnded(connection: ConnectionId): void {
+  #connectionEnded(connection: ConnectionId, reason: string): void {
     const hub = this.#hub
     this.#greeting.connectionEnded(connection)
     if (connection !== hub.open) return
     hub.open = undefined
+    hub.lostBy = reason === 'peer-silent' || reason === 'no-progress' ? reason : 'network'
     hub.phase = 'greeting'
     this.#goodbyes.connectionEnded()
     this.#sending?.closed()

@@ -47,6 +47,7 @@ export class WsConnection implements Connection {
     ws.binaryType = 'nodebuffer'
     ws.pause()
     this.#socket.on('error', (error) => this.#blame({ kind: 'lost', code: noStatus, detail: error.message }))
+    this.#socket.on('end', () => ws.terminate()) // ws alone would first send what nobody reads any more.
     ws.on('error', (error) => this.#blame(framingError(error)))
     ws.on('message', (payload, isBinary) => this.#deliver(payload as Buffer, isBinary))
     ws.on('close', (code, reason) => this.#end(code, reason.toString()))

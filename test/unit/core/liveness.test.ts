@@ -41,6 +41,13 @@ describe.each(['sender', 'receiver'] as const)('the %s', (role) => {
     expect(pings(bench)).toHaveLength(deadAfterMs / pingIdleMs - 1)
   })
 
+  it('is interrupted by a silent peer, and says so', () => {
+    const bench = Bench.inPhase(role, 'transferring')
+    bench.tell({ kind: 'connectionEnded', connection: bench.connection, reason: 'peer-silent' })
+    const reports = bench.effects.filter(({ kind }) => kind === 'report')
+    expect(reports.at(-1)).toMatchObject({ state: 'interrupted', reason: 'peer-silent', who: 'peer' })
+  })
+
   it('R32: takes any byte for life', () => {
     const bench = Bench.inPhase(role, 'transferring')
     expect(pass(bench, 10 * deadAfterMs, () => hear(bench))).toBeUndefined()

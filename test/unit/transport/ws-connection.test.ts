@@ -105,6 +105,19 @@ describe.each(ways)('a peer at the frames (%s)', (way) => {
     await recorder.end()
   })
 
+  it('has lost a peer that hung up, though it takes nothing more of what is under way', async () => {
+    const { stranger, connection } = await rawPeer(way)
+    const recorder = record(connection)
+    stranger.say(frame(fin | text, 'hello'))
+    await recorder.heard(1) // No stranger any more, whose time is short.
+    stranger.socket.pause()
+    const sends = Array.from({ length: 64 }, () => connection.sendData(new Uint8Array(1024 * 1024)))
+    const losses = Promise.allSettled(sends)
+    stranger.socket.end()
+    expect(await recorder.end()).toMatchObject({ kind: 'lost' })
+    expect((await losses).at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'connection-lost' } })
+  })
+
   it('waits at most two seconds for a peer that does not answer its close', async () => {
     const { connection } = await rawPeer(way)
     const recorder = record(connection)
