@@ -76,8 +76,8 @@ describe.skipIf(missing !== undefined)('a dead peer', () => {
       const transfer = await begun(pace, ['--dead-after', '3s'])
       const afterMs = await noticed(transfer, breakage)
       expect(Math.max(...afterMs)).toBeLessThan((3_000 + 1_000) * slack)
-    const reasons = [transfer.sender, transfer.receiver].map((it) => it.last('session').reason)
-    expect(reasons).toContain('peer-silent') // The other side may hear of it from the kernel.
+      const reasons = [transfer.sender, transfer.receiver].map((it) => it.last('session').reason)
+      expect(reasons).toContain('peer-silent') // The other side may hear of it from the kernel.
       const back = transfer.sender.untilNext('session', ({ state }) => state === 'transferring')
       const mendedAt = Date.now()
       breakage.mend(transfer.scene.networks)
