@@ -66,6 +66,14 @@ export class Arrivals {
     this.#hub.entries.credit(entry, part.durableBytes(this.#hub.chunkBytes))
   }
 
+  /** Bytes that are written and not yet durable: they have their room on the disk. */
+  get bytesStaged(): number {
+    const { chunkBytes } = this.#hub
+    let bytes = 0
+    for (const part of this.parts.values()) bytes += part.heldBytes(chunkBytes) - part.durableBytes(chunkBytes)
+    return bytes
+  }
+
   /** Gives an entry its outcome. */
   settle({ entry, outcome, bytes, digest }: EntryOutcome): void {
     this.#hub.entries.finish(entry, outcome, bytes, digest === undefined ? 0n : parseHex64(digest))

@@ -65,9 +65,17 @@ export class Part {
   }
 
   durableBytes(chunkBytes: number): number {
-    const whole = this.durable.count * chunkBytes
+    return this.#bytesOf(this.durable, chunkBytes)
+  }
+
+  heldBytes(chunkBytes: number): number {
+    return this.#bytesOf(this.held, chunkBytes)
+  }
+
+  #bytesOf(chunks: ChunkSet, chunkBytes: number): number {
+    const whole = chunks.count * chunkBytes
     const last = this.chunks - 1
-    return this.durable.has(last) ? whole - chunkBytes + chunkLength(this.size, chunkBytes, last) : whole
+    return chunks.has(last) ? whole - chunkBytes + chunkLength(this.size, chunkBytes, last) : whole
   }
 
   /** The same file in its next revision: of what is held, the chunks to keep. */

@@ -131,6 +131,10 @@ export class Session {
   get entries(): EntryTable {
     return this.#hub.entries
   }
+  /** A receiver's: written and not yet durable. */
+  get bytesStaged(): number {
+    return this.#receiving?.arrivals.bytesStaged ?? 0
+  }
   get epoch(): number {
     return this.#hub.epoch
   }

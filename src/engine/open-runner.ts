@@ -205,7 +205,7 @@ class SessionRunner implements Runner {
 
   get #remainingBytes(): number {
     const { manifest, bytesDurable, bytesOmitted } = this.#core.entries
-    return manifest.bytes - bytesOmitted - bytesDurable
+    return manifest.bytes - bytesOmitted - bytesDurable - this.#core.bytesStaged
   }
 
   // ---- what others do with it -------------------------------------------------------------------------------------
