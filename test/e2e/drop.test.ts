@@ -1,5 +1,7 @@
 // The link drops: both sides come back by themselves, and what the receiver has is not sent again.
 
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ChaosProxy } from '../support/chaos-proxy.ts'
 import type { Command } from '../support/command.ts'
@@ -73,6 +75,33 @@ describe('when the link drops, both sides reconnect by themselves', () => {
     expect(listening.addresses).toContain(`127.0.0.1:${portOf(ticket)}`)
     sender.hurry()
     await bothSucceed(sender, again)
+    expect(listing(scene.target)).toEqual(listing(scene.source))
+    scene.expectClean()
+  })
+
+  it('when somebody else took the port of a killed listener: it says so, listens elsewhere, and its fresh ticket goes on', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const receiver = scene.receive()
+    const ticket = await receiver.ticket()
+    const sender = scene.send('disk.img', '--to', ticket, ...slowly)
+    const { session } = await durable(receiver, 1)
+    await receiver.killed()
+    const stranger = createServer((socket) => socket.on('error', () => {}).end('220 mail.example ESMTP\r\n'))
+    stranger.listen(portOf(ticket), '127.0.0.1')
+    onTestFinished(() => void stranger.close())
+    await once(stranger, 'listening')
+
+    const again = scene.receive()
+    expect(await again.until('waiting')).toMatchObject({ reason: 'port-in-use', who: 'self' })
+    const fresh = await again.ticket()
+    expect(portOf(fresh)).not.toBe(portOf(ticket))
+    await sender.until('reconnecting', ({ attempt }) => attempt >= 2) // The stranger's answer is no reason to give up.
+    await sender.killed()
+    const resumed = scene.send('disk.img', '--to', fresh)
+    await bothSucceed(resumed, again)
+    expect(resumed.last('summary').session).toBe(session)
+    expect(resumed.last('summary').bytesReused).toBeGreaterThan(0)
     expect(listing(scene.target)).toEqual(listing(scene.source))
     scene.expectClean()
   })
