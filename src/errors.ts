@@ -398,7 +398,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   'journal-foreign': {
     say: (d) => `The journal ${d.path} does not belong here: ${d.why}.`,
-    hint: 'Nothing was changed or deleted.',
+    hint: 'Nothing was changed or deleted, and nothing in that directory is used. To be rid of it, move it away by hand.',
     retryable: 'never',
     exit: 12,
     close: 4012,

@@ -2,6 +2,7 @@
 
 import { display, type Diagnosis, type FolderHealth, type SessionListing } from '../index.ts'
 import { idDigits, sinceOf, standingOf, subjectOf } from './listing.ts'
+import { passedOver } from './sentences.ts'
 import { counted, formatBytes, formatBytesOf } from './quantities.ts'
 
 export interface DiagnosisLine {
@@ -16,9 +17,7 @@ export function diagnosisLines(diagnosis: Diagnosis, wallMs: number): readonly D
     ...diagnosis.folders.flatMap(folderLines),
     ...portLines(diagnosis.ports),
     ...staleLines(diagnosis.stale),
-    ...diagnosis.passedOver.map(({ session, why }) =>
-      note(`Session ${session.slice(0, idDigits)} is passed over: ${display(why)}`),
-    ),
+    ...diagnosis.passedOver.map(({ session, why }) => note(passedOver(session, why))),
     breakLine(diagnosis.lastBreak, wallMs),
   ]
 }

@@ -181,6 +181,11 @@ export function limitToggled(bytesPerSecond: number | null): string {
   return bytesPerSecond === null ? 'Bandwidth limit off.' : `Bandwidth limit ${formatRate(bytesPerSecond)}.`
 }
 
+/** Of a session that is there and cannot be gone on with. */
+export function passedOver(session: string, why: string): string {
+  return `Session ${session.slice(0, 8)} is passed over: ${display(why)}`
+}
+
 /** While `verify` reads. */
 export function reading(bytes: number): string {
   return `Read ${formatBytes(bytes)} so far.`

@@ -213,6 +213,8 @@ export interface ListOptions extends StateOptions {
   readonly root?: string | undefined
   /** Only stale ones. Default false. */
   readonly stale?: boolean | undefined
+  /** Told of sessions that are there and cannot be gone on with, and why. */
+  readonly onPassedOver?: ((session: SessionId, why: TransferError) => void) | undefined
 }
 
 export interface ResumeOptions extends RunOptions {

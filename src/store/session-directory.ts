@@ -130,7 +130,10 @@ export async function readOwnJournal(
   const content = await readJournal(directory, tools)
   const [header] = content.records
   if (header?.kind === 'header' && header.session === id) return content
-  const why = header?.kind === 'header' ? `it is that of session ${header.session}` : 'it does not say whose it is'
+  const why =
+    header?.kind === 'header'
+      ? `it is that of session ${header.session}`
+      : 'its beginning is damaged, or it is no journal'
   throw new TransferError('journal-foreign', { path: `${directory.label}/${journalName}`, why })
 }
 

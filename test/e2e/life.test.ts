@@ -3,9 +3,11 @@
 
 import { execFileSync } from 'node:child_process'
 import {
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,6 +15,7 @@ import {
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { SessionStatus } from '../../src/index.ts'
@@ -241,6 +244,8 @@ describe('a journal that does not belong where it lies', () => {
       'journal-foreign',
       (journal) => writeFileSync(journal, 'shopping list: milk, bread, butter, and a good deal more than that'),
     ],
+    ['this session, its first record damaged', 'sender', 'journal-foreign', (journal) => writeAt(journal, 40, 'XX')],
+    ['this session, its first bytes damaged', 'sender', 'journal-foreign', (journal) => writeAt(journal, 2, 'XX')],
   ])('of %s: refused by name, not touched', async (_, side, code, touch) => {
     const { scene, state } = await broken()
     const other = 'ab'.repeat(16)
@@ -253,12 +258,21 @@ describe('a journal that does not belong where it lies', () => {
       expect(asked.last('exit').error?.code).toBe(code)
     }
     expect(listing(scene.stateOf(side))).toEqual(before)
+    const listed = scene.as(side, ['ls'], { people: true })
+    expect(await listed.code()).toBe(0)
+    expect(listed.stderr).toMatch(/^Session abababab is passed over: The journal .* does not belong here: /)
     const again = scene.send('disk.img')
     await again.ticket()
     expect(again.last('warning')).toMatchObject({ code: 'passed-over' })
     expect(existsSync(`${scene.stateOf(side)}/${other}/journal`)).toBe(true)
   })
 })
+
+function writeAt(path: string, position: number, text: string): void {
+  const file = openSync(path, 'r+')
+  writeSync(file, text, position)
+  closeSync(file)
+}
 
 describe('a state directory that is not ours to trust', () => {
   it('a symbolic link: refused by name, whatever the command, and nothing is made where it leads', async () => {

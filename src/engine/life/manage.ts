@@ -29,6 +29,7 @@ import { sleep } from './waiting.ts'
 export async function listSessions(world: World, options: ListOptions): Promise<readonly SessionListing[]> {
   const { stateDir, root, all, stale } = options
   await using shelves = await Shelves.open(world, stateDir, root)
+  for (const { id, error } of shelves.passedOver) options.onPassedOver?.(id, error)
   const context: ListingContext = { world, shelves, stateDir }
   const listings: SessionListing[] = []
   for (const shelved of shelves.sessions) {
