@@ -37,6 +37,7 @@ export class Bench {
     checkpoint: Checkpoint = emptyCheckpoint(),
     pages: readonly PageShape[] = [],
     adopted: readonly AdoptedPlace[] = [],
+    others: Partial<Settings> = {},
   ): Bench {
     const settings: Settings = {
       role,
@@ -50,6 +51,7 @@ export class Bench {
       fileDigest: (hashes, size) =>
         (hashes.reduce((sum, hash) => sum + hash, BigInt(size)) % 2n ** 64n).toString(16).padStart(16, '0'),
       fraction: () => 0,
+      ...others,
     }
     return new Bench(role, Session.restore(settings, checkpoint, pages, adopted))
   }
