@@ -3,7 +3,7 @@
 
 import { assert } from '../errors.ts'
 import { hex64, parseHex64 } from '../model/hash.ts'
-import { badChunkTriesMax, hashesPerMessageMax, revisionMax } from '../model/limits.ts'
+import { badChunkTriesMax, fileChunksMax, hashesPerMessageMax, partsMaxBytes, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Exception, Hashes, Resync, Sync, Want } from '../model/messages.ts'
 import { chunkLength, type Place } from '../model/places.ts'
 import type { HeldPart } from './checkpoint.ts'
@@ -30,6 +30,8 @@ export class Arrivals {
   readonly syncPoints: SyncPoints
   readonly #hub: Hub
   readonly #owner: ArrivalsOwner
+  /** Memory of all parts, about. */
+  #partsBytes = 0
 
   constructor(hub: Hub, serial: number, owner: ArrivalsOwner) {
     this.#hub = hub
@@ -77,18 +79,32 @@ export class Arrivals {
   /** Gives an entry its outcome. */
   settle({ entry, outcome, bytes, digest }: EntryOutcome): void {
     this.#hub.entries.finish(entry, outcome, bytes, digest === undefined ? 0n : parseHex64(digest))
-    this.parts.delete(entry)
+    this.#drop(entry)
   }
 
   #part(entry: number): Part {
     const { entries, chunkBytes } = this.#hub
     let part = this.parts.get(entry)
     if (part === undefined) {
+      peerMust(this.#partsBytes < partsMaxBytes, 'too many files are under way at once')
       part = new Part(entry, entries.revision(entry), entries.size(entry), chunkBytes)
-      this.parts.set(entry, part)
+      this.#keep(part)
       entries.stand(entry, standing.part)
     }
     return part
+  }
+
+  #keep(part: Part): void {
+    this.#drop(part.entry)
+    this.#partsBytes += memoryOf(part)
+    this.parts.set(part.entry, part)
+  }
+
+  #drop(entry: number): void {
+    const part = this.parts.get(entry)
+    if (part === undefined) return
+    this.#partsBytes -= memoryOf(part)
+    this.parts.delete(entry)
   }
 
   // ---- data -------------------------------------------------------------------------------------------------------
@@ -238,6 +254,7 @@ export class Arrivals {
     const { entries } = this.#hub
     peerMust(entries.isFile(message.entry), `entry ${message.entry} is no file of the manifest`)
     peerMust(message.revision <= revisionMax, 'a revision is out of range')
+    peerMust(message.size <= fileChunksMax * this.#hub.chunkBytes, 'a file grew to more bytes than a receiver takes')
     const where = entries.standing(message.entry)
     if (where !== standing.missing && where !== standing.part) return // Published: its outcome is or will be said.
     if (message.revision <= entries.revision(message.entry)) {
@@ -288,7 +305,7 @@ export class Arrivals {
     const { revision, size, keep } = before.revising
     entries.revise(entry, revision, size)
     const part = before.revised(revision, size, chunkBytes, keep)
-    this.parts.set(entry, part)
+    this.#keep(part)
     this.syncPoints.revised(part)
     entries.credit(entry, part.durableBytes(chunkBytes))
     this.#owner.sayEntry(entry)
@@ -329,7 +346,7 @@ export class Arrivals {
     const part = this.parts.get(entry)!
     const { revision, chunks } = part
     this.#hub.emit({ kind: 'note', records: [{ kind: 'bad', entry, revision, chunks: [[0, chunks]] }] })
-    this.parts.delete(entry)
+    this.#drop(entry)
     this.#hub.entries.stand(entry, standing.missing)
     this.#hub.entries.credit(entry, 0)
     this.#owner.sayEntry(entry)
@@ -344,4 +361,9 @@ export class Arrivals {
         hashes += hex64(part.hashes[chunk]!)
     this.#hub.send({ kind: 'hashes', way: 'answer', entry, revision, first, hashes })
   }
+}
+
+/** Hashes and three bits a chunk, and the objects themselves: 1.8 KiB (measured). */
+function memoryOf({ chunks }: Part): number {
+  return 2048 + 9 * chunks
 }

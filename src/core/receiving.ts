@@ -111,8 +111,10 @@ export class Receiving {
   #addPage(shape: PageShape): void {
     const { entries } = this.#hub
     entries.addPage(shape)
+    const count = entries.manifest.entries
+    if (count <= this.#plans.length) return
     const plansBefore = this.#plans
-    this.#plans = new Uint8Array(entries.manifest.entries)
+    this.#plans = new Uint8Array(Math.max(count, 2 * plansBefore.length))
     this.#plans.set(plansBefore)
   }
 

@@ -5,7 +5,7 @@ import { isTransferError } from '../errors.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Connection } from '../model/connection.ts'
 import type { Hash64 } from '../model/hash.ts'
-import { headerBytes } from '../model/limits.ts'
+import { headerBytes, queuedMaxBytes } from '../model/limits.ts'
 import type { FrameHeader, Hello, Message, PackRow } from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
 import type { ArrivedFrame, ConnectionId, Input } from '../core/inputs.ts'
@@ -31,6 +31,10 @@ interface Link {
   heardBytes: number
   /** As `heardBytes` was when the last message or frame was whole. */
   wholeBytes: number
+  /** Waiting for it to be sent, when last looked at. */
+  queuedBytes: number
+  /** It asks faster than it reads the answers: nothing more is read from it until it does (R74). */
+  isCrowded: boolean
   isPaused: boolean
 }
 
@@ -43,6 +47,8 @@ export class Links {
   readonly #tell: (input: Input) => void
   #connections = 0
   #framesSeen = 0
+  /** Not while the disk is behind. */
+  #isReading = true
   #cancelWatch: (() => void) | undefined
 
   readonly #gone: (reason: string) => void
@@ -72,7 +78,14 @@ export class Links {
 
   #add(connection: Connection): { id: ConnectionId; sink: ConnectionSink } {
     const id = ++this.#connections
-    this.#links.set(id, { connection, heardBytes: 0, wholeBytes: 0, isPaused: false })
+    this.#links.set(id, {
+      connection,
+      heardBytes: 0,
+      wholeBytes: 0,
+      queuedBytes: 0,
+      isCrowded: false,
+      isPaused: false,
+    })
     if (this.#cancelWatch === undefined) {
       this.#sleep.sinceLastLook()
       this.#cancelWatch = this.#clock.after(heardEveryMs, () => this.#watch())
@@ -138,12 +151,17 @@ export class Links {
   }
 
   send(id: ConnectionId, message: Message): void {
-    this.#links.get(id)?.connection.sendText(encodeMessage(message))
+    this.sendText(id, encodeMessage(message))
   }
 
   /** Text that is a message already. */
   sendText(id: ConnectionId, text: string): void {
-    this.#links.get(id)?.connection.sendText(text)
+    const link = this.#links.get(id)
+    if (link === undefined) return
+    link.connection.sendText(text)
+    if (link.connection.queuedBytes <= queuedMaxBytes) return
+    link.isCrowded = true
+    this.#pauseOrResume(link)
   }
 
   /** Sends a frame; false if the connection is gone. */
@@ -172,23 +190,30 @@ export class Links {
 
   /** Stops or goes on reading from all connections: the disk sets the pace. */
   setReading(isReading: boolean): void {
-    for (const link of this.#links.values()) {
-      if (link.isPaused === !isReading) continue
-      link.isPaused = !isReading
-      if (isReading) link.connection.resume()
-      else link.connection.pause()
-    }
+    this.#isReading = isReading
+    for (const link of this.#links.values()) this.#pauseOrResume(link)
   }
 
-  /** Raw bytes count as life, half a frame too; while we don't read, silence means nothing (R32). */
+  #pauseOrResume(link: Link): void {
+    const pauses = !this.#isReading || link.isCrowded
+    if (link.isPaused === pauses) return
+    link.isPaused = pauses
+    if (pauses) link.connection.pause()
+    else link.connection.resume()
+  }
+
+  /** Raw bytes count as life, half a frame too, and so do bytes taken; while the disk holds us up, silence means nothing (R32). */
   #watch(): void {
     const sleptMs = this.#sleep.sinceLastLook()
     if (sleptMs > 0) this.#tell({ kind: 'woke', sleptMs })
     for (const [connection, link] of this.#links) {
-      const { heardBytes } = link.connection
-      if (heardBytes === link.heardBytes && !link.isPaused) continue
+      const { heardBytes, queuedBytes } = link.connection
+      const isAlive = heardBytes !== link.heardBytes || queuedBytes < link.queuedBytes || !this.#isReading
       link.heardBytes = heardBytes
-      this.#tell({ kind: 'heard', connection, arrivingBytes: heardBytes - link.wholeBytes })
+      link.queuedBytes = queuedBytes
+      link.isCrowded &&= queuedBytes > queuedMaxBytes / 2
+      this.#pauseOrResume(link)
+      if (isAlive) this.#tell({ kind: 'heard', connection, arrivingBytes: heardBytes - link.wholeBytes })
     }
     this.#cancelWatch = this.#links.size === 0 ? undefined : this.#clock.after(heardEveryMs, () => this.#watch())
   }

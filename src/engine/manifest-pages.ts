@@ -54,6 +54,12 @@ export class ManifestPages {
     return this.#records.at(-1)?.bytesSoFar ?? 0
   }
 
+  /** Of all pages, as they are stored. */
+  get textBytes(): number {
+    const last = this.#records.at(-1)
+    return last === undefined ? 0 : last.offset + last.length
+  }
+
   get isComplete(): boolean {
     return this.#records.at(-1)?.last !== undefined
   }

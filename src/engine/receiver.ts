@@ -4,7 +4,7 @@
 import { assert, hasCode, isTransferError } from '../errors.ts'
 import { hex64 } from '../model/hash.ts'
 import type { FileEntry } from '../model/manifest.ts'
-import { entriesMax } from '../model/limits.ts'
+import { entriesMax, fileChunksMax, manifestMaxBytes, pagesMax } from '../model/limits.ts'
 import type { Place } from '../model/places.ts'
 import type { IntentFile, RevisedRecord } from '../model/records.ts'
 import type { FinishFile, ReceiverEffect } from '../core/effects.ts'
@@ -123,10 +123,15 @@ export class Receiver {
       return refuse('the digest of a manifest page is wrong')
     const count = first + entries.length
     if (count > entriesMax) return refuse(`the manifest has more than ${entriesMax} entries`)
+    if (pages.pages >= pagesMax || pages.textBytes >= manifestMaxBytes)
+      return refuse(`the manifest has more than ${pagesMax} pages or ${manifestMaxBytes} bytes of text`)
     const fault = this.#order.fault(entries)
     if (fault !== undefined) return refuse(fault)
     const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), pages.bytesSoFar)
     if (!Number.isSafeInteger(bytes)) return refuse('the manifest adds up to more bytes than can be counted')
+    const fileBytesMax = fileChunksMax * this.#parts.session.chunkBytes
+    if (entries.some((entry) => entry.kind === 'file' && entry.size > fileBytesMax))
+      return { code: 'limit', sentence: `A file has more than the ${fileBytesMax} bytes that a receiver takes.` }
     if (bytes > maxBytes) return { code: 'limit', sentence: `What is offered has more than --max-bytes ${maxBytes}.` }
     if (count > maxFiles) return { code: 'limit', sentence: `What is offered has more than --max-files ${maxFiles}.` }
     if (last !== undefined && (last.entries !== count || last.bytes !== bytes))

@@ -18,6 +18,7 @@ export interface Ends {
 
 const noStatus = 1006 // What ws reports where no close frame came.
 const tooBig = 1009
+const pongsMaxBytes = 16 * 1024 * 1024 // ws answers each ping by itself, also to a peer that does not read.
 const closeReasonMaxBytes = 123 // A control frame's 125 bytes less the code.
 
 export class WsConnection implements Connection {
@@ -50,6 +51,7 @@ export class WsConnection implements Connection {
     this.#socket.on('end', () => ws.terminate()) // ws alone would first send what nobody reads any more.
     ws.on('error', (error) => this.#blame(framingError(error)))
     ws.on('message', (payload, isBinary) => this.#deliver(payload as Buffer, isBinary))
+    ws.on('ping', () => ws.bufferedAmount > pongsMaxBytes && this.destroy())
     ws.on('close', (code, reason) => this.#end(code, reason.toString()))
   }
 

@@ -4,7 +4,6 @@
 
 import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { isTransferError } from '../../src/errors.ts'
@@ -17,6 +16,7 @@ import { walk } from '../../src/source/walk.ts'
 import { nodeDisk } from '../../src/store/node-disk.ts'
 import { openTarget, type Target } from '../../src/store/target.ts'
 import { seeded } from '../support/chance.ts'
+import { fastestPlace } from './evil.ts'
 import { naiveDisk } from './naive-directory.ts'
 
 const operations = 1_000_000
@@ -73,16 +73,6 @@ class Ground {
         return [name, ino, mode, size, nlink, mtimeNs, ctimeNs].join(' ')
       })
       .join('\n')
-  }
-}
-
-/** Memory, where there is some: this is about races, not about disks. */
-function fastestPlace(): string {
-  try {
-    fs.accessSync('/dev/shm', fs.constants.W_OK)
-    return '/dev/shm'
-  } catch {
-    return tmpdir()
   }
 }
 

@@ -12,19 +12,20 @@ export type Told = Readonly<Record<string, unknown>> & { readonly kind: string }
 
 export class RawPeer {
   readonly #socket: WebSocket
-  readonly #told: Told[] = []
+  readonly told: Told[] = []
   readonly #watchers = new Set<() => void>()
   /** The code the other side closed with. */
   readonly closed: Promise<number>
+  isClosed = false
 
   private constructor(socket: WebSocket) {
     this.#socket = socket
     socket.on('message', (data, isBinary) => {
       if (isBinary) return
-      this.#told.push(JSON.parse((data as Buffer).toString()) as Told)
+      this.told.push(JSON.parse((data as Buffer).toString()) as Told)
       for (const look of this.#watchers) look()
     })
-    this.closed = new Promise((resolve) => socket.once('close', (code) => resolve(code)))
+    this.closed = new Promise((resolve) => socket.once('close', (code) => ((this.isClosed = true), resolve(code))))
     onTestFinished(() => socket.terminate())
   }
 
@@ -49,19 +50,41 @@ export class RawPeer {
 
   /** A text frame: a value as JSON, or the very text. */
   say(value: unknown): void {
-    this.#socket.send(typeof value === 'string' ? value : JSON.stringify(value))
+    this.#socket.send(typeof value === 'string' ? value : JSON.stringify(value), () => {})
+  }
+
+  /** A ping of the WebSocket, not of ours. */
+  ping(bytes: Uint8Array): void {
+    this.#socket.ping(bytes, undefined, () => {}) // It may be closing.
+  }
+
+  /** From here on it hears nothing. */
+  stopReading(): void {
+    this.#socket.pause()
+  }
+
+  /** Once what was said has left this process, or never will. */
+  async drained(): Promise<void> {
+    while (this.#socket.bufferedAmount > 0 && this.#socket.readyState === WebSocket.OPEN)
+      await new Promise(setImmediate)
+    await new Promise(setImmediate)
   }
 
   /** A binary frame. */
   sayBytes(bytes: Uint8Array): void {
-    this.#socket.send(bytes)
+    this.#socket.send(bytes, () => {})
   }
 
   /** The first message of a kind; undefined if the connection ends without one. */
   until(kind: string): Promise<Told | undefined> {
+    return this.untilThat((told) => told.kind === kind)
+  }
+
+  /** The first, or `nth`, message that fits; undefined if the connection ends without one. */
+  untilThat(fits: (told: Told) => boolean, nth: number = 1): Promise<Told | undefined> {
     return new Promise((resolve) => {
       const look = (): void => {
-        const found = this.#told.find((told) => told.kind === kind)
+        const found = this.told.filter(fits)[nth - 1]
         if (found === undefined) return
         this.#watchers.delete(look)
         resolve(found)
