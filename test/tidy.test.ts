@@ -34,7 +34,7 @@ const mayImport: Record<string, readonly string[]> = {
   transport: [...below, 'node:', 'ws'],
   engine: [...below, 'node:', 'core', 'wire', 'hash', 'store', 'source', 'transport'],
   index: [...below, 'node:', 'engine', 'zod'], // zod: the schemas of events and options.
-  cli: ['errors', 'index', 'node:', 'zod', 'yargs', 'cli-progress'],
+  cli: ['errors', 'index', 'node:', 'zod', 'yargs', 'yargs-parser', 'cli-progress'],
 }
 
 /** A file may be longer if its first comment says why with these words. */

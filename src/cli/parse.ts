@@ -1,8 +1,8 @@
-// From arguments and environment to a command with its values. yargs reads the arguments and lays out help; which names
-// exist, what a value means and how a mistake is told is decided here, because yargs is lenient where it hurts (each
-// setting below undoes one such trap). Nothing is printed and nothing is run.
+// From arguments and environment to a command with its values. The parser of yargs reads the arguments; which names exist,
+// what a value means and how a mistake is told is decided here, because it is lenient where it hurts (each setting below
+// undoes one such trap). Nothing is printed and nothing is run.
 
-import type { Argv } from 'yargs'
+import yargsParser, { type Options } from 'yargs-parser'
 import { TransferError } from '../errors.ts'
 import { commandNames, commandTable, everywhere, laterCommands, laterFlags, type CommandName } from './commands.ts'
 import { flagName, optionTable, parseOption, variableName, type OptionName, type OptionValues } from './options.ts'
@@ -31,15 +31,14 @@ const dash = '\0-'
  * @throws usage
  */
 export async function parseArguments(args: readonly string[], environment: Environment): Promise<Parsed> {
-  const { default: yargs } = await import('yargs')
   const swapped = args.map((argument) => (argument === '-' ? dash : argument))
-  const argv = await parsedBy(configured(yargs(swapped)), args)
+  const argv = parsedBy(swapped, args)
   const words = [...listOf(argv['_']), ...listOf(argv['--'])]
   const before = listOf(argv['_'])
   const name = before[0]
   const command = commandNames.find((known) => known === name)
   if (command === undefined && name !== undefined) throw unknownCommand(name)
-  if (argv['help'] === true) return { kind: 'help', text: await helpOf(command) }
+  if (argv['help'] === true) return { kind: 'help', text: await (await import('./help.ts')).helpOf(command) }
   if (command === undefined) {
     refuseUnknownFlags(argv, undefined)
     throw usage('What should carryon do?', `Name a command: ${commandNames.join(', ')}. \`carryon --help\` explains.`)
@@ -50,30 +49,6 @@ export async function parseArguments(args: readonly string[], environment: Envir
   return { kind: 'run', command, operands, values: valuesOf(command, argv, environment) }
 }
 
-/** The help of a command, or of carryon: for a person, at most 100 columns. */
-export async function helpOf(command: CommandName | undefined): Promise<string> {
-  const { default: yargs } = await import('yargs')
-  const help = settled(yargs(command === undefined ? [] : [command])).wrap(100)
-  const own = command === undefined ? [] : commandTable[command].options
-  help.group(
-    own.map((name) => explain(help, name)),
-    'Flags:',
-  )
-  const alone = command === undefined ? ['version'] : []
-  help.group([...everywhere.map((name) => explain(help, name)), 'help', ...alone], 'Everywhere:')
-  help.option('help', { alias: 'h', describe: 'Explain.' })
-  if (command === undefined) help.option('version', { describe: 'Print the version.' })
-  if (command === undefined) {
-    help.usage('Usage: carryon COMMAND\n\nFiles that carry on where they left off: run the same command again.')
-    for (const name of commandNames) help.command(commandTable[name].usage, commandTable[name].does)
-    help.epilogue('carryon COMMAND --help explains a command, carryon help TOPIC a topic.')
-  } else {
-    help.usage(`Usage: carryon ${commandTable[command].usage}\n\n${commandTable[command].does}`)
-    for (const example of commandTable[command].examples) help.example(example, '')
-  }
-  return `${(await help.getHelp()).replaceAll(/[ \t]+$/gm, '')}\n`
-}
-
 /** Whether events are wanted on stdout, also where the arguments can't be parsed. */
 export function wantsJson(args: readonly string[], environment: Environment): boolean {
   const end = args.indexOf('--')
@@ -82,26 +57,20 @@ export function wantsJson(args: readonly string[], environment: Environment): bo
   return given === undefined ? isTrue(environment[variableName('json')] ?? '') : !given.endsWith('=false')
 }
 
-/** Every option is known to yargs whatever the command, so that a value is never taken for an operand. */
-function configured(yargs: Argv): Argv {
-  settled(yargs).option('help', { alias: 'h', type: 'boolean' })
-  for (const [name, row] of Object.entries(optionTable)) {
-    const type = row.takes === null ? ({ type: 'boolean' } as const) : ({ type: 'string', requiresArg: true } as const)
-    yargs.option(flagName(name), row.short === undefined ? type : { ...type, alias: row.short })
-  }
-  return yargs
-}
-
-function settled(yargs: Argv): Argv {
-  return yargs
-    .scriptName('carryon')
-    .locale('en')
-    .help(false)
-    .version(false)
-    .exitProcess(false)
-    .fail(false)
-    .showHelpOnFail(false)
-    .parserConfiguration({
+/** Every option is known whatever the command, so that a value is never taken for an operand. */
+function parserOptions(): Options {
+  const names = Object.keys(optionTable) as OptionName[]
+  const switches = names.filter((name) => optionTable[name].takes === null)
+  const valued = names.filter((name) => optionTable[name].takes !== null).map(flagName)
+  const shorts = names.flatMap((name) =>
+    optionTable[name].short === undefined ? [] : [[flagName(name), optionTable[name].short]],
+  )
+  return {
+    boolean: ['help', ...switches.map(flagName)],
+    string: valued,
+    narg: Object.fromEntries(valued.map((name) => [name, 1])),
+    alias: { help: 'h', ...Object.fromEntries(shorts) },
+    configuration: {
       'boolean-negation': false, // --no-input is a flag of its own.
       'camel-case-expansion': false,
       'dot-notation': false,
@@ -109,33 +78,19 @@ function settled(yargs: Argv): Argv {
       'parse-positional-numbers': false,
       'greedy-arrays': false,
       'populate--': true, // `send -- -odd` has a path.
-    })
-}
-
-/** For help only: without a type yargs adds no `[string]`, and the value's name can stand beside the flag's. */
-function explain(help: Argv, name: OptionName): string {
-  const row = optionTable[name]
-  const label = row.takes === null ? flagName(name) : `${flagName(name)} ${row.takes}`
-  help.option(label, {
-    describe: row.help,
-    ...(row.short === undefined ? {} : { alias: row.short }),
-    ...(row.fallback === undefined ? {} : { defaultDescription: row.fallback }),
-  })
-  return label
-}
-
-/** What yargs itself refuses is a flag that lacks its value. */
-async function parsedBy(yargs: Argv, args: readonly string[]): Promise<Record<string, unknown>> {
-  try {
-    return (await yargs.parseAsync()) as Record<string, unknown>
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1]
-    const problem = lacking === undefined ? `${message.replace(/\.$/, '')}.` : `--${lacking} needs a value.`
-    const command = args.find((argument) => commandNames.some((known) => known === argument))
-    const remedy = `\`${command === undefined ? 'carryon' : `carryon ${command}`} --help\` explains the flags.`
-    throw new TransferError('usage', { problem, remedy }, { cause: error })
+    },
   }
+}
+
+/** What the parser itself refuses is a flag that lacks its value. */
+function parsedBy(swapped: readonly string[], args: readonly string[]): Record<string, unknown> {
+  const { argv, error } = yargsParser.detailed([...swapped], parserOptions())
+  if (error === null) return argv
+  const lacking = /^Not enough arguments following: (.+)$/.exec(error.message)?.[1]
+  const problem = lacking === undefined ? `${error.message.replace(/\.$/, '')}.` : `--${lacking} needs a value.`
+  const command = args.find((argument) => commandNames.some((known) => known === argument))
+  const remedy = `\`${command === undefined ? 'carryon' : `carryon ${command}`} --help\` explains the flags.`
+  throw new TransferError('usage', { problem, remedy }, { cause: error })
 }
 
 function valuesOf(command: CommandName, argv: Record<string, unknown>, environment: Environment): Values {

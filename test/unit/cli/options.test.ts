@@ -10,7 +10,8 @@ import {
   type CommandName,
 } from '../../../src/cli/commands.ts'
 import { flagName, optionTable, variableName, type OptionName } from '../../../src/cli/options.ts'
-import { helpOf, parseArguments, wantsJson } from '../../../src/cli/parse.ts'
+import { helpOf } from '../../../src/cli/help.ts'
+import { parseArguments, wantsJson } from '../../../src/cli/parse.ts'
 import { nearest } from '../../../src/cli/suggest.ts'
 import { isTransferError } from '../../../src/errors.ts'
 
@@ -153,7 +154,7 @@ describe('mistakes', () => {
   })
 })
 
-describe("yargs' traps", () => {
+describe("the parser's traps", () => {
   it('a variable of another command, or of none, changes nothing', async () => {
     const environment = { CARRYON_FROM: 'x', CARRYON_PATH: 'y', CARRYON__: 'z', CARRYON_HELP: '1' }
     expect(await parseArguments(['send', 'a'], environment)).toMatchObject({ operands: ['a'], values: {} })

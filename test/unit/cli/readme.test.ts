@@ -2,7 +2,8 @@ import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { exitNames } from '../../../src/errors.ts'
 import { exitTable } from '../../../src/cli/exit.ts'
-import { helpOf, parseArguments } from '../../../src/cli/parse.ts'
+import { helpOf } from '../../../src/cli/help.ts'
+import { parseArguments } from '../../../src/cli/parse.ts'
 import { commandNames } from '../../../src/cli/commands.ts'
 
 const readme = fs.readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
