@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 import { killAndCarryOn } from './killing.ts'
 import { seedOfRun, tellAndCheck } from './report.ts'
 
-const kills = Number(process.env['CARRYON_CRASH_KILLS'] ?? 200)
+const kills = Number(process.env['CARRYON_CRASH_KILLS'] ?? 300)
 const abreast = 4 // Processes that wait for each other leave room for others.
 const minutesPerKill = 5 / 200
 

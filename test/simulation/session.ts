@@ -2,12 +2,12 @@
 // shows them.
 
 import type { ConnectionSink, Runner } from '../../src/engine/runner.ts'
+import type { Connection } from '../../src/model/connection.ts'
 import type { Hash64 } from '../../src/model/hash.ts'
 import type { HeaderRecord } from '../../src/model/records.ts'
 import type { Role } from '../../src/model/session.ts'
 import { readHeader, readPackRows } from '../../src/wire/frames.ts'
 import { decodeHello } from '../../src/wire/messages.ts'
-import type { End } from './link.ts'
 import type { Scenario } from './scenario.ts'
 
 export function headerOf(scenario: Scenario, session: string, role: Role, root: string): HeaderRecord {
@@ -43,7 +43,7 @@ export function frameText(frame: Uint8Array, hash: Hash64): string {
 }
 
 /** A listener: the first message is the hello, everything behind it is the runner's. */
-export function answer(end: End, runner: Runner): void {
+export function answer(end: Connection, runner: Runner): void {
   let sink: ConnectionSink | undefined
   end.start({
     text: (text) => {
