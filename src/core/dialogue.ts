@@ -11,13 +11,13 @@ export const always: readonly MessageKind[] = ['ping', 'pong', 'pause', 'discard
 /** Accepted kinds by the role of the side that hears them. `hello` never arrives here: the listener routes it. */
 export const accepted: Readonly<Record<Role, Readonly<Record<Phase, readonly MessageKind[]>>>> = {
   sender: {
-    greeting: ['welcome', 'refuse', 'abort', 'skippable'],
+    greeting: ['welcome', 'refuse', 'ping', 'abort', 'skippable'],
     agreeing: [...always, 'want', 'acknowledge', 'hashes', 'turn'],
     transferring: [...always, 'want', 'acknowledge', 'hashes', 'turn'],
     finishing: [...always, 'want', 'acknowledge', 'hashes', 'turn', 'receipt', 'released'],
   },
   receiver: {
-    greeting: ['welcome', 'refuse', 'abort', 'skippable'],
+    greeting: ['welcome', 'refuse', 'ping', 'abort', 'skippable'],
     agreeing: [...always, 'manifest', 'hashes', 'resync', 'release'],
     transferring: [...always, 'manifest', 'hashes', 'resync', 'sync', 'end', 'release'],
     finishing: [...always, 'hashes', 'end', 'release'],

@@ -5,7 +5,15 @@ import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import { chunkBytesRange, clamp, epochJumpMax, windowBytesRange } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
-import { type Hello, type Message, protocolVersion, type Refuse, type Welcome, type Wishes } from '../model/messages.ts'
+import {
+  type Hello,
+  type Message,
+  protocolVersion,
+  type Refuse,
+  signOfLife,
+  type Welcome,
+  type Wishes,
+} from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
 import type { Shape, ShapeWishes } from '../model/session.ts'
 import type { Agreement, Hub } from './hub.ts'
@@ -17,7 +25,8 @@ const lanes = 1 // Agreed in v1: lane 0 carries messages and data.
 
 interface Greeting {
   readonly connection: ConnectionId
-  readonly since: Millis
+  /** Waiting for the peer: when something was last heard. Storing the epoch: when something was last said. */
+  since: Millis
   /** What the welcome will say, or has said, once the epoch is stored. */
   epoch: number
   windowBytes: number
@@ -199,6 +208,7 @@ export class GreetingMachine {
   #store(greeting: Greeting, records: readonly JournalRecord[]): void {
     const { epoch, windowBytes, connection } = greeting
     this.#epochStored = epoch
+    greeting.since = this.#hub.now
     this.#hub.commit([...records, { kind: 'opened', epoch, windowBytes }], { for: 'epoch', connection })
   }
 
@@ -245,19 +255,38 @@ export class GreetingMachine {
     if (this.#greeting?.connection === connection) this.#greeting = undefined
   }
 
-  /** A peer that takes the connection and never greets is given up like a silent one. Our own disk may take its time. */
-  get deadline(): Millis | undefined {
-    const { deadAfterMs } = this.#hub.settings.limits
-    const isAnswered = this.#greeting?.epoch !== 0
-    return this.#greeting === undefined || isAnswered ? undefined : this.#greeting.since + deadAfterMs
+  /** Bytes came in. */
+  heard(connection: ConnectionId): void {
+    const greeting = this.#greeting
+    if (greeting?.connection === connection && !isStoring(greeting)) greeting.since = this.#hub.now
   }
 
+  get deadline(): Millis | undefined {
+    const greeting = this.#greeting
+    if (greeting === undefined) return undefined
+    const { deadAfterMs, pingIdleMs } = this.#hub.settings.limits
+    return greeting.since + (isStoring(greeting) ? pingIdleMs : deadAfterMs)
+  }
+
+  /** A peer that takes the connection and never greets is given up like a silent one; our own disk may take its time. */
   deadlinePassed(): void {
     const { deadline } = this
-    if (deadline === undefined || this.#hub.now < deadline) return
-    this.#hub.emit({ kind: 'destroy', connection: this.#greeting!.connection, reason: 'no answer to the greeting' })
-    this.#greeting = undefined
+    const greeting = this.#greeting
+    if (greeting === undefined || deadline === undefined || this.#hub.now < deadline) return
+    const { connection } = greeting
+    if (isStoring(greeting)) {
+      greeting.since = this.#hub.now
+      this.#hub.emit({ kind: 'send', connection, message: signOfLife })
+    } else {
+      this.#hub.emit({ kind: 'destroy', connection, reason: 'no answer to the greeting' })
+      this.#greeting = undefined
+    }
   }
+}
+
+/** The epoch is agreed, and on its way to our disk. */
+function isStoring({ epoch }: Greeting): boolean {
+  return epoch !== 0
 }
 
 function mismatch(sentence: string): { code: ErrorCode; sentence: string } {

@@ -185,6 +185,7 @@ export class Session {
       case 'connectionEnded':
         return this.#connectionEnded(input.connection, input.reason)
       case 'heard':
+        this.#greeting.heard(input.connection)
         if (input.connection === this.#hub.open) this.#liveness.heard(input.arrivingBytes)
         return
       case 'woke':

@@ -228,6 +228,9 @@ export interface Ping {
   readonly durableBytes: number
 }
 
+/** Said by who has got a greeting and whose disk takes its time to answer. */
+export const signOfLife: Ping = { kind: 'ping', number: 0, receivedBytes: 0, durableBytes: 0 }
+
 /** A kind this version does not know, marked by its sender as safe to skip. */
 export interface Skippable {
   readonly kind: 'skippable'

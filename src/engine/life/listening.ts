@@ -5,7 +5,7 @@
 import { errorTable, isTransferError, TransferError, type ErrorCode } from '../../errors.ts'
 import type { Clock, Millis } from '../../model/clock.ts'
 import type { Connection } from '../../model/connection.ts'
-import type { Hello } from '../../model/messages.ts'
+import { type Hello, signOfLife } from '../../model/messages.ts'
 import type { Role, SessionId } from '../../model/session.ts'
 import { parseIdentity } from '../../transport/keys.ts'
 import { decodeHello, encodeMessage } from '../../wire/messages.ts'
@@ -46,6 +46,8 @@ export interface ReceptionOptions {
   readonly plain: boolean
   /** From the connection to its hello. */
   readonly helloDeadlineMs: Millis
+  /** How often a dialer hears that the session it asked for is still being opened. */
+  readonly pingIdleMs: Millis
 }
 
 /** Who waits here, and who asks for them. */
@@ -85,10 +87,10 @@ export class Reception {
     const visit = new Visit(connection)
     const cancel = this.#options.clock.after(this.#options.helloDeadlineMs, () => connection.destroy())
     visit.first
+      .finally(cancel)
       .then((text) => this.#greet(connection, text))
       .then((sink) => visit.handTo(sink))
       .catch((error: unknown) => refuse(connection, error))
-      .finally(cancel)
   }
 
   async #greet(connection: Connection, text: string): Promise<ConnectionSink> {
@@ -102,7 +104,20 @@ export class Reception {
       )
     }
     if (hello.role === guest.role) throw sameRole(guest.role)
-    return guest.welcome({ connection, hello, proven: proof?.of })
+    const fallSilent = this.#giveSignsOfLife(connection)
+    return guest.welcome({ connection, hello, proven: proof?.of }).finally(fallSilent)
+  }
+
+  /** Until the function returned is called. */
+  #giveSignsOfLife(connection: Connection): () => void {
+    const { clock, pingIdleMs } = this.#options
+    const next = (): (() => void) =>
+      clock.after(pingIdleMs, () => {
+        connection.sendText(encodeMessage(signOfLife))
+        cancel = next()
+      })
+    let cancel = next()
+    return () => cancel()
   }
 }
 

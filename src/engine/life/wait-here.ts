@@ -123,6 +123,7 @@ class Lobby {
       clock: plan.tools.world.clock,
       plain: plan.options.insecurePlaintext === true,
       helloDeadlineMs,
+      pingIdleMs: plan.tools.world.limits.pingIdleMs,
     })
   }
 

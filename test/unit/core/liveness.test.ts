@@ -3,7 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Effect } from '../../../src/core/effects.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
-import { Bench, pageOf, want } from '../../support/core-bench.ts'
+import { noManifest } from '../../../src/model/manifest.ts'
+import { type Message, signOfLife } from '../../../src/model/messages.ts'
+import { Bench, listenerHello, want } from '../../support/core-bench.ts'
 
 const { deadAfterMs, pingIdleMs, watchdogMs } = defaultLimits
 
@@ -124,24 +126,48 @@ it('R32: a receiver counts what it has of a frame under way among the bytes rece
   expect(pings(bench)).toMatchObject([{ receivedBytes: 700, durableBytes: 0 }])
 })
 
-it('R31: a dialer gives up a listener that never greets, and none that waits for our own disk', () => {
-  const bench = Bench.inPhase('receiver', 'greeting')
-  expect(pass(bench, 10 * deadAfterMs)).toEqual({ reason: 'no answer to the greeting', afterMs: deadAfterMs })
-
-  const slow = Bench.inPhase('receiver', 'greeting')
-  const { digest } = pageOf([])
-  slow.connection = 1
-  slow.hear({
-    kind: 'welcome',
-    version: 1,
-    epoch: 1,
-    instance: 'b'.repeat(16),
-    state: 'agreeing',
-    capabilities: [],
-    agreed: { chunkBytes: 256, windowBytes: 4096, lanes: 1 },
-    shape: { onConflict: 'fail', checksum: false },
-    root: '1'.repeat(32),
-    manifest: { pages: 0, entries: 0, bytes: 0, digest, complete: false },
+describe('a dialer', () => {
+  it('R31: gives up a listener that never greets', () => {
+    const bench = Bench.inPhase('receiver', 'greeting')
+    expect(pass(bench, 10 * deadAfterMs)).toEqual({ reason: 'no answer to the greeting', afterMs: deadAfterMs })
   })
-  expect(pass(slow, 10 * deadAfterMs)).toBeUndefined()
+
+  it('R32: waits for a listener whose disk takes its time, as long as that gives signs of life', () => {
+    const bench = Bench.inPhase('receiver', 'greeting')
+    bench.connection = 1
+    const alive = () => (bench.hear(signOfLife), hear(bench))
+    expect(pass(bench, 10 * deadAfterMs, alive)).toBeUndefined()
+    expect(bench.said()).toMatchObject([{ kind: 'hello' }])
+  })
+
+  it('R32: gives signs of life while its own disk stores the epoch', () => {
+    const bench = Bench.inPhase('receiver', 'greeting')
+    bench.connection = 1
+    bench.said()
+    bench.hear(welcome)
+    expect(pass(bench, 10 * deadAfterMs)).toBeUndefined()
+    expect(pings(bench).length).toBeGreaterThanOrEqual((10 * deadAfterMs) / pingIdleMs - 1)
+  })
 })
+
+it('R32: a listener gives signs of life while its disk stores the epoch', () => {
+  const bench = Bench.fresh('sender')
+  bench.tell(listenerHello('receiver'))
+  expect(pass(bench, 10 * deadAfterMs)).toBeUndefined()
+  expect(pings(bench).length).toBeGreaterThanOrEqual((10 * deadAfterMs) / pingIdleMs - 1)
+  bench.commit()
+  expect(bench.said()).toMatchObject([{ kind: 'welcome' }])
+})
+
+const welcome: Message = {
+  kind: 'welcome',
+  version: 1,
+  epoch: 1,
+  instance: 'b'.repeat(16),
+  state: 'agreeing',
+  capabilities: [],
+  agreed: { chunkBytes: 256, windowBytes: 4096, lanes: 1 },
+  shape: { onConflict: 'fail', checksum: false },
+  root: '1'.repeat(32),
+  manifest: noManifest,
+}

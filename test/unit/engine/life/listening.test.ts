@@ -10,7 +10,8 @@ import { formatAddress } from '../../../../src/transport/addresses.ts'
 import { dialAny } from '../../../../src/transport/dial.ts'
 import { listen, type Listener } from '../../../../src/transport/listen.ts'
 import { decodeMessage, encodeMessage } from '../../../../src/wire/messages.ts'
-import { FakeClock } from './fake-clock.ts'
+import { gate } from '../../../support/overridden.ts'
+import { FakeClock, settle } from './fake-clock.ts'
 
 const one = '1'.repeat(32)
 const two = '2'.repeat(32)
@@ -60,7 +61,7 @@ function guest(session: string, of: 'ticket' | 'session'): Guest & { arrivals: A
 }
 
 async function receptionWith(guests: readonly Guest[], plain = false, clock: Clock = new FakeClock()) {
-  const reception = new Reception({ clock, plain, helloDeadlineMs: 10_000 })
+  const reception = new Reception({ clock, plain, helloDeadlineMs: 10_000, pingIdleMs: 5_000 })
   for (const it of guests) reception.add(it)
   const listener: Listener = await listen({
     host: '127.0.0.1',
@@ -157,6 +158,37 @@ describe('Reception', () => {
     const ping = encodeMessage({ kind: 'ping', number: 9, receivedBytes: 0, durableBytes: 0 })
     expect(await ask(await dial(undefined), encodeMessage(hello()), ping)).toMatchObject({ number: 9 })
     expect(it.arrivals[0]?.proven).toBeUndefined()
+  })
+
+  it('R32: gives signs of life while a session takes long to open, and cuts nobody', async () => {
+    const clock = new FakeClock()
+    const { passed, open: letIn } = gate()
+    const slow = guest(one, 'ticket')
+    const { dial } = await receptionWith(
+      [{ ...slow, welcome: (it) => passed.then(() => slow.welcome(it)) }],
+      false,
+      clock,
+    )
+    const connection = await dial(`t.${one}`)
+    const said: string[] = []
+    const answered = new Promise<void>((resolve) =>
+      connection.start({
+        text: (text) => {
+          said.push(text)
+          if (said.length === 12) resolve()
+        },
+        data: () => {},
+        ended: () => {},
+      }),
+    )
+    connection.sendText(encodeMessage(hello()))
+    while (clock.armed === 0 || said.length < 11) await clock.pass(5_000)
+    letIn()
+    await settle()
+    connection.sendText('12')
+    await answered
+    expect(said.slice(0, 11).map((text) => decodeMessage(text).kind)).toEqual(Array(11).fill('ping'))
+    expect(slow.arrivals).toHaveLength(1)
   })
 
   it('R75: cuts who says no hello in time, and answers nonsense with a refusal', async () => {
