@@ -1,11 +1,12 @@
-// A bad network in a box: a TCP proxy on loopback that delays, slows, cuts, resets and swallows on command, and counts what
-// passes. `up` is what the dialer sends, `down` what it gets. All settings may be changed while connections are open.
+// A bad network in a box: a TCP proxy on loopback that delays, slows, cuts, resets, swallows and damages on command, and
+// counts what passes. `up` is what the dialer sends, `down` what it gets. All settings may be changed while connections are open.
 //
 //   await using proxy = await ChaosProxy.to(listener.port)
 //   const cut = proxy.cutAfter('down', 5 * MiB)
 //   ... dial proxy.port ...
 //   await cut
 
+import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
@@ -32,6 +33,20 @@ interface PlannedCut {
   readonly done: () => void
 }
 
+interface PlannedFlip {
+  readonly direction: Direction
+  /** Count of passed bytes before the one to damage. */
+  readonly at: number
+  readonly done: () => void
+}
+
+export interface Place {
+  readonly host: string
+  readonly port: number
+}
+
+const loopback = '127.0.0.1'
+
 export class ChaosProxy implements AsyncDisposable {
   /** How long everything is under way, each way. Does not limit the rate. */
   delayMs = 0
@@ -41,26 +56,28 @@ export class ChaosProxy implements AsyncDisposable {
   isRefusing = false
   /** Connections accepted so far, refused ones included. */
   accepted = 0
-  readonly #targetPort: number
+  readonly #target: Place
   readonly #server: Server
   readonly #lines = new Set<Line>()
   readonly #passed: Record<Direction, number> = { up: 0, down: 0 }
   readonly #waiters = new Set<Waiter>()
   readonly #cuts = new Set<PlannedCut>()
+  readonly #flips = new Set<PlannedFlip>()
   readonly #holes = new Set<Direction>()
   readonly #ending = new AbortController()
   #heal: () => void = () => {}
   #healed: Promise<void> = Promise.resolve()
 
-  private constructor(targetPort: number) {
-    this.#targetPort = targetPort
+  private constructor(target: Place) {
+    this.#target = target
     this.#server = createServer({ allowHalfOpen: true }, (dialer) => this.#accept(dialer))
   }
 
-  /** Listens on a free port of 127.0.0.1 and forwards to `targetPort` there. */
-  static async to(targetPort: number): Promise<ChaosProxy> {
-    const proxy = new ChaosProxy(targetPort)
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+  /** Listens on a free port of 127.0.0.1, unless told otherwise, and forwards to the target: a port alone is one there. */
+  static async to(target: number | Place, listening: Place = { host: loopback, port: 0 }): Promise<ChaosProxy> {
+    const proxy = new ChaosProxy(typeof target === 'number' ? { host: loopback, port: target } : target)
+    proxy.#server.listen(listening)
+    await once(proxy.#server, 'listening')
     return proxy
   }
 
@@ -96,6 +113,11 @@ export class ChaosProxy implements AsyncDisposable {
     return new Promise((done) => this.#cuts.add({ direction, at: this.#passed[direction] + bytes, how, done }))
   }
 
+  /** Flips one bit of the byte that comes after so many more; once. Resolves then. */
+  flipAfter(direction: Direction, bytes: number): Promise<void> {
+    return new Promise((done) => this.#flips.add({ direction, at: this.#passed[direction] + bytes, done }))
+  }
+
   /** As if a cable were pulled: nothing passes, neither data nor the end of a connection, and nobody is told. */
   blackhole(...directions: readonly Direction[]): void {
     for (const direction of directions.length === 0 ? (['up', 'down'] as const) : directions) this.#holes.add(direction)
@@ -125,7 +147,7 @@ export class ChaosProxy implements AsyncDisposable {
       dialer.on('error', () => {}).resetAndDestroy()
       return
     }
-    const target = connect({ port: this.#targetPort, host: '127.0.0.1', allowHalfOpen: true })
+    const target = connect({ ...this.#target, allowHalfOpen: true })
     const line: Line = new Line(dialer, target, () => this.#lines.delete(line))
     this.#lines.add(line)
     this.#forward(dialer, target, 'up')
@@ -166,13 +188,26 @@ export class ChaosProxy implements AsyncDisposable {
       const slice = data.subarray(start, start + Math.min(sliceMax, untilCut))
       await this.#sleep((slice.length * 1000) / this.rateBytesPerSecond)
       if (to.destroyed) return
-      const isFlowing = to.write(slice)
+      const isFlowing = to.write(this.#damaged(slice, direction))
       start += slice.length
       this.#passed[direction] += slice.length
       this.#notify(direction)
       if (cut !== undefined && slice.length === untilCut) this.#carryOut(cut)
       else if (!isFlowing) await drained(to)
     }
+  }
+
+  #damaged(slice: Buffer, direction: Direction): Buffer {
+    const passed = this.#passed[direction]
+    const due = [...this.#flips].filter((it) => it.direction === direction && it.at < passed + slice.length)
+    if (due.length === 0) return slice
+    const damaged = Buffer.from(slice)
+    for (const flip of due) {
+      damaged[flip.at - passed]! ^= 1
+      this.#flips.delete(flip)
+      flip.done()
+    }
+    return damaged
   }
 
   #nextCut(direction: Direction): PlannedCut | undefined {

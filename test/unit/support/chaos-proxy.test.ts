@@ -100,6 +100,20 @@ describe('the chaos proxy', () => {
     expect(to.bytes).toBe(1_234_567)
   })
 
+  it('flips one bit of the very byte that was asked for', async () => {
+    await using site = await Site.open()
+    const { dialer, listener } = await site.pair()
+    const got: Buffer[] = []
+    listener.socket.on('data', (data) => got.push(data))
+    const flipped = site.proxy.flipAfter('up', 700_000)
+    dialer.socket.write(Buffer.alloc(MiB))
+    await flipped
+    await listener.got(MiB)
+    const expected = Buffer.alloc(MiB)
+    expected[700_000] = 1
+    expect(Buffer.concat(got).equals(expected)).toBe(true)
+  })
+
   it('resets every connection, and lets new ones in again', async () => {
     await using site = await Site.open()
     const pairs = [await site.pair(), await site.pair()]
