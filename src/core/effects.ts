@@ -78,7 +78,7 @@ export type SenderEffect =
       readonly connection: ConnectionId
       readonly epoch: number
       readonly files: readonly { readonly entry: number; readonly revision: number; readonly again: boolean }[]
-    } // -> packSent, sendFailed, sourceFailed for each that could not be read
+    } // -> packSent, sourceFailed for each that could not be read
   | { readonly kind: 'checkSource'; readonly entry: number; readonly revision: number } // -> sourceChecked, sourceFailed
   | { readonly kind: 'rehash'; readonly entry: number; readonly revision: number; readonly chunks: readonly number[] } // -> rehashed, sourceFailed
   /** From now on this version of the source is the right one. */

@@ -3,7 +3,7 @@
 
 import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
-import { chunkBytesRange, clamp, epochJumpMax, windowBytesRange } from '../model/limits.ts'
+import { chunkBytesRange, clamp, epochJumpMax } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
 import {
   type Hello,
@@ -293,15 +293,13 @@ function mismatch(sentence: string): { code: ErrorCode; sentence: string } {
   return { code: 'manifest-mismatch', sentence: `The two sides do not remember the same session: ${sentence}.` }
 }
 
-/** What both can live with: the smaller wish, within the ranges. The simulator's limits are small on both sides. */
+/** What both can live with: the smaller wish, but room for two frames. The simulator's chunks are small on both sides. */
 function clampWishes(theirs: Wishes, ours: Wishes): { chunkBytes: number; windowBytes: number } {
-  const lower = (range: { min: number; max: number }, own: number): { min: number; max: number } => ({
-    min: Math.min(range.min, own),
-    max: own,
-  })
+  const chunkRange = { min: Math.min(chunkBytesRange.min, ours.chunkBytes), max: ours.chunkBytes }
+  const windowRange = { min: Math.min(2 * ours.chunkBytes, ours.windowBytes), max: ours.windowBytes }
   return {
-    chunkBytes: clamp(theirs.chunkBytes, lower(chunkBytesRange, ours.chunkBytes), ours.chunkBytes),
-    windowBytes: clamp(theirs.windowBytes, lower(windowBytesRange, ours.windowBytes), ours.windowBytes),
+    chunkBytes: clamp(theirs.chunkBytes, chunkRange, ours.chunkBytes),
+    windowBytes: clamp(theirs.windowBytes, windowRange, ours.windowBytes),
   }
 }
 

@@ -2,7 +2,7 @@
 // file; when a file may be published. Files whose source changed are revisions.ts.
 
 import { parseHex64 } from '../model/hash.ts'
-import { packRowBytes } from '../model/limits.ts'
+import { packRowBytes, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Hashes, Turn, Want } from '../model/messages.ts'
 import { chunkLength, type PlaceRun } from '../model/places.ts'
 import type { Outcome } from '../model/session.ts'
@@ -69,15 +69,14 @@ export class Outgoing {
   wantedWhole(entry: number, revision: number): void {
     const { entries } = this.#hub
     peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    if (this.#isOver(entry)) return
-    peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
+    if (this.#isOver(entry) || this.#isForgotten(entry, revision)) return
     entries.credit(entry, 0)
     entries.stand(entry, standing.missing)
     const file = this.#files.get(entry)
     file?.heldBy(undefined, undefined)
     if (revision < entries.revision(entry)) this.revisions.announce(this.#file(entry))
     else if (file?.changedTo !== undefined) this.revisions.wanted(file)
-    else (this.#window.holds(entry, 0) ? this.#resends : this.#queue).add(entry)
+    else (this.#window.isOut(entry) ? this.#resends : this.#queue).add(entry)
   }
 
   /** Some chunks arrived damaged. */
@@ -100,8 +99,7 @@ export class Outgoing {
   wantedPart({ from: entry, revision, durable, received }: Want & { need: 'part' }): void {
     const { entries, chunkBytes } = this.#hub
     peerMust(entries.isFile(entry), `bytes are wanted of entry ${entry}, which is no file`)
-    if (this.#isOver(entry)) return
-    peerMust(revision <= entries.revision(entry), 'a want names a revision that was not announced')
+    if (this.#isOver(entry) || this.#isForgotten(entry, revision)) return
     entries.stand(entry, standing.part)
     const file = this.#file(entry)
     if (revision < entries.revision(entry)) {
@@ -125,6 +123,24 @@ export class Outgoing {
     const { entries, phase } = this.#hub
     if (phase === 'agreeing') entries.reopen(entry)
     return entries.standing(entry) === standing.done
+  }
+
+  /**
+   * A revision that this side does not remember: it was restored from an older state (R46). What the receiver holds may be
+   * of any content, so a newer revision takes the place of it, from the beginning.
+   */
+  #isForgotten(entry: number, revision: number): boolean {
+    const { entries, phase } = this.#hub
+    if (revision > entries.revision(entry)) {
+      peerMust(phase === 'agreeing' && revision < revisionMax, 'a want names a revision that was not announced')
+      entries.revise(entry, revision, entries.size(entry))
+      this.#window.settleEntry(entry)
+      this.#file(entry).isForgotten = true
+    } else if (this.#files.get(entry)?.isForgotten !== true) return false
+    entries.credit(entry, 0)
+    entries.stand(entry, standing.part)
+    this.revisions.replace(this.#file(entry))
+    return true
   }
 
   #file(entry: number): SendingFile {
@@ -225,11 +241,12 @@ export class Outgoing {
       hub.entries.stand(entry, standing.part)
       file.start()
     }
-    const chunk = file.next
-    if (chunk === undefined) return 'nothing'
+    // What is out goes first, even behind chunks that were acknowledged and are lost: else they could wait for each other.
+    const next = file.next
+    const chunk = queue === this.#resends ? file.nextOf(this.#window.chunksOf(entry)) : next
+    if (chunk === undefined) return next === undefined ? 'nothing' : 'new'
     const bytes = chunkLength(file.size, hub.chunkBytes, chunk)
     const again = this.#window.holds(entry, chunk)
-    if (!again && queue === this.#resends) return 'new'
     if (!again && !this.#window.admits(bytes)) return 'full'
     this.#window.add(entry, chunk, bytes)
     file.send(chunk)
@@ -284,7 +301,7 @@ export class Outgoing {
     this.pump()
   }
 
-  /** A frame was not sent: the connection broke, or its source could not be read, which is told apart. */
+  /** A chunk was not sent, for its source could not be read: why is told apart. */
   sendFailed({ connection, places }: Input & { kind: 'sendFailed' }): void {
     if (connection !== this.#hub.open) return
     this.#sendsUnderWay--
@@ -295,11 +312,16 @@ export class Outgoing {
     this.pump()
   }
 
+  #queueOf(file: SendingFile): Queue {
+    const isOut = file.nextOf(this.#window.chunksOf(file.entry)) !== undefined
+    return isOut ? this.#resends : this.#queue
+  }
+
   /** Checks the source once all of a file is at the receiver, and sends more of it otherwise. */
   #goOn(file: SendingFile): void {
     if (file.stage !== 'sending' || this.#hub.phase !== 'transferring') return
     const { entry, next } = file
-    if (next !== undefined) (this.#window.holds(entry, next) ? this.#resends : this.#queue).addFirst(entry)
+    if (next !== undefined) this.#queueOf(file).addFirst(entry)
     else if (file.isSent) {
       file.stage = 'checking'
       this.#hub.emit({ kind: 'checkSource', entry: file.entry, revision: file.revision })

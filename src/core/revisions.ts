@@ -55,6 +55,17 @@ export class Revisions {
     } else this.#verified(file)
   }
 
+  /** Nobody here knows what this revision was: announce another one, of the source as it is, that keeps nothing. */
+  replace(file: SendingFile): void {
+    file.heldBy(undefined, undefined)
+    if (this.#committing.has(file.entry)) {
+      file.stage = 'announcing'
+      return
+    }
+    file.stage = 'comparing'
+    this.#hub.emit({ kind: 'rehash', entry: file.entry, revision: file.revision, chunks: [] })
+  }
+
   #verified(file: SendingFile): void {
     file.stage = 'sending'
     this.#owner.goOn(file)
@@ -128,7 +139,8 @@ export class Revisions {
     if (file.stage === 'verifying') {
       if (agree.count === chunks.length) this.#verified(file)
       else this.changed(file, version)
-    } else if (file.stage === 'comparing' && isSame(file.changedTo, version)) this.#commit(file, version, agree.runs())
+    } else if (file.stage === 'comparing' && (isSame(file.changedTo, version) || file.isForgotten))
+      this.#commit(file, version, agree.runs())
   }
 
   #commit(file: SendingFile, { fingerprint, mtimeUs, mode }: SourceVersion, keep: readonly Run[]): void {

@@ -32,6 +32,8 @@ export class SendingFile {
   changes = 0
   /** The version of the source that differs from the one announced. */
   changedTo: SourceVersion | undefined
+  /** Its revision was announced by this side, which no longer knows how it looked. */
+  isForgotten = false
   #again = new Set<number>()
   #cursor = 0
 
@@ -95,7 +97,7 @@ export class SendingFile {
 
   /** Notes that a chunk is on its way to the socket. */
   send(chunk: number): void {
-    if (!this.#again.delete(chunk)) this.#cursor = chunk + 1
+    if (!this.#again.delete(chunk) && chunk === this.next) this.#cursor = chunk + 1
     this.sending.add(chunk)
   }
 
@@ -106,6 +108,13 @@ export class SendingFile {
     let chunk = this.held.nextMissing(this.#cursor)
     while (chunk < this.chunks && this.sending.has(chunk)) chunk = this.held.nextMissing(chunk + 1)
     return chunk < this.chunks ? chunk : undefined
+  }
+
+  /** The first of some chunks that is missing at the receiver, if any is. */
+  nextOf(chunks: Iterable<number>): number | undefined {
+    if (this.stage !== 'sending') return undefined
+    for (const chunk of chunks) if (!this.held.has(chunk) && !this.sending.has(chunk)) return chunk
+    return undefined
   }
 
   get isSent(): boolean {

@@ -27,6 +27,16 @@ export class Window {
     return this.#out.get(entry)?.has(chunk) === true
   }
 
+  /** Whether anything of an entry is out. */
+  isOut(entry: number): boolean {
+    return this.#out.has(entry)
+  }
+
+  /** Chunks of an entry that are out. */
+  chunksOf(entry: number): Iterable<number> {
+    return this.#out.get(entry)?.keys() ?? []
+  }
+
   /** Whether a new place of `bytes` may be sent now. */
   admits(bytes: number): boolean {
     return this.#usedBytes + bytes + placeOverheadBytes <= this.#limitBytes

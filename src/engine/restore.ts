@@ -141,12 +141,14 @@ class Restoring {
     }
     const part = await this.#files.stat(intent.entry)
     if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return false
+    // Without hard links an empty file held the name, and was to be replaced; whose else it could be holds no byte.
+    const isReserved = there?.kind === 'file' && there.size === 0 && !(await this.#target.hasLinks())
     const placed = await this.#target.publish(
       this.#files.directory,
       String(intent.entry),
       path,
       intent.target,
-      intent.method,
+      isReserved ? 'replace' : intent.method,
     )
     return placed === 'placed'
   }

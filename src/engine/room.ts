@@ -4,6 +4,7 @@
 import { hasCode } from '../errors.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Directory } from '../model/disk.ts'
+import { withDescriptors } from './descriptors.ts'
 
 const lookEveryMs = 1_000
 const slackBytes = 1024 * 1024 // Room for the journal and directories beside the bytes themselves.
@@ -34,7 +35,7 @@ export class Room {
   async use<T>(act: () => Promise<T>): Promise<T> {
     for (let tries = 0; ; tries++) {
       try {
-        const result = await act()
+        const result = await withDescriptors(this.#clock, act, () => this.#isStopped)
         if (tries > 0 && --this.#waiting === 0) this.#observer.cleared()
         return result
       } catch (error) {

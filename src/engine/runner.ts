@@ -35,6 +35,8 @@ export interface RunnerOptions {
 export interface WalkOptions {
   readonly exclude: readonly string[]
   readonly links: 'keep' | 'keep-all' | 'follow' | 'skip'
+  /** Entries of a manifest page, at most; all that fit unless given. */
+  readonly pageEntries?: number | undefined
 }
 
 export interface ReceiveLimits {

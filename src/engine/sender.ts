@@ -17,6 +17,7 @@ import { encodeMessage } from '../wire/messages.ts'
 import type { BufferPool } from './buffers.ts'
 import type { World } from './context.ts'
 import type { Counters } from './counters.ts'
+import { withDescriptors } from './descriptors.ts'
 import { inTurns } from './in-turns.ts'
 import type { Links } from './links.ts'
 import { type ManifestPages, shapeOf } from './manifest-pages.ts'
@@ -139,7 +140,7 @@ export class Sender {
       writeHeader(buffer, 0, { kind: zeros ? 'zeros' : 'chunk', epoch, ...place, hash }, world.hash)
       const frame = buffer.subarray(0, zeros ? headerBytes : headerBytes + length)
       counters.sent(length, frame.length, again) // As it is handed over: a frame that is cut off may have arrived.
-      if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [place] })
+      if (!(await links.sendFrame(connection, frame))) return // Its end is told apart, and begins all of this anew.
       tell({ kind: 'chunkSent', connection, place, hash, zeros })
     } finally {
       pool.give(buffer)
@@ -174,7 +175,7 @@ export class Sender {
       const bytes = end - bytesStart
       counters.sent(bytes - againBytes, frame.length, false)
       if (againBytes > 0) counters.sent(againBytes, 0, true)
-      if (!(await links.sendFrame(connection, frame))) return tell({ kind: 'sendFailed', connection, places: [] })
+      if (!(await links.sendFrame(connection, frame))) return
       tell({ kind: 'packSent', connection, files: sentFiles })
     } finally {
       pool.give(buffer)
@@ -238,12 +239,11 @@ export class Sender {
    */
   async #withSource<T>(source: Source, version: Fingerprint, act: () => Promise<T>): Promise<T | undefined> {
     const { entry } = source
+    const { path } = await this.#fileEntry(entry) // Our own disk: its faults are none of the source's.
     this.#users.set(entry, (this.#users.get(entry) ?? 0) + 1)
     try {
       return await this.#attempt(source, version, async () => {
         if (!this.#open.has(entry)) {
-          const { path } = await this.#fileEntry(entry)
-          if (this.#fingerprint(entry) !== version) return undefined
           await this.#parts.files.open(entry, path, version)
           this.#open.add(entry)
         }
@@ -261,7 +261,7 @@ export class Sender {
     const { entry, revision } = source
     for (let tries = 0; ; tries++) {
       try {
-        const result = this.#fingerprint(entry) === version ? await act() : undefined
+        const result = this.#fingerprint(entry) === version ? await this.#withDescriptors(act) : undefined
         if (tries > 0) this.#returned()
         return this.#fingerprint(entry) === version ? result : undefined
       } catch (error) {
@@ -283,16 +283,20 @@ export class Sender {
     }
   }
 
+  #withDescriptors<T>(act: () => Promise<T>): Promise<T> {
+    return withDescriptors(this.#parts.world.clock, act, () => this.#isStopped)
+  }
+
   #returned(): void {
     if (--this.#gone === 0) this.#parts.tell({ kind: 'sourceReturned' })
   }
 
   async #problemOf(entry: number, error: unknown): Promise<SourceProblem> {
-    if (!isTransferError(error)) throw error
+    if (!isTransferError(error) || error.code === 'too-many-open-files') throw error // No fault of this file.
     if (error.code === 'source-vanished') return { kind: 'vanished' }
     if (error.code !== 'source-changed') return { kind: 'unreadable', reason: error.message }
+    const { path } = await this.#fileEntry(entry)
     try {
-      const { path } = await this.#fileEntry(entry)
       const found = await this.#parts.files.compare(path, this.#fingerprint(entry))
       if (found !== 'same') return { kind: 'changed', version: found }
       return { kind: 'unreadable', reason: error.message }

@@ -24,11 +24,17 @@ export class PageCutter {
   #entries: Entry[] = []
   #fingerprints: (Fingerprint | null)[] = []
   #textBytes = 0
+  readonly #entriesMax: number
+
+  /** @param entriesMax a smaller bound than `pageEntriesMax` */
+  constructor(entriesMax: number = pageEntriesMax) {
+    this.#entriesMax = entriesMax
+  }
 
   /** Adds an entry; returns the page before it if that is full now. */
   add({ entry, fingerprint }: Walked): WalkedPage | undefined {
     const textBytes = textBytesOf(entry)
-    const isFull = this.#entries.length === pageEntriesMax || this.#textBytes + textBytes > pageTextMaxBytes
+    const isFull = this.#entries.length === this.#entriesMax || this.#textBytes + textBytes > pageTextMaxBytes
     const page = isFull ? this.take() : undefined
     this.#entries.push(entry)
     this.#fingerprints.push(fingerprint)

@@ -7,7 +7,6 @@
 //  3. A directory is opened before it is listed, so that one that can't be read is an omitted entry, not an empty directory.
 //  4. Its contents are a level on a stack; memory grows with the depth of the tree and its largest directory alone.
 
-import { setImmediate } from 'node:timers/promises'
 import { hasCode, isTransferError, TransferError } from '../errors.ts'
 import type { DiskFile, Stat } from '../model/disk.ts'
 import type { Entry, OmissionReason } from '../model/manifest.ts'
@@ -28,6 +27,8 @@ export interface WalkOptions {
   readonly links: LinkPolicy
   /** Set for `--checksum`: hashes a whole file, which is then read while walking. */
   readonly digestOf?: ((file: DiskFile, size: number) => Promise<string>) | undefined
+  /** Entries of a page, at most; `pageEntriesMax` unless given. */
+  readonly pageEntries?: number | undefined
 }
 
 /**
@@ -37,15 +38,13 @@ export interface WalkOptions {
  * `too-many-open-files`: walk again behind the last entry once that is cured
  */
 export async function* walk(roots: Roots, options: WalkOptions): AsyncGenerator<WalkedPage, void, undefined> {
-  const pages = new PageCutter()
+  const pages = new PageCutter(options.pageEntries)
   const walker = new Walker(roots, options)
   try {
     await walker.begin()
     for (let found = await walker.next(); found !== undefined; found = await walker.next()) {
       const page = pages.add(found)
-      if (page === undefined) continue
-      yield page
-      await setImmediate() // A disk that answers at once would otherwise keep everything else in the process waiting.
+      if (page !== undefined) yield page
     }
     const rest = pages.take()
     if (rest !== undefined) yield rest

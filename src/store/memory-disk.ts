@@ -95,20 +95,35 @@ export class MemoryDisk implements Disk {
     this.#listener = listener
   }
 
+  /** The disk as it is found after a power cut, see `image`; this one is dead from then on. */
+  crash(random?: () => number): MemoryDisk {
+    const after = this.image(random)
+    this.#cutAfter = -1
+    return after
+  }
+
   /**
-   * The disk as it is found after a power cut; this one is dead from then on. Without `random` everything that was not
-   * synced is gone; with it each unsynced page is kept, dropped or torn by sectors, and each change of names kept or lost.
+   * What a power cut at this moment would leave, as a disk of its own; this one goes on. Without `random` everything that
+   * was not synced is gone; with it each unsynced page is kept, dropped or torn by sectors, of which those that no sync
+   * ever reached may hold anything, and each change of names is kept or lost.
    * @param random uniform in [0, 1), seeded by the caller
    */
-  crash(random?: () => number): MemoryDisk {
+  image(random?: () => number): MemoryDisk {
     const chance = chanceOf(random)
-    for (const change of this.#changes) if (chance.coin()) settle(change)
     const after = new MemoryDisk({ capacityBytes: this.capacityBytes, hasLinks: this.hasLinks })
     after.#inodes = this.#inodes
     after.#ticks = this.#ticks
-    after.#root = rebuilt(this.#root, chance, new Map()) as DirectoryInode
-    this.#cutAfter = -1
+    const kept = this.#changes.filter(() => chance.coin())
+    after.#root = rebuilt(this.#root, namesWith(kept), chance, new Map()) as DirectoryInode
     return after
+  }
+
+  /** What the worst power cut would leave of a file; undefined: nothing. For checkers, at any time. */
+  durableBytes(path: string): Uint8Array | undefined {
+    let inode: Inode | undefined = this.#root
+    for (const name of path.split('/').filter((part) => part !== ''))
+      inode = inode?.kind === 'directory' ? inode.durableNames.get(name) : undefined
+    return inode?.kind === 'file' ? inode.durableBytes() : undefined
   }
 
   /** A lock as of `takeLock`, for one process: a crash of the disk frees it, as does `release`. */
@@ -166,6 +181,11 @@ export class MemoryDisk implements Disk {
     return this.#ticks
   }
 
+  /** Time goes by while nobody writes: what is changed from now on is that much younger. */
+  passTime(ns: bigint): void {
+    this.#ticks += ns
+  }
+
   nextInode(): bigint {
     return this.#inodes++
   }
@@ -196,10 +216,23 @@ export class MemoryDisk implements Disk {
 }
 
 function settle({ edits }: NameChange): void {
-  for (const { directory, name, inode } of edits) {
-    if (inode === undefined) directory.durableNames.delete(name)
-    else directory.durableNames.set(name, inode)
+  for (const { directory, name, inode } of edits) setName(directory.durableNames, name, inode)
+}
+
+function setName(names: Map<Name, Inode>, name: Name, inode: Inode | undefined): void {
+  if (inode === undefined) names.delete(name)
+  else names.set(name, inode)
+}
+
+/** The durable names of a directory, had these changes reached the disk, too. */
+function namesWith(changes: readonly NameChange[]): (directory: DirectoryInode) => ReadonlyMap<Name, Inode> {
+  const changed = new Map<DirectoryInode, Map<Name, Inode>>()
+  for (const { directory, name, inode } of changes.flatMap(({ edits }) => edits)) {
+    const names = changed.get(directory) ?? new Map(directory.durableNames)
+    setName(names, name, inode)
+    changed.set(directory, names)
   }
+  return (directory) => changed.get(directory) ?? directory.durableNames
 }
 
 function chanceOf(random: (() => number) | undefined): Chance {
@@ -208,7 +241,12 @@ function chanceOf(random: (() => number) | undefined): Chance {
 }
 
 /** A copy of what is left of an inode; a file with two names stays one file. */
-function rebuilt(inode: Inode, chance: Chance, done: Map<Inode, Inode>): Inode {
+function rebuilt(
+  inode: Inode,
+  namesOf: (directory: DirectoryInode) => ReadonlyMap<Name, Inode>,
+  chance: Chance,
+  done: Map<Inode, Inode>,
+): Inode {
   const known = done.get(inode)
   if (known !== undefined) return known
   const after = inode.kind === 'file' ? inode.afterCut(chance) : copyOf(inode)
@@ -218,7 +256,7 @@ function rebuilt(inode: Inode, chance: Chance, done: Map<Inode, Inode>): Inode {
   after.ctimeNs = inode.ctimeNs
   if (inode.kind === 'directory') {
     assert(after.kind === 'directory', 'a copy has the kind of its original')
-    for (const [name, below] of inode.durableNames) after.names.set(name, rebuilt(below, chance, done))
+    for (const [name, below] of namesOf(inode)) after.names.set(name, rebuilt(below, namesOf, chance, done))
     after.durableNames = new Map(after.names)
   }
   return after

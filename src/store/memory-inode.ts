@@ -105,6 +105,16 @@ export class FileInode extends InodeBase {
     this.dirty.clear()
   }
 
+  /** What syncs have reached. */
+  durableBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.durableSize)
+    forPages(0, bytes.length, (page, from, to, offset) => {
+      const kept = this.durablePages.get(page)
+      if (kept !== undefined) bytes.set(kept.subarray(from, to), offset)
+    })
+    return bytes
+  }
+
   /** The file after a power cut: each unsynced page is kept, dropped or torn, the size old or new. */
   afterCut(chance: Chance): FileInode {
     const after = new FileInode(this.inode, 0, 0n)
@@ -116,7 +126,8 @@ export class FileInode extends InodeBase {
       const fresh = this.pages.get(page)
       const fate = chance.pick(['dropped', 'kept', 'torn'] as const)
       if (fate === 'kept') keep(after.pages, page, fresh)
-      if (fate === 'torn') keep(after.pages, page, torn(old, fresh, chance))
+      const virginFrom = old === undefined ? 0 : this.durableSize - page * pageBytes
+      if (fate === 'torn') keep(after.pages, page, torn(old, fresh, virginFrom, chance))
     }
     const pagesLeft = Math.ceil(after.size / pageBytes)
     for (const page of after.pages.keys()) if (page >= pagesLeft) after.pages.delete(page)
@@ -148,14 +159,26 @@ export interface Chance {
   pick<T>(choices: readonly T[]): T
 }
 
-/** Each 512 byte sector of the page is old or new. */
-function torn(old: Uint8Array | undefined, fresh: Uint8Array | undefined, chance: Chance): Uint8Array {
+/** Each 512 byte sector of the page is old or new; one that never was on the disk, from `virginFrom` on, may hold anything. */
+function torn(
+  old: Uint8Array | undefined,
+  fresh: Uint8Array | undefined,
+  virginFrom: number,
+  chance: Chance,
+): Uint8Array {
   const page = copyOfPage(old)
   for (let from = 0; from < pageBytes; from += sectorBytes) {
-    if (!chance.coin()) continue
-    page.set((fresh ?? new Uint8Array(pageBytes)).subarray(from, from + sectorBytes), from)
+    const sector = page.subarray(from, from + sectorBytes)
+    const fate = chance.pick(['old', 'new', from >= virginFrom ? 'garbage' : 'old'] as const)
+    if (fate === 'garbage') garble(sector, chance.pick([0x00, 0x5a, 0xff]))
+    else if (fate === 'new' && fresh === undefined) sector.fill(0)
+    else if (fate === 'new') sector.set(fresh!.subarray(from, from + sectorBytes))
   }
   return page
+}
+
+function garble(sector: Uint8Array, seed: number): void {
+  for (let i = 0; i < sector.length; i++) sector[i] = (seed + i * 31) & 0xff
 }
 
 function copyOfPage(page: Uint8Array | undefined): Uint8Array {

@@ -275,16 +275,20 @@ export class PartFiles {
     const mode = make && !this.#known.has(entry) ? 'create' : 'update'
     try {
       const file = await this.directory.openFile(nameOf(entry), mode)
-      if (mode === 'create') this.#namesMade++
-      this.#known.add(entry)
+      this.#nameSeen(entry)
       return file
     } catch (error) {
       if (hasCode(error, 'too-many-open-files') && (await this.#closeOldest())) return this.#openFile(entry, make)
       if (mode === 'update' || !hasCode(error, 'already-exists')) throw error
     }
-    this.#known.add(entry) // An earlier process made it. Its name may be as young as that process was at its end.
-    this.#namesMade++
+    this.#nameSeen(entry)
     return this.#openFile(entry, make)
+  }
+
+  /** Made here, or by an earlier process: then the name may be as young as that process was at its end. */
+  #nameSeen(entry: number): void {
+    if (!this.#known.has(entry)) this.#namesMade++
+    this.#known.add(entry)
   }
 
   /** Closes the part that was idle longest, synced, for its descriptor would have told of lost writes; false if none is idle. */

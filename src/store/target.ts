@@ -248,14 +248,30 @@ async function linkOrReserve(from: Directory, name: Name, to: Directory, toName:
   } catch (error) {
     if (!hasCode(error, 'links-unsupported')) throw error
   }
+  const reserved = await reserve(to, toName)
+  if (reserved === undefined) return false
   try {
-    await (await to.openFile(toName, 'create')).close()
+    await from.rename(name, to, toName)
   } catch (error) {
-    if (hasCode(error, 'already-exists')) return false
+    if ((await to.stat(toName))?.inode === reserved) await to.unlink(toName) // Or it would be in our own way.
     throw error
   }
-  await from.rename(name, to, toName)
   return true
+}
+
+/** Takes a name with an empty file; undefined if it is taken. @returns the inode */
+async function reserve(directory: Directory, name: Name): Promise<bigint | undefined> {
+  try {
+    const file = await directory.openFile(name, 'create')
+    try {
+      return (await file.stat()).inode
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (hasCode(error, 'already-exists')) return undefined
+    throw error
+  }
 }
 
 /** Another process may be about to begin a session in it: then the directory does not go, and its id comes back. */

@@ -67,4 +67,29 @@ describe('R46: a receiver that was rolled back', () => {
     expect(warnings(bench)).toEqual([])
     expect(bench.core.entries.filesDone).toBe(1)
   })
+
+  it('is sent what is out first, when what it lost does not fit into the window beside that', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.page([20 * chunkBytes])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    sendAll(bench)
+    const places = [{ entry: 0, revision: 0, first: 0, count: 2 }]
+    bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+    const out = sendAll(bench) // The window is full again, of chunks 2 and up.
+    bench.open()
+    bench.effects.length = 0
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }], 1, true))
+    expect(sendAll(bench)).toEqual(expect.arrayContaining(out))
+  })
 })
+
+/** Sends what the window admits. @returns the chunks */
+function sendAll(bench: Bench): number[] {
+  const sent: number[] = []
+  while (bench.effects.some(({ kind }) => kind === 'sendChunk')) {
+    const { place, connection } = bench.take('sendChunk')
+    bench.tell({ kind: 'chunkSent', connection, place, hash: BigInt(place.chunk), zeros: false })
+    sent.push(place.chunk)
+  }
+  return sent
+}

@@ -1,9 +1,13 @@
-// A connection between two simulated processes, with the manners of a bad network: latency, a cut after any number of
-// bytes, ends that never hear of it, and frames that are held up for minutes and arrive when nobody expects them.
+// A connection between two simulated processes, with the manners of a bad network: latency, a cut after any byte, ways that
+// go dead one by one, ends that never hear of it, and frames that are held up for minutes and arrive when nobody expects
+// them.
 
 import { TransferError } from '../../src/errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../../src/model/connection.ts'
 import { headerBytes } from '../../src/model/limits.ts'
+import type { Message } from '../../src/model/messages.ts'
+import { decodeMessage } from '../../src/wire/messages.ts'
+import type { Process } from './process.ts'
 import type { Chance, Timeline } from './timeline.ts'
 
 export interface LinkFaults {
@@ -13,82 +17,131 @@ export interface LinkFaults {
   readonly cutAfterBytes: number
   /** Whether each end is told that it broke; who is not told finds out by silence. */
   readonly tells: readonly [boolean, boolean]
-  /** From that many bytes on everything is held up for so long, both ways, and then arrives. */
-  readonly stallAfterBytes: number
-  readonly stallMs: number
+  /** The end whose bytes vanish from `deadAfterBytes` on, while it still hears the other; -1: none. */
+  readonly deadWay: -1 | 0 | 1
+  readonly deadAfterBytes: number
+  /** From so many bytes on everything is held up for so long, and then arrives. */
+  readonly clogs: readonly { readonly afterBytes: number; readonly ms: number }[]
   /** Number of the data frame whose payload arrives with a flipped bit; -1: none. */
   readonly damagedFrame: number
+  /** Of messages that arrive twice. */
+  readonly doubled: number
 }
 
-type Freight =
+export type Freight =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'data'; readonly frame: Uint8Array }
   | { readonly kind: 'close'; readonly code: number; readonly reason: string }
 
-/** What a frame is to those who watch. */
+/** What frames are to those who watch. */
 export interface Watcher {
   /** A frame is handed to the connection. */
   sent(from: End, freight: Freight): void
   /** A frame is about to be delivered. */
   delivered(to: End, freight: Freight): void
+  /** Something went wrong on purpose. */
+  troubled(
+    what: 'connection cut inside a frame' | 'one way cut' | 'connection clogged' | 'frame damaged' | 'message doubled',
+  ): void
 }
 
 const capacityBytes = 2048 // What the "kernel" takes before `sendData` waits.
 const lost = (detail: string): EndReason => ({ kind: 'lost', code: 1006, detail })
+/** What may come twice: the greeting is said once by those who say it. */
+const doubles = /^\{"kind":"(?!hello|welcome|refuse|abort)/
 
 export class Link {
   readonly ends: readonly [End, End]
-  readonly #timeline: Timeline
-  readonly #chance: Chance
   readonly faults: LinkFaults
   readonly watcher: Watcher
-  bytes = 0
+  /** Of its welcome; 0 before it. */
+  epoch = 0
+  readonly #timeline: Timeline
+  readonly #chance: Chance
   isBroken = false
+  #bytes = 0
   #dataFrames = 0
-  #stalledUntil = 0
+  #cloggedUntil = 0
 
-  constructor(timeline: Timeline, chance: Chance, faults: LinkFaults, watcher: Watcher) {
+  /** @param owners the processes at its ends, the dialer first */
+  constructor(
+    timeline: Timeline,
+    chance: Chance,
+    faults: LinkFaults,
+    watcher: Watcher,
+    owners: readonly [Process, Process],
+  ) {
     this.#timeline = timeline
     this.#chance = chance
     this.faults = faults
     this.watcher = watcher
-    this.ends = [new End(this, 0), new End(this, 1)]
+    this.ends = [new End(this, 0, owners[0]), new End(this, 1, owners[1])]
   }
 
-  /** When something sent now arrives; undefined: never. */
-  departure(bytes: number): number | undefined {
-    const before = this.bytes
-    this.bytes += bytes
-    const { cutAfterBytes, stallAfterBytes, stallMs, latencyMs } = this.faults
-    if (this.bytes > cutAfterBytes) this.break()
+  /** After how long something sent now by `from` arrives; undefined: never. */
+  travelMs(from: End, bytes: number): number | undefined {
+    const before = this.#bytes
+    this.#bytes += bytes
+    const { cutAfterBytes, deadAfterBytes, clogs, latencyMs } = this.faults
+    const passes = (mark: number): boolean => before <= mark && this.#bytes > mark
+    if (this.#bytes > cutAfterBytes) {
+      if (passes(cutAfterBytes) && before < cutAfterBytes) this.#cutInside(from, cutAfterBytes - before)
+      this.break()
+    }
     if (this.isBroken) return undefined
-    if (before <= stallAfterBytes && this.bytes > stallAfterBytes) this.#stalledUntil = this.#timeline.now + stallMs
-    return Math.max(this.#timeline.now + latencyMs + this.#chance.fraction(), this.#stalledUntil)
+    if (this.isSilenced(from)) {
+      if (passes(deadAfterBytes)) this.watcher.troubled('one way cut')
+      return undefined
+    }
+    for (const { afterBytes, ms } of clogs)
+      if (passes(afterBytes)) {
+        this.watcher.troubled('connection clogged')
+        this.#cloggedUntil = Math.max(this.#cloggedUntil, this.#timeline.now + ms)
+      }
+    return Math.max(latencyMs + this.#chance.fraction(), this.#cloggedUntil - this.#timeline.now)
   }
 
-  at(time: number, act: () => void): void {
-    this.#timeline.after(time - this.#timeline.now, act)
+  /** Whether what this end sends vanishes. */
+  isSilenced({ index }: End): boolean {
+    return this.faults.deadWay === index && this.#bytes > this.faults.deadAfterBytes
+  }
+
+  #cutInside(from: End, bytes: number): void {
+    this.watcher.troubled('connection cut inside a frame')
+    this.other(from).hearBytes(bytes)
   }
 
   break(): void {
     if (this.isBroken) return
     this.isBroken = true
     for (const [i, end] of this.ends.entries())
-      if (this.faults.tells[i]!) this.at(this.#timeline.now + this.#chance.between(0, 50), () => end.end(lost('cut')))
+      if (this.faults.tells[i]!) end.owner.after(this.#chance.between(0, 50), () => end.end(lost('cut')))
   }
 
   /** A data frame as it will arrive. */
   onItsWay(frame: Uint8Array): Uint8Array {
     const copy = frame.slice()
     if (this.#dataFrames++ === this.faults.damagedFrame && copy.length > headerBytes) {
+      this.watcher.troubled('frame damaged')
       const at = headerBytes + this.#chance.below(copy.length - headerBytes)
       copy[at] = copy[at]! ^ 1
     }
     return copy
   }
 
+  /** Whether this frame arrives a second time. */
+  isDoubled(freight: Freight): boolean {
+    if (freight.kind !== 'text' || !doubles.test(freight.text) || !this.#chance.is(this.faults.doubled)) return false
+    this.watcher.troubled('message doubled')
+    return true
+  }
+
   other(end: End): End {
     return this.ends[1 - end.index]!
+  }
+
+  get now(): number {
+    return this.#timeline.now
   }
 }
 
@@ -98,21 +151,23 @@ export class End implements Connection {
   readonly proof = ''
   readonly link: Link
   /** Whose end it is; frames to a dead process go nowhere. */
-  isAlive: () => boolean = () => true
+  readonly owner: Process
   onEnded: () => void = () => {}
   #handlers: ConnectionHandlers | undefined
-  #inbox: { freight: Freight; bytes: number }[] = []
+  readonly #inbox: { freight: Freight; bytes: number }[] = []
   #isPaused = false
   #isEnded = false
   #heardBytes = 0
   #lastArrival = 0
   #onWayBytes = 0
-  #waiting: { bytes: number; resolve: () => void; reject: (error: Error) => void }[] = []
+  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
 
-  constructor(link: Link, index: number) {
+  constructor(link: Link, index: number, owner: Process) {
     this.link = link
     this.index = index
+    this.owner = owner
     this.peer = `sim:${index}`
+    owner.ends.add(this)
   }
 
   get isEnded(): boolean {
@@ -133,21 +188,24 @@ export class End implements Connection {
     if (this.#isEnded) return Promise.reject(new TransferError('connection-lost', { peer: this.peer, cause: 'ended' }))
     this.#send({ kind: 'data', frame: this.link.onItsWay(frame) }, frame.length)
     if (this.#onWayBytes <= capacityBytes) return Promise.resolve()
-    return new Promise((resolve, reject) => this.#waiting.push({ bytes: this.#onWayBytes, resolve, reject }))
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
   #send(freight: Freight, bytes: number): void {
-    this.link.watcher.sent(this, freight)
+    const { link } = this
+    link.watcher.sent(this, freight)
     this.#onWayBytes += bytes
-    const arrival = this.link.departure(bytes)
-    if (arrival === undefined) return
-    this.#lastArrival = Math.max(this.#lastArrival, arrival)
-    const to = this.link.other(this)
-    this.link.at(this.#lastArrival, () => {
-      if (this.link.isBroken && !this.link.faults.tells[to.index]!) return
+    const travelMs = link.travelMs(this, bytes)
+    if (travelMs === undefined) return
+    this.#lastArrival = Math.max(this.#lastArrival, link.now + travelMs)
+    const to = link.other(this)
+    const isDoubled = link.isDoubled(freight)
+    to.owner.after(this.#lastArrival - link.now, () => {
+      if (link.isBroken && !link.faults.tells[to.index]!) return
       this.#onWayBytes -= bytes
       for (const waiting of this.#waiting.splice(0)) waiting.resolve()
       to.arrive(freight, bytes)
+      if (isDoubled) to.arrive(freight, bytes)
     })
   }
 
@@ -161,14 +219,19 @@ export class End implements Connection {
     while (!this.#isPaused && this.#handlers !== undefined && !this.#isEnded) {
       const item = this.#inbox.shift()
       if (item === undefined) return
-      this.#heardBytes += item.bytes
-      if (!this.isAlive()) continue
+      this.hearBytes(item.bytes)
+      if (!this.owner.isAlive) continue
       const { freight } = item
       this.link.watcher.delivered(this, freight)
       if (freight.kind === 'text') this.#handlers.text(freight.text)
       else if (freight.kind === 'data') this.#handlers.data(freight.frame)
       else this.end({ kind: 'closed', code: freight.code, detail: freight.reason })
     }
+  }
+
+  /** Bytes come in, perhaps not all of a frame. */
+  hearBytes(count: number): void {
+    this.#heardBytes += count
   }
 
   pause(): void {
@@ -196,11 +259,11 @@ export class End implements Connection {
 
   destroy(): void {
     if (this.#isEnded) return
-    const to = this.link.other(this)
-    if (this.link.faults.tells[to.index]!) {
-      const arrival = Math.max(this.#lastArrival, this.link.departure(0) ?? 0)
-      this.link.at(arrival, () => to.end(lost('hung up')))
-    }
+    const { link } = this
+    const to = link.other(this)
+    const travelMs = link.travelMs(this, 0)
+    if (link.faults.tells[to.index]! && !link.isSilenced(this))
+      to.owner.after(Math.max(this.#lastArrival - link.now, travelMs ?? 0), () => to.end(lost('hung up')))
     this.end(lost('destroyed here'))
   }
 
@@ -211,9 +274,18 @@ export class End implements Connection {
     this.link.isBroken ||= reason.kind === 'lost'
     const error = new TransferError('connection-lost', { peer: this.peer, cause: reason.detail })
     for (const { reject } of this.#waiting.splice(0)) reject(error)
-    this.link.at(0, () => {
-      if (this.isAlive()) this.#handlers?.ended(reason)
+    this.owner.after(0, () => {
+      this.#handlers?.ended(reason)
       this.onEnded()
     })
   }
+}
+
+const decoded = new WeakMap<Freight, Message>()
+
+/** What a text frame says, decoded once. */
+export function messageIn(freight: Freight & { kind: 'text' }): Message {
+  let message = decoded.get(freight)
+  if (message === undefined) decoded.set(freight, (message = decodeMessage(freight.text)))
+  return message
 }

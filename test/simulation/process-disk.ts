@@ -1,11 +1,41 @@
-// The disk as one simulated process sees it: every call may take a while, may be the process's last, and never returns
-// once the process is dead. What it did before stays done: that is the memory disk's business.
+// The disk as one simulated process sees it: every call passes a gate, which may hold it up, let it fail or never let it
+// return. What was done before stays done: that is the memory disk's business.
 
 import type { Directory, Disk, DiskFile, OpenMode } from '../../src/model/disk.ts'
 import type { Name } from '../../src/model/names.ts'
 
-/** Lets a call happen, late or never. */
-export type Gate = <T>(what: string, act: () => Promise<T>) => Promise<T>
+export interface Call {
+  readonly kind:
+    | 'open'
+    | 'create'
+    | 'read'
+    | 'write'
+    | 'truncate'
+    | 'stat'
+    | 'metadata'
+    | 'sync-file'
+    | 'sync-directory'
+    | 'list'
+    | 'make'
+    | 'link'
+    | 'rename'
+    | 'remove'
+    | 'close'
+  /** What it is about; of `link` and `rename` the new name. */
+  readonly path: string
+  /** The open file. */
+  readonly file?: ProcessFile
+  /** What is written. */
+  readonly bytes?: Uint8Array
+  /** Writes the first `count` bytes only. */
+  readonly writeFirst?: (count: number) => Promise<void>
+}
+
+export interface Gate {
+  pass<T>(call: Call, act: () => Promise<T>): Promise<T>
+  /** Files and directories that are open. */
+  readonly handles: Set<object>
+}
 
 export class ProcessDisk implements Disk {
   readonly #disk: Disk
@@ -17,7 +47,10 @@ export class ProcessDisk implements Disk {
   }
 
   openRoot(path: string): Promise<Directory> {
-    return this.#gate('openRoot', async () => new ProcessDirectory(await this.#disk.openRoot(path), this.#gate))
+    return this.#gate.pass(
+      { kind: 'open', path },
+      async () => new ProcessDirectory(await this.#disk.openRoot(path), this.#gate),
+    )
   }
 }
 
@@ -30,67 +63,82 @@ class ProcessDirectory implements Directory {
     this.inner = inner
     this.label = inner.label
     this.#gate = gate
+    gate.handles.add(this)
   }
 
-  openFile(name: Name, mode: OpenMode) {
-    return this.#gate(`open ${mode}`, async () => new ProcessFile(await this.inner.openFile(name, mode), this.#gate))
+  #pass<T>(kind: Call['kind'], path: string, act: () => Promise<T>): Promise<T> {
+    return this.#gate.pass({ kind, path }, act)
   }
-  openDirectory(name: Name) {
-    return this.#gate(
-      'openDirectory',
+
+  #pathOf(name: Name): string {
+    return `${this.label}/${name}`
+  }
+
+  openFile(name: Name, mode: OpenMode): Promise<DiskFile> {
+    const path = this.#pathOf(name)
+    return this.#pass(mode === 'create' ? 'create' : 'open', path, async () => {
+      const file = await this.inner.openFile(name, mode)
+      return new ProcessFile(file, path, (await file.stat()).inode, this.#gate)
+    })
+  }
+  openDirectory(name: Name): Promise<Directory> {
+    return this.#pass(
+      'open',
+      this.#pathOf(name),
       async () => new ProcessDirectory(await this.inner.openDirectory(name), this.#gate),
     )
   }
   makeDirectory(name: Name, mode: number) {
-    return this.#gate('makeDirectory', () => this.inner.makeDirectory(name, mode))
+    return this.#pass('make', this.#pathOf(name), () => this.inner.makeDirectory(name, mode))
   }
   list() {
-    return this.#gate('list', () => this.inner.list())
+    return this.#pass('list', this.label, () => this.inner.list())
   }
   stat(name: Name) {
-    return this.#gate('stat', () => this.inner.stat(name))
+    return this.#pass('stat', this.#pathOf(name), () => this.inner.stat(name))
   }
   statSelf() {
-    return this.#gate('statSelf', () => this.inner.statSelf())
+    return this.#pass('stat', this.label, () => this.inner.statSelf())
   }
   readLink(name: Name) {
-    return this.#gate('readLink', () => this.inner.readLink(name))
+    return this.#pass('stat', this.#pathOf(name), () => this.inner.readLink(name))
   }
   makeLink(name: Name, target: Name) {
-    return this.#gate('makeLink', () => this.inner.makeLink(name, target))
+    return this.#pass('make', this.#pathOf(name), () => this.inner.makeLink(name, target))
   }
   link(name: Name, to: Directory, toName: Name) {
-    return this.#gate(`link ${to.label}/${toName}`, () => this.inner.link(name, innerOf(to), toName))
+    return this.#pass('link', `${to.label}/${toName}`, () => this.inner.link(name, innerOf(to), toName))
   }
   rename(name: Name, to: Directory, toName: Name) {
-    return this.#gate(`rename ${to.label}/${toName}`, () => this.inner.rename(name, innerOf(to), toName))
+    return this.#pass('rename', `${to.label}/${toName}`, () => this.inner.rename(name, innerOf(to), toName))
   }
   unlink(name: Name) {
-    return this.#gate('unlink', () => this.inner.unlink(name))
+    return this.#pass('remove', this.#pathOf(name), () => this.inner.unlink(name))
   }
   removeDirectory(name: Name) {
-    return this.#gate('removeDirectory', () => this.inner.removeDirectory(name))
+    return this.#pass('remove', this.#pathOf(name), () => this.inner.removeDirectory(name))
   }
   setLinkTimes(name: Name, mtimeUs: number) {
-    return this.#gate('setLinkTimes', () => this.inner.setLinkTimes(name, mtimeUs))
+    return this.#pass('metadata', this.#pathOf(name), () => this.inner.setLinkTimes(name, mtimeUs))
   }
   setMode(mode: number) {
-    return this.#gate('setMode', () => this.inner.setMode(mode))
+    return this.#pass('metadata', this.label, () => this.inner.setMode(mode))
   }
   setTimes(mtimeUs: number) {
-    return this.#gate('setTimes', () => this.inner.setTimes(mtimeUs))
+    return this.#pass('metadata', this.label, () => this.inner.setTimes(mtimeUs))
   }
   sync() {
-    return this.#gate('sync', () => this.inner.sync())
+    return this.#pass('sync-directory', this.label, () => this.inner.sync())
   }
   freeBytes() {
-    return this.#gate('freeBytes', () => this.inner.freeBytes())
+    return this.#pass('stat', this.label, () => this.inner.freeBytes())
   }
   socketPath(name: Name): string {
     return this.inner.socketPath(name)
   }
   close() {
-    return this.#gate('close', () => this.inner.close())
+    this.#gate.handles.delete(this)
+    return this.#pass('close', this.label, () => this.inner.close())
   }
 }
 
@@ -98,40 +146,57 @@ function innerOf(directory: Directory): Directory {
   return directory instanceof ProcessDirectory ? directory.inner : directory
 }
 
-class ProcessFile implements DiskFile {
+export class ProcessFile implements DiskFile {
+  readonly path: string
+  readonly inode: bigint
   readonly #inner: DiskFile
   readonly #gate: Gate
 
-  constructor(inner: DiskFile, gate: Gate) {
+  constructor(inner: DiskFile, path: string, inode: bigint, gate: Gate) {
     this.#inner = inner
+    this.path = path
+    this.inode = inode
     this.#gate = gate
+    gate.handles.add(this)
+  }
+
+  #pass<T>(kind: Call['kind'], act: () => Promise<T>): Promise<T> {
+    return this.#gate.pass({ kind, path: this.path, file: this }, act)
   }
 
   read(target: Uint8Array, position: number) {
-    return this.#gate('read', () => this.#inner.read(target, position))
+    return this.#pass('read', () => this.#inner.read(target, position))
   }
   write(source: Uint8Array, position: number) {
-    return this.#gate('write', () => this.#inner.write(source, position))
+    const call: Call = {
+      kind: 'write',
+      path: this.path,
+      file: this,
+      bytes: source,
+      writeFirst: (count) => this.#inner.write(source.subarray(0, count), position),
+    }
+    return this.#gate.pass(call, () => this.#inner.write(source, position))
   }
   truncate(size: number) {
-    return this.#gate('truncate', () => this.#inner.truncate(size))
+    return this.#pass('truncate', () => this.#inner.truncate(size))
   }
   stat() {
-    return this.#gate('stat', () => this.#inner.stat())
+    return this.#pass('stat', () => this.#inner.stat())
   }
   setMode(mode: number) {
-    return this.#gate('setMode', () => this.#inner.setMode(mode))
+    return this.#pass('metadata', () => this.#inner.setMode(mode))
   }
   setTimes(mtimeUs: number) {
-    return this.#gate('setTimes', () => this.#inner.setTimes(mtimeUs))
+    return this.#pass('metadata', () => this.#inner.setTimes(mtimeUs))
   }
   datasync() {
-    return this.#gate('datasync', () => this.#inner.datasync())
+    return this.#pass('sync-file', () => this.#inner.datasync())
   }
   sync() {
-    return this.#gate('sync', () => this.#inner.sync())
+    return this.#pass('sync-file', () => this.#inner.sync())
   }
   close() {
-    return this.#gate('close', () => this.#inner.close())
+    this.#gate.handles.delete(this)
+    return this.#pass('close', () => this.#inner.close())
   }
 }

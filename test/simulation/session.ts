@@ -7,7 +7,7 @@ import type { Hash64 } from '../../src/model/hash.ts'
 import type { HeaderRecord } from '../../src/model/records.ts'
 import type { Role } from '../../src/model/session.ts'
 import { readHeader, readPackRows } from '../../src/wire/frames.ts'
-import { decodeHello } from '../../src/wire/messages.ts'
+import { decodeHello, encodeMessage } from '../../src/wire/messages.ts'
 import type { Scenario } from './scenario.ts'
 
 export function headerOf(scenario: Scenario, session: string, role: Role, root: string): HeaderRecord {
@@ -40,6 +40,18 @@ export function frameText(frame: Uint8Array, hash: Hash64): string {
       .map(({ entry }) => entry)
       .join()}`
   return `${header.kind} ${header.entry}:${header.revision}:${header.chunk}`
+}
+
+/** A listener whose session is over, and that says so. */
+export function refuse(end: Connection, code: 'discarded' | 'session-unknown'): void {
+  end.start({
+    text: () => {
+      end.sendText(encodeMessage({ kind: 'refuse', code, sentence: 'It is over.', retry: false }))
+      end.close(4007, code)
+    },
+    data: () => {},
+    ended: () => {},
+  })
 }
 
 /** A listener: the first message is the hello, everything behind it is the runner's. */

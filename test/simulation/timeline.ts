@@ -1,24 +1,22 @@
 // Time and chance of one simulated run. Nothing here looks at a real clock: time jumps to the next timer when nothing else
 // can go on, and everything that could go either way is drawn from the seed.
 
-import type { Clock } from '../../src/model/clock.ts'
 import { seeded } from '../support/chance.ts'
 
 interface Timer {
   readonly at: number
-  readonly number: number
   readonly callback: () => void
   isCancelled: boolean
 }
 
 export class Timeline {
   now = 0
-  #timers: Timer[] = []
-  #numbers = 0
+  /** Latest first; those due at one instant in the reverse order of the calls. */
+  readonly #timers: Timer[] = []
 
   /** Calls back once time has come to `delayMs` from now, those due at one instant in the order of the calls. */
   after(delayMs: number, callback: () => void): () => void {
-    const timer = { at: this.now + Math.max(0, delayMs), number: this.#numbers++, callback, isCancelled: false }
+    const timer = { at: this.now + Math.max(0, delayMs), callback, isCancelled: false }
     let at = this.#timers.length
     while (at > 0 && this.#timers[at - 1]!.at <= timer.at) at-- // The next one is last.
     this.#timers.splice(at, 0, timer)
@@ -35,23 +33,28 @@ export class Timeline {
     }
     return false
   }
-
-  /** The clock of a process: it stops when the process dies. */
-  clockOf(isAlive: () => boolean): Clock {
-    return {
-      now: () => this.now,
-      wall: () => 1_700_000_000_000 + Math.floor(this.now),
-      after: (delayMs, callback) => this.after(delayMs, () => isAlive() && callback()),
-    }
-  }
 }
 
-/** Everything that is drawn, in one sequence. */
+/** Resolves when every promise that can settle without time passing has settled. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve)) // Node empties its microtasks before the next tick.
+}
+
+/** Draws of one kind, in one sequence. */
 export class Chance {
+  readonly #seed: number
   readonly fraction: () => number
 
   constructor(seed: number) {
+    this.#seed = seed
     this.fraction = seeded(seed)
+  }
+
+  /** Another sequence of the same seed: what one part of the world draws does not shift what another one draws. */
+  of(part: string): Chance {
+    let mixed = this.#seed
+    for (const letter of part) mixed = Math.imul(mixed ^ letter.codePointAt(0)!, 0x01000193)
+    return new Chance(mixed)
   }
 
   /** A whole number from 0 to `count - 1`. */
@@ -72,7 +75,9 @@ export class Chance {
   }
 
   bytes(count: number): Uint8Array {
-    return Uint8Array.from({ length: count }, () => this.below(256))
+    const bytes = new Uint8Array(count)
+    for (let i = 0; i < count; i++) bytes[i] = this.fraction() * 256
+    return bytes
   }
 
   hex(digits: number): string {

@@ -1,14 +1,27 @@
 // The files of a simulated run: the source and its edits, the target and what lay there, and what may be found in it.
 
 import type { Directory } from '../../src/model/disk.ts'
+import type { Hash64 } from '../../src/model/hash.ts'
 import type { Role } from '../../src/model/session.ts'
 import type { MemoryDisk } from '../../src/store/memory-disk.ts'
+import type { Heard } from './heard.ts'
+import { digestOf } from './ledger.ts'
 import { contentOf, type Scenario } from './scenario.ts'
 import type { Chance } from './timeline.ts'
 
 type Path = readonly string[]
 
+export interface TreeTools {
+  readonly scenario: Scenario
+  readonly disks: Record<Role, MemoryDisk>
+  readonly chance: Chance
+  readonly heard: Heard
+  readonly hash: Hash64
+  readonly fail: (why: string) => void
+}
+
 export class Trees {
+  readonly #tools: TreeTools
   readonly #scenario: Scenario
   readonly #disks: Record<Role, MemoryDisk>
   readonly #chance: Chance
@@ -16,14 +29,25 @@ export class Trees {
   /** Every content a source file ever had, by the path it lands at. */
   readonly #versions = new Map<string, Set<string>>()
   /** What others put into the target. */
-  readonly #foreign = new Map<string, string>()
+  #foreign = new Map<string, string>()
   readonly #edited = new Set<string>()
 
-  constructor(scenario: Scenario, disks: Record<Role, MemoryDisk>, chance: Chance, fail: (why: string) => void) {
-    this.#scenario = scenario
-    this.#disks = disks
-    this.#chance = chance
-    this.#fail = fail
+  constructor(tools: TreeTools) {
+    this.#tools = tools
+    this.#scenario = tools.scenario
+    this.#disks = tools.disks
+    this.#chance = tools.chance
+    this.#fail = tools.fail
+  }
+
+  /** What others had put into the target by now. */
+  get foreign(): ReadonlyMap<string, string> {
+    return new Map(this.#foreign)
+  }
+
+  /** The target is what it was when this was all that others had put there. */
+  rollBack(foreign: ReadonlyMap<string, string>): void {
+    this.#foreign = new Map(foreign)
   }
 
   async plant(): Promise<void> {
@@ -89,35 +113,42 @@ export class Trees {
     return `${how} ${path.join('/')}`
   }
 
-  /** Somebody else makes a file where one will land. */
-  async intrude(): Promise<string> {
+  /** Somebody else makes a file where one will land; undefined if nothing came of it. */
+  async intrude(): Promise<string | undefined> {
     const { files } = this.#scenario
-    if (files.length === 0) return 'nothing to take'
+    if (files.length === 0) return undefined
     const path = this.#landing(this.#chance.pick(files).path)
     const target = await this.#disks.receiver.openRoot('/dst')
     const key = path.join('/')
     const parent = await enter(target, path.slice(0, -1))
-    if ((await parent.stat(path.at(-1)!)) !== undefined) return `${key} is there`
+    if ((await parent.stat(path.at(-1)!)) !== undefined) return undefined
     const content = Uint8Array.from(Buffer.from(`intruder ${this.#chance.hex(8)}`))
-    if (this.#disks.receiver.capacityBytes !== Infinity) return 'no room'
+    if (this.#disks.receiver.capacityBytes !== Infinity) return undefined
     this.#foreign.set(key, textOf(content))
-    try {
-      await put(target, path, content, 0o644)
-    } catch (error) {
-      this.#foreign.delete(key)
-      await parent.unlink(path.at(-1)!) // The fault was meant for others.
-      throw error
-    }
+    await put(target, path, content, 0o644)
     return key
   }
 
-  /** A name was given below the target: what it names must be whole (R3). */
-  async checkPublished(path: string): Promise<void> {
+  /** A name was given below the target: what it names must be whole (R3). @returns the inode of a file */
+  async checkPublished(path: string): Promise<bigint | undefined> {
     const parts = path.split('/').slice(2)
     const target = await this.#disks.receiver.openRoot('/dst')
     const parent = await enter(target, parts.slice(0, -1))
     const stat = await parent.stat(parts.at(-1)!)
-    if (stat?.kind === 'file') this.#mayBe(parts, await read(parent, parts.at(-1)!))
+    if (stat?.kind !== 'file') return undefined
+    const content = await read(parent, parts.at(-1)!)
+    this.#mayBe(parts, content)
+    this.#mustBeAuthorised(parts, content)
+    return stat.inode
+  }
+
+  /** Whoever gets a final name was verified by the receiver and authorised by the sender (R112). */
+  #mustBeAuthorised(path: Path, content: Uint8Array): void {
+    const { heard, hash, scenario } = this.#tools
+    const entry = heard.entryAt(path) ?? heard.entryAt(offeredPath(path))
+    if (entry === undefined) return // Said already.
+    if (!heard.isAuthorised(entry, digestOf(content, scenario.limits.chunkBytes, hash)))
+      this.#fail(`R112: ${path.join('/')} got its name before the sender authorised its content`)
   }
 
   /** Everything below the target is whole. */
@@ -128,15 +159,19 @@ export class Trees {
 
   #mayBe(path: Path, content: Uint8Array): void {
     const key = path.join('/')
-    const offered = key.replace(/ \([0-9]+\)$/, '')
+    const offered = offeredPath(path).join('/')
     const text = textOf(content)
+    if (content.length === 0 && !this.#scenario.hasLinks && this.#versions.has(offered)) return // Reserved (R6).
     if (this.#versions.get(offered)?.has(text) === true || this.#foreign.get(key) === text) return
     if (!this.#versions.has(offered)) this.#fail(`${key} is outside the manifest: R59`)
     else this.#fail(`${key} (${content.length} bytes) is no version of its source: R3`)
   }
 
-  /** Both sides have ended: the target is what the policy makes of the source. */
-  async checkEnd(): Promise<void> {
+  /**
+   * Both sides have ended: the target is what the policy makes of the source.
+   * @param isExcused whether this path need not have arrived
+   */
+  async checkEnd(isExcused: (path: Path) => boolean): Promise<void> {
     await this.checkAll()
     const { onConflict, files } = this.#scenario
     const there = await listed(await this.#disks.receiver.openRoot('/dst'), [])
@@ -153,7 +188,7 @@ export class Trees {
         onConflict !== 'fail'
       )
         if (found === undefined || textOf(found) !== textOf(content)) this.#fail(`${key} of somebody else was lost: R6`)
-      if (this.#edited.has(key) || foreign !== undefined) continue
+      if (this.#edited.has(key) || foreign !== undefined || isExcused(this.#landing(path))) continue
       if (found === undefined || textOf(found) !== textOf(content)) {
         this.#fail(`${key} did not arrive as it is: ${found?.length} of ${content.length} bytes`)
         continue
@@ -166,6 +201,9 @@ export class Trees {
     }
   }
 }
+
+/** `name (2)` is where `name` landed beside another. */
+const offeredPath = (path: Path): Path => [...path.slice(0, -1), path.at(-1)!.replace(/ \([0-9]+\)$/, '')]
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 

@@ -1,382 +1,377 @@
 // Two shipping runners in a world where everything can go wrong and nothing happens by accident: memory disks, simulated
 // connections, one clock, one seed. Processes die between any two calls to the disk, power goes, links break or hold
-// frames back, sources are edited. Then everything heals, and both sides must finish with what was promised.
+// frames back, sources are edited (nemesis.ts). Then everything heals, and both sides must finish with what was promised.
 
-import { hasCode } from '../../src/errors.ts'
+import { compactRecords } from '../../src/core/compact.ts'
+import type { SessionEnd } from '../../src/core/effects.ts'
 import { openRunner } from '../../src/engine/open-runner.ts'
-import type { Runner, RunnerEvent } from '../../src/engine/runner.ts'
+import type { RunnerEvent } from '../../src/engine/runner.ts'
 import { loadHash } from '../../src/hash/xxh64.ts'
 import type { Directory } from '../../src/model/disk.ts'
 import type { Role } from '../../src/model/session.ts'
-import { compactRecords } from '../../src/core/compact.ts'
 import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { readReceipt } from '../../src/store/receipts.ts'
 import { createSession } from '../../src/store/session-directory.ts'
 import { openTarget } from '../../src/store/target.ts'
+import { Calls } from './calls.ts'
+import { DiskWatch } from './disk-watch.ts'
+import { Heard } from './heard.ts'
 import { Ledger } from './ledger.ts'
-import { type End, Link, type LinkFaults } from './link.ts'
-import { ProcessDisk } from './process-disk.ts'
-import type { Scenario } from './scenario.ts'
-import { answer, frameText, headerOf } from './session.ts'
-import { Chance, Timeline } from './timeline.ts'
+import { type End, Link } from './link.ts'
+import { Marks } from './marks.ts'
+import { Nemesis } from './nemesis.ts'
+import { Process } from './process.ts'
+import { ProcessDisk, ProcessFile } from './process-disk.ts'
+import { limitsOf, type Scenario } from './scenario.ts'
+import { answer, headerOf, refuse } from './session.ts'
+import { Tap } from './tap.ts'
+import { Chance, settled, Timeline } from './timeline.ts'
 import { Trees } from './trees.ts'
+import { WindowCheck } from './window-check.ts'
 
 const hash = await loadHash()
 const healWithinMs = 600_000
+const restMs = 30_000 // For the side that is left over when the other has ended for good.
 const stepsMax = 200_000
 
-interface Process {
-  readonly role: Role
-  isAlive: boolean
-  calls: number
-  runner: Runner | undefined
-  readonly ends: Set<End>
-}
-
 export interface Result {
-  /** Of all that happened, in order. */
+  /** Of all that happened, in order; '' unless logged. */
   readonly digest: string
   readonly steps: number
   readonly virtualMs: number
   readonly resentMax: number
 }
 
-/** Lives through a scenario. @throws Error that names what was broken, with the last things that happened */
-export async function simulate(scenario: Scenario): Promise<Result> {
-  return new World(scenario).run()
+export interface SimulateOptions {
+  readonly marks?: Marks
+  /** Keep what happens, for people and for comparing; without it a run is faster. */
+  readonly log?: string[]
 }
 
-class World {
-  readonly #scenario: Scenario
-  readonly #chance: Chance
-  readonly #timeline = new Timeline()
-  readonly #ledger: Ledger
-  readonly #trees: Trees
-  readonly #disks: Record<Role, MemoryDisk> = { sender: new MemoryDisk(), receiver: new MemoryDisk() }
-  readonly #processes: Partial<Record<Role, Process>> = {}
-  readonly #session: string
-  readonly #left: { -readonly [K in keyof Scenario['faults']]: number }
-  readonly #log: string[] = []
+/** Lives through a scenario. @throws Error that names what was broken */
+export async function simulate(scenario: Scenario, options: SimulateOptions = {}): Promise<Result> {
+  return new World(scenario, options).run()
+}
+
+export class World {
+  readonly scenario: Scenario
+  readonly chance: Chance
+  /** What the two sides draw. */
+  readonly drawn: Chance
+  readonly timeline = new Timeline()
+  readonly marks: Marks
+  readonly disks: Record<Role, MemoryDisk>
+  readonly processes: Partial<Record<Role, Process>> = {}
+  readonly session: string
+  readonly heard = new Heard(hash)
+  readonly ledger: Ledger
+  readonly window = new WindowCheck((why) => this.fail(why))
+  readonly watch = new DiskWatch(this.heard, (why) => this.fail(why))
+  readonly tap: Tap
+  readonly trees: Trees
+  readonly nemesis: Nemesis
+  /** How each side ended for good. */
+  readonly ends: Partial<Record<Role, SessionEnd>> = {}
+  lastFaultAt = 0
+  readonly #log: string[] | undefined
   #digest = 0n
   #problem: Error | undefined
   #dialed: End | undefined
-  #lastFaultAt = 0
-  #wasKilled = false
-  readonly #isReleased: Record<Role, boolean> = { sender: false, receiver: false }
+  #leftOverUntil: number | undefined
 
-  constructor(scenario: Scenario) {
-    this.#scenario = scenario
-    this.#chance = new Chance(scenario.seed)
-    this.#session = this.#chance.hex(32)
-    this.#left = { ...scenario.faults }
-    this.#ledger = new Ledger(hash, scenario.limits, (why) => this.#fail(why))
-    this.#trees = new Trees(scenario, this.#disks, this.#chance, (why) => this.#fail(why))
+  constructor(scenario: Scenario, { marks = new Marks(), log }: SimulateOptions) {
+    this.scenario = scenario
+    this.marks = marks
+    this.#log = log
+    this.chance = new Chance(scenario.seed)
+    this.drawn = this.chance.of('drawn by carryon')
+    this.session = this.drawn.hex(32)
+    this.disks = { sender: new MemoryDisk(), receiver: new MemoryDisk({ hasLinks: scenario.hasLinks }) }
+    const fail = (why: string): void => this.fail(why)
+    this.ledger = new Ledger({
+      hash,
+      heard: this.heard,
+      chunkBytes: scenario.limits.chunkBytes,
+      directory: this.directoryOf('receiver'),
+      receiverDisk: () => this.disks.receiver,
+      fail,
+    })
+    const { disks, heard, chance, ledger, window, watch } = this
+    this.trees = new Trees({ scenario, disks, chance: chance.of('trees'), heard, hash, fail })
+    this.nemesis = new Nemesis(this)
+    this.tap = new Tap({
+      hash,
+      heard,
+      ledger,
+      window,
+      watch,
+      marks,
+      fail,
+      note: (what) => this.note(what),
+      isLogging: log !== undefined,
+      ready: (link) => this.nemesis.dataMayCome(link),
+      troubled: () => (this.lastFaultAt = this.timeline.now),
+    })
+    if (!scenario.hasLinks) marks.note('disk without hard links')
   }
 
   async run(): Promise<Result> {
-    await this.#trees.plant()
+    await this.trees.plant()
     await this.#createSessions()
-    this.#spawn('sender')
-    this.#spawn('receiver')
-    this.#timeline.after(0, () => this.#dialSoon(0))
-    this.#planTroubles()
+    this.spawn('sender')
+    this.spawn('receiver')
+    this.nemesis.begin()
     let steps = 0
-    for (; !(await this.#isOver()); steps++) {
-      await new Promise((resolve) => setImmediate(resolve))
-      if (this.#problem !== undefined) throw this.#problem
-      if (!this.#timeline.ring()) this.#fail('nothing will ever happen again')
-      if (steps > stepsMax) this.#fail('it never comes to rest')
-      if (this.#timeline.now > this.#lastFaultAt + healWithinMs) this.#fail('it did not finish although all is well')
+    for (; ; steps++) {
+      await settled()
+      this.#throwProblem()
+      if (this.#isOver) break
+      if (!this.timeline.ring()) this.fail('nothing will ever happen again')
+      if (steps > stepsMax) this.fail('it never comes to rest')
+      if (this.timeline.now > this.lastFaultAt + healWithinMs) this.fail('R108: it did not finish although all is well')
     }
-    await this.#trees.checkEnd()
-    if (this.#problem !== undefined) throw this.#problem
-    for (const role of ['sender', 'receiver'] as const) this.#kill(role)
+    await this.#checkEnd()
+    this.#throwProblem()
+    for (const role of ['sender', 'receiver'] as const) this.kill(role)
     return {
       digest: this.#digest.toString(16),
       steps,
-      virtualMs: Math.round(this.#timeline.now),
-      resentMax: this.#ledger.resentMax,
+      virtualMs: Math.round(this.timeline.now),
+      resentMax: this.window.resentMax,
     }
   }
 
-  #fail(why: string): void {
-    this.#problem ??= new Error(`${why}\n${this.#log.slice(-120).join('\n')}`)
+  #throwProblem(): void {
+    if (this.#problem !== undefined) throw this.#problem
   }
 
-  #note(what: string): void {
-    const line = `${this.#timeline.now.toFixed(2)} ${what}`
+  fail(why: string): void {
+    this.#problem ??= new Error(why)
+  }
+
+  /** Whether a side has come to its end, at least once. */
+  hasEnded(role: Role): boolean {
+    return this.ends[role] !== undefined || (role === 'receiver' && this.#released !== undefined)
+  }
+
+  note(what: string): void {
+    if (this.#log === undefined) return
+    const line = `${this.timeline.now.toFixed(2)} ${what}`
     this.#digest = hash(Buffer.from(`${this.#digest} ${line}`))
     if (!/"kind":"p[io]ng"/.test(line)) this.#log.push(line)
-    if (this.#log.length > 400) this.#log.splice(0, 200)
   }
 
-  /** The sender has the receipt, and the receiver came to its end or has nothing left to do. */
-  async #isOver(): Promise<boolean> {
-    if (!this.#isReleased.sender) return false
-    const state = await this.#disks.sender.openRoot('/state')
-    if ((await readReceipt(state, this.#session)) === undefined) this.#fail('the sender ended without a receipt')
-    return true
+  directoryOf(role: Role): string {
+    return role === 'sender' ? `/state/${this.session}` : `/dst/.carryon/${this.session}`
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------------
+
+  /** Both have ended, or one has and the other has had its time. */
+  get #isOver(): boolean {
+    const { sender, receiver } = this.ends
+    if (sender !== undefined && receiver !== undefined) return true
+    const gone = sender ?? receiver
+    // A receiver that was rolled back to before its receipt waits for a sender that is content.
+    if (gone === undefined || (gone.how === 'released' && !this.nemesis.forgetful.has('receiver'))) return false
+    if (this.#leftOverUntil === undefined) {
+      this.#leftOverUntil = this.timeline.now + restMs
+      this.timeline.after(restMs, () => undefined)
+    }
+    return this.timeline.now >= this.#leftOverUntil
+  }
+
+  async #checkEnd(): Promise<void> {
+    const { sender, receiver } = this.ends
+    if (sender?.how !== 'released' || receiver?.how !== 'released') return this.trees.checkAll()
+    const [sent, received] = await Promise.all(
+      (['sender', 'receiver'] as const).map(async (role) =>
+        readReceipt(await this.disks[role].openRoot('/state'), this.session),
+      ),
+    )
+    if (sent === undefined) this.fail('R4: the sender ended without a receipt')
+    if (JSON.stringify(sent) !== JSON.stringify(received)) this.fail('R41: the two sides have different receipts')
+    const { outcomes } = this.ledger.promises
+    await this.trees.checkEnd((path) => {
+      const outcome = outcomes.get(this.heard.entryAt(path) ?? -1) ?? 'not listed'
+      return this.nemesis.mayFail && ['failed', 'vanished', 'not listed'].includes(outcome)
+    })
   }
 
   // ---- sessions ---------------------------------------------------------------------------------------------------
 
   async #createSessions(): Promise<void> {
-    const target = await openTarget(this.#disks.receiver, '/dst', this.#random)
+    const target = await openTarget(this.disks.receiver, '/dst', this.#random)
     const tools = { hash, compact: compactRecords }
     const make = async (role: Role, base: Directory, root: string, parents: Directory[]): Promise<void> => {
-      const disk = this.#disks[role]
+      const disk = this.disks[role]
       const locker = (directory: Directory) => disk.takeLock(directory)
-      const records = [headerOf(this.#scenario, this.#session, role, root)]
-      await createSession(base, this.#session, { records, tools, withParts: role === 'receiver', parents, locker })
+      const records = [headerOf(this.scenario, this.session, role, root)]
+      await createSession(base, this.session, { records, tools, withParts: role === 'receiver', parents, locker })
     }
-    const state = await this.#disks.sender.openRoot('/state')
+    const state = await this.disks.sender.openRoot('/state')
     await make('sender', state, '', [])
     await make('receiver', target.own, target.rootId, [target.root])
   }
 
   get #random() {
-    return { bytes: (count: number) => this.#chance.bytes(count), fraction: this.#chance.fraction }
+    const { drawn } = this
+    return { bytes: (count: number) => drawn.bytes(count), fraction: drawn.fraction }
   }
 
   // ---- processes --------------------------------------------------------------------------------------------------
 
-  #spawn(role: Role): void {
-    const process: Process = { role, isAlive: true, calls: 0, runner: undefined, ends: new Set() }
-    this.#processes[role] = process
-    this.#note(`${role} starts`)
-    const lastCall = this.#drawLastCall()
-    const gate = <T>(what: string, act: () => Promise<T>): Promise<T> => this.#call(process, lastCall, what, act)
-    void this.#start(process, new ProcessDisk(this.#disks[role], gate)).catch((error: unknown) => {
+  spawn(role: Role, rebuild = false): void {
+    if (this.ends[role] !== undefined) return
+    const process = new Process(role, this.timeline, () => this.nemesis.wallMs[role])
+    this.processes[role] = process
+    this.note(`${role} starts`)
+    if (role === 'sender') this.window.senderStarted()
+    const calls = new Calls({
+      process,
+      disk: this.disks[role],
+      chance: this.chance.of(`calls ${role} ${this.#spawned++}`),
+      diskMs: this.scenario.diskMs,
+      plan: this.nemesis.planCalls(role),
+      watch: this.watch,
+      marks: this.marks,
+      note: (what) => this.note(what),
+      fail: (why) => this.fail(why),
+      died: (power, what) => this.nemesis.died(process, power, what),
+      published: (path) => this.#published(process, path),
+      failed: (path, code) => this.nemesis.callFailed(path, code),
+    })
+    this.#start(process, new ProcessDisk(this.disks[role], calls), rebuild).catch((error: unknown) => {
       if (!process.isAlive) return
-      this.#note(`${role} could not start: ${String(error)}`)
+      this.note(`${role} could not start: ${String(error)}`)
       process.isAlive = false
-      if (hasCode(error, 'disk-full') || hasCode(error, 'disk-failed')) this.#respawn(role)
-      else this.#fail(`${role} could not start: ${error instanceof Error ? error.stack : String(error)}`)
+      this.nemesis.couldNotStart(process, error)
     })
   }
+  #spawned = 0
 
-  async #start(process: Process, disk: ProcessDisk): Promise<void> {
-    const { role } = process
-    const clock = this.#timeline.clockOf(() => process.isAlive)
-    const world = { clock, random: this.#random, disk, hash, limits: this.#scenario.limits }
+  async #start(process: Process, disk: ProcessDisk, rebuild: boolean): Promise<void> {
+    const { role, clock } = process
+    const { scenario } = this
+    const options = this.chance.of(`options ${role} ${this.#spawned}`)
+    if (scenario.changesOptions) this.marks.note('options changed')
+    const limits = scenario.changesOptions ? limitsOf(options) : scenario.limits
     const common = {
-      world,
-      session: this.#session,
-      instance: this.#chance.hex(16),
+      world: { clock, random: this.#random, disk, hash, limits },
+      session: this.session,
+      instance: options.hex(16),
+      rebuild,
       observer: (event: RunnerEvent) => this.#observed(process, event),
     }
     const state = await disk.openRoot('/state')
     if (role === 'sender') {
-      const directory = await state.openDirectory(this.#session)
-      const walk = { exclude: [], links: 'keep' as const }
+      const directory = await state.openDirectory(this.session)
+      const walk = { exclude: [], links: 'keep' as const, pageEntries: scenario.pageEntries }
       process.runner = await openRunner({ ...common, directory, receipts: state, walk })
     } else {
       const target = await openTarget(disk, '/dst', this.#random)
-      const directory = await target.own.openDirectory(this.#session)
+      const directory = await target.own.openDirectory(this.session)
       const receive = { target, maxBytes: Infinity, maxFiles: Infinity }
       process.runner = await openRunner({ ...common, directory, receipts: state, receive })
     }
-    this.#note(`${role} is ready`)
+    if (!process.isAlive) return
+    this.note(`${role} is ready`)
+    this.nemesis.started(role)
     void process.runner.ended.then((end) => {
-      if (!process.isAlive) return
-      this.#note(`${role} ended: ${JSON.stringify(end)}`)
-      process.isAlive = false
-      if (end.how === 'released') this.#isReleased[role] = true
-      else if (end.how === 'paused' || (end.how === 'failed' && end.code === 'disk-failed')) this.#respawn(role)
-      else this.#fail(`${role} ended: ${JSON.stringify(end)}`)
-      // A sender without the receipt asks again: who finished answers from its journal.
-      if (role === 'receiver' && !this.#isReleased.sender) this.#respawn(role)
+      if (process.isAlive) this.#ended(process, end)
     })
-    if (role === this.#scenario.dialer) this.#dialSoon(this.#chance.between(0, 20))
+    if (role === scenario.dialer) this.#dialSoon(this.chance.between(0, 20))
   }
 
-  #observed({ role }: Process, event: RunnerEvent): void {
-    this.#note(`${role} ${JSON.stringify(event)}`)
-  }
-
-  #drawLastCall(): { call: number; power: boolean } | undefined {
-    const left = this.#left
-    if (left.kills + left.powerCuts === 0 || this.#chance.is(0.2)) return undefined
-    const power = left.powerCuts > 0 && (left.kills === 0 || this.#chance.is(this.#wasKilled ? 0.9 : 0.4))
-    if (power) left.powerCuts--
-    else left.kills--
-    // Power that goes soon after a kill finds what only adoption stands for.
-    return { call: this.#chance.between(1, this.#chance.pick([30, 80, 150, 500])), power }
-  }
-
-  /** One call to the disk: late, the last one, or never. */
-  async #call<T>(
-    process: Process,
-    last: { call: number; power: boolean } | undefined,
-    what: string,
-    act: () => Promise<T>,
-  ): Promise<T> {
-    const never = new Promise<T>(() => {})
-    if (!process.isAlive) return never
-    const isLast = ++process.calls === last?.call
-    const isDone = !isLast || this.#chance.is(0.5)
-    const { diskMs } = this.#scenario
-    if (diskMs > 0)
-      await new Promise<void>((resolve) => this.#timeline.after(this.#chance.fraction() * diskMs, resolve))
-    if (!process.isAlive) return never
-    const result = isDone ? await this.#done(what, act) : undefined
-    if (isLast) this.#die(process.role, last.power, what)
-    return process.isAlive && isDone ? (result as T) : never
-  }
-
-  async #done<T>(what: string, act: () => Promise<T>): Promise<T> {
-    const result = await act()
-    const path = /^(?:link|rename) (\/dst\/(?!\.carryon).*)$/.exec(what)?.[1]
-    if (path !== undefined && result !== false) await this.#trees.checkPublished(path)
-    return result
-  }
-
-  #die(role: Role, power: boolean, what: string): void {
-    this.#note(`${role} ${power ? 'loses power' : 'is killed'} at ${what}`)
-    this.#lastFaultAt = this.#timeline.now
-    this.#wasKilled = !power
-    this.#kill(role)
-    if (power) {
-      this.#disks[role] = this.#disks[role].crash(this.#chance.fraction)
-      void this.#trees.checkAll()
+  #observed({ role, isAlive }: Process, event: RunnerEvent): void {
+    if (!isAlive) return
+    if (this.#log !== undefined) this.note(`${role} ${JSON.stringify(event)}`)
+    if (event.kind === 'adopted') {
+      if (event.bytesAdopted > 0) this.marks.note('adopted')
+      if (event.bytesAdopted < event.bytesHinted) this.marks.note('hint not adopted')
     }
-    this.#respawn(role)
+    if (event.kind === 'state' && event.reason === 'disk-full') this.marks.note('parked for room')
+    if (event.kind === 'warning' && event.code === 'rolled-back')
+      this.marks.note(role === 'sender' ? 'told of a rollback' : 'bad part found')
+    if (event.kind === 'disconnected' && event.reason === 'peer-silent') this.marks.note('peer called silent')
+    if (event.kind === 'disconnected' && event.reason === 'no-progress') this.marks.note('peer called stuck')
   }
 
-  #kill(role: Role): void {
-    const process = this.#processes[role]
+  #ended(process: Process, end: SessionEnd): void {
+    const { role } = process
+    this.note(`${role} ended: ${JSON.stringify(end)}`)
+    process.isAlive = false
+    for (const handle of process.handles)
+      if (handle instanceof ProcessFile) this.fail(`R25: ${handle.path} is open after the end`)
+    if (end.how === 'paused') this.respawn(process)
+    else if (end.how === 'failed') this.nemesis.failed(process, end)
+    else if (end.how === 'discarded') {
+      this.marks.note('ended discarded')
+      this.ends[role] = end
+    } else {
+      if (role === 'sender') this.ends.sender = end
+      if (role === 'sender' && this.#released !== undefined) this.ends.receiver = this.#released
+      if (role === 'receiver' && this.ends.sender !== undefined) this.ends.receiver = end
+      else if (role === 'receiver') {
+        this.#released = end
+        this.respawn(process) // A sender without the receipt asks again: who finished answers from its journal.
+      }
+    }
+  }
+  /** The receiver has ended at least once. */
+  #released: SessionEnd | undefined
+
+  async #published(process: Process, path: string): Promise<void> {
+    if (process.runner === undefined) this.marks.note('published while restoring')
+    const inode = await this.trees.checkPublished(path)
+    if (inode !== undefined) this.watch.published(inode)
+  }
+
+  kill(role: Role): void {
+    const process = this.processes[role]
     if (process === undefined) return
     process.isAlive = false
     for (const end of process.ends) end.link.break()
   }
 
-  #respawn(role: Role): void {
-    const process = this.#processes[role]
-    this.#timeline.after(this.#chance.pick([5, 300, 5_000]), () => {
-      if (this.#processes[role] === process) this.#spawn(role)
+  respawn(process: Process, rebuild = false): void {
+    this.timeline.after(this.chance.pick([5, 300, 5_000]), () => {
+      if (this.processes[process.role] === process) this.spawn(process.role, rebuild)
     })
   }
 
   // ---- connections ------------------------------------------------------------------------------------------------
 
   #dialSoon(delayMs: number): void {
-    this.#timeline.after(delayMs, () => this.#dial())
+    this.timeline.after(delayMs, () => this.#dial())
   }
 
   #dial(): void {
-    const { dialer } = this.#scenario
-    const here = this.#processes[dialer]
-    const there = this.#processes[dialer === 'sender' ? 'receiver' : 'sender']
+    const { dialer } = this.scenario
+    const here = this.processes[dialer]
+    const listener = dialer === 'sender' ? 'receiver' : 'sender'
+    const there = this.processes[listener]
     if (here?.runner === undefined || !here.isAlive) return // It dials when it is ready.
     if (this.#dialed?.isEnded === false && here.ends.has(this.#dialed)) return
-    if (there?.runner === undefined || !there.isAlive) return this.#dialSoon(200)
-    this.#connect(here, there)
+    const isGone = this.ends[listener] !== undefined
+    if (!isGone && (there?.runner === undefined || !there.isAlive)) return this.#dialSoon(200)
+    if (isGone && this.ends[listener]!.how === 'released') return this.#dialSoon(1_000) // Nobody is there any more.
+    this.connect(here, there!)
   }
 
-  #connect(here: Process, there: Process): void {
-    const link = new Link(this.#timeline, this.#chance, this.#drawLinkFaults(), {
-      sent: (from, freight) => {
-        if (freight.kind === 'text') this.#ledger.said(freight.text)
-        if (freight.kind === 'data' && this.#owns(here, from).role === 'sender')
-          this.#ledger.frameSent(link, freight.frame)
-      },
-      delivered: (to, freight) => {
-        const { role } = to === near ? here : there
-        if (freight.kind === 'data') return this.#note(`${role} <- ${frameText(freight.frame, hash)}`)
-        if (freight.kind === 'close') return this.#note(`${role} <- close ${freight.code}`)
-        this.#note(`${role} <- ${freight.text.slice(0, 200)}`)
-        if (role === 'sender') this.#ledger.toSender(link, freight.text)
-      },
-    })
+  /** Puts up a connection between two processes that are ready. */
+  connect(here: Process, there: Process): void {
+    const faults = this.nemesis.drawLinkFaults()
+    const end = this.ends[there.role]
+    const host = end === undefined ? there : new Process(there.role, this.timeline, () => 0) // What is left answers.
+    const link = new Link(this.timeline, this.chance.of(`link ${this.#links++}`), faults, this.tap, [here, host])
     const [near, far] = link.ends
-    this.#adopt(here, near)
-    this.#adopt(there, far)
-    this.#note(`${here.role} dials`)
-    near.onEnded = () => {
-      if (here.isAlive) this.#dialSoon(this.#chance.between(20, 1_500))
-    }
+    this.note(`${here.role} dials`)
+    near.onEnded = () => this.#dialSoon(this.chance.between(20, 1_500))
     this.#dialed = near
-    answer(far, there.runner!)
+    if (end !== undefined) refuse(far, end.how === 'discarded' ? 'discarded' : 'session-unknown')
+    else answer(far, there.runner!)
     here.runner!.connected(near)
   }
-
-  #owns(here: Process, end: End): Process {
-    return here.ends.has(end) ? here : this.#processes[here.role === 'sender' ? 'receiver' : 'sender']!
-  }
-
-  #adopt(process: Process, end: End): void {
-    process.ends.add(end)
-    end.isAlive = () => process.isAlive
-  }
-
-  #drawLinkFaults(): LinkFaults {
-    const chance = this.#chance
-    const none = {
-      latencyMs: chance.fraction() * this.#scenario.latencyMs,
-      cutAfterBytes: Infinity,
-      tells: [true, true] as const,
-      stallAfterBytes: Infinity,
-      stallMs: 0,
-      damagedFrame: -1,
-    }
-    if (this.#left.damages > 0) {
-      this.#left.damages--
-      return { ...none, damagedFrame: chance.below(20) }
-    }
-    if (this.#left.linkFaults === 0 || chance.is(0.2)) return none
-    this.#left.linkFaults--
-    this.#lastFaultAt = this.#timeline.now
-    const bytes = chance.below(chance.pick([600, 3_000, 12_000]))
-    if (chance.is(0.3)) return { ...none, stallAfterBytes: bytes, stallMs: chance.pick([500, 5_000, 60_000]) }
-    return { ...none, cutAfterBytes: bytes, tells: [chance.is(0.7), chance.is(0.7)] }
-  }
-
-  // ---- trouble ----------------------------------------------------------------------------------------------------
-
-  #planTroubles(): void {
-    const span = this.#chance.pick([50, 500, 5_000])
-    const plan = (count: number, act: () => Promise<void> | void): void => {
-      for (let i = 0; i < count; i++)
-        this.#timeline.after(this.#chance.below(span), () => {
-          this.#lastFaultAt = this.#timeline.now
-          void Promise.resolve(act()).catch((error: unknown) => {
-            if (!hasCode(error, 'disk-failed')) this.#fail(String(error)) // The fault was meant for others.
-          })
-        })
-    }
-    const { edits, takeovers, pauses, fullDisks, failedSyncs, intruders } = this.#scenario.faults
-    plan(edits, async () => this.#note(`edit: ${await this.#trees.edit()}`))
-    plan(intruders, async () => this.#note(`intruder: ${await this.#trees.intrude()}`))
-    plan(takeovers, () => this.#takeOver())
-    plan(pauses, () => this.#pause())
-    plan(fullDisks, () => this.#fillDisk())
-    plan(failedSyncs, () => {
-      const kind = this.#chance.pick(['sync-file', 'sync-directory', 'write'] as const)
-      this.#disks.receiver.failNext(kind, 'EIO', this.#chance.below(20))
-    })
-  }
-
-  /** Another connection while the first still looks well. */
-  #takeOver(): void {
-    const here = this.#processes[this.#scenario.dialer]
-    const there = this.#processes[this.#scenario.dialer === 'sender' ? 'receiver' : 'sender']
-    if (here?.isAlive === true && there?.isAlive === true && here.runner && there.runner) this.#connect(here, there)
-  }
-
-  #pause(): void {
-    const process = this.#processes[this.#chance.pick(['sender', 'receiver'] as const)]
-    if (process?.isAlive !== true) return
-    this.#note(`${process.role} is told to pause`)
-    process.runner?.pause(this.#chance.pick(['user', 'signal'] as const))
-  }
-
-  #fillDisk(): void {
-    const disk = this.#disks.receiver
-    disk.capacityBytes = disk.usedBytes + this.#chance.below(16 * 1024)
-    this.#note('disk full')
-    this.#timeline.after(this.#chance.between(100, 20_000), () => {
-      this.#note('disk has room')
-      this.#disks.receiver.capacityBytes = Infinity
-    })
-  }
+  #links = 0
 }

@@ -40,8 +40,14 @@ const durable = (first: number, count: number, revision = 0): JournalRecord => (
 class Scene {
   disk = new MemoryDisk()
 
-  static async with(records: readonly JournalRecord[], part?: Uint8Array, hints: readonly Hint[] = []): Promise<Scene> {
+  static async with(
+    records: readonly JournalRecord[],
+    part?: Uint8Array,
+    hints: readonly Hint[] = [],
+    disk = new MemoryDisk(),
+  ): Promise<Scene> {
     const scene = new Scene()
+    scene.disk = disk
     const target = await openTarget(scene.disk, '/dst', random)
     const header: JournalRecord = {
       kind: 'header',
@@ -254,8 +260,8 @@ describe('R45: a publish that was cut short', () => {
     return { kind: 'intent', files: [file] }
   }
 
-  async function intended(): Promise<Scene> {
-    const scene = await Scene.with([durable(0, 6)], content(6))
+  async function intended(disk?: MemoryDisk): Promise<Scene> {
+    const scene = await Scene.with([durable(0, 6)], content(6), [], disk)
     const { directory } = await scene.open()
     const { journal } = await openJournal(directory, tools)
     await journal.commit([intent(await scene.inodeOf())])
@@ -291,6 +297,13 @@ describe('R45: a publish that was cut short', () => {
     await root.unlink('a')
     expect(await scene.restore()).toMatchObject({ outcome: undefined, held: [0, 1, 2, 3, 4, 5] })
     expect((await scene.records()).map(({ kind }) => kind)).not.toContain('intent')
+  })
+
+  it('that had only reserved its name, on a disk without hard links, is done again', async () => {
+    const scene = await intended(new MemoryDisk({ hasLinks: false }))
+    await (await scene.disk.openRoot('/dst')).openFile('a', 'create')
+    expect((await scene.restore()).outcome).toBe('delivered')
+    expect(await delivered(scene)).toBe(6 * chunkBytes)
   })
 
   it('R11: may be cut again at every step', async () => {

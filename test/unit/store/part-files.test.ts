@@ -73,6 +73,17 @@ describe('parts', () => {
     )
   })
 
+  it('R1: the name of a part that an earlier process made is synced, though this one read it first', async () => {
+    const { disk, directory, parts: earlier } = await fresh()
+    await earlier.write(3, 0, Buffer.from('hello')) // Killed here: neither bytes nor name are on the disk.
+    const parts = new PartFiles(directory)
+    await parts.read(3, 0, new Uint8Array(5))
+    await parts.write(3, 0, Buffer.from('hello'))
+    await parts.datasync([3])
+    await parts.syncNames()
+    expect(Buffer.from(disk.durableBytes('/parts/3') ?? []).toString()).toBe('hello')
+  })
+
   it('sync their directory once for all names made before', async () => {
     const { disk, parts } = await fresh()
     const syncs = () => disk.operations.filter(({ kind }) => kind === 'sync-directory').length

@@ -93,6 +93,17 @@ describe('publishing', () => {
     expect(await target.hasLinks()).toBe(hasLinks)
   })
 
+  it('R45: gives a name back that it had reserved and could not use', async () => {
+    const disk = new MemoryDisk({ hasLinks: false })
+    const target = await openTarget(disk, '/in', random)
+    const parts = await disk.openRoot('/parts')
+    await part(parts, '0', 'new')
+    disk.failNext('rename', 'EIO')
+    await expectCode('disk-failed', target.publish(parts, '0', ['f'], 'f', 'link'))
+    expect(await target.publish(parts, '0', ['f'], 'f', 'link')).toBe('placed')
+    expect(await textOf(target.root, 'f')).toBe('new')
+  })
+
   it('replaces what is there but a directory', async () => {
     const { path, target, parts } = await real()
     fs.writeFileSync(join(path, 'f'), 'old')

@@ -9,6 +9,7 @@ import {
 import { errorTable, TransferError, type ErrorCode } from '../../../../src/errors.ts'
 import type { Connection } from '../../../../src/model/connection.ts'
 import { backoffCapMs } from '../../../../src/engine/life/backoff.ts'
+import { Process } from '../../../simulation/process.ts'
 import { Timeline } from '../../../simulation/timeline.ts'
 import { seeded } from '../../../support/chance.ts'
 import { FakeClock, settle } from './fake-clock.ts'
@@ -122,7 +123,7 @@ describe('Dialing', () => {
 
   it('R34: a thousand dialers whose listener accepts and drops come at most 2 N / cap times a second', async () => {
     const timeline = new Timeline()
-    const clock = timeline.clockOf(() => true)
+    const { clock } = new Process('sender', timeline, () => 0)
     const chance = seeded(34)
     const enders: AbortController[] = []
     let comings = 0

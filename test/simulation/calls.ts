@@ -1,0 +1,149 @@
+// Every call of one process to its disk goes through here: it may take a while, fail, be the last one before the process
+// dies, or take the power with it.
+
+import { translateFault } from '../../src/store/faults.ts'
+import type { MemoryDisk, OperationKind } from '../../src/store/memory-disk.ts'
+import type { DiskWatch } from './disk-watch.ts'
+import type { Marks } from './marks.ts'
+import type { Call, Gate } from './process-disk.ts'
+import type { Process } from './process.ts'
+import type { Chance } from './timeline.ts'
+
+/** What will go wrong in one process, by number of the call. */
+export interface CallPlan {
+  readonly last?: { readonly call: number; readonly power: boolean } | undefined
+  /** The call that fails; `forMs` > 0: and all of its kind for so long. */
+  readonly failed?: { readonly call: number; readonly forMs: number; readonly code?: string } | undefined
+  readonly slow?: { readonly call: number; readonly ms: number } | undefined
+}
+
+export interface CallTools {
+  readonly process: Process
+  readonly disk: MemoryDisk
+  readonly chance: Chance
+  /** Longest that a call takes; 0: none takes any time. */
+  readonly diskMs: number
+  readonly plan: CallPlan
+  readonly watch: DiskWatch
+  readonly marks: Marks
+  readonly note: (what: string) => void
+  /** It was the last call; the process must be dead on return. */
+  readonly died: (power: boolean, what: string) => void
+  readonly fail: (why: string) => void
+  /** A call fails on purpose. */
+  readonly failed: (path: string, code: string) => void
+  /** A file got a name below the target. */
+  readonly published: (path: string) => Promise<void>
+}
+
+const callsAtOnceMax = 20_000
+const finalName = /^\/dst\/(?!\.carryon(\/|$))/
+
+/** What the system may answer to a call, besides doing it. */
+const errnos: Readonly<Record<Call['kind'], readonly string[]>> = {
+  open: ['EIO', 'EMFILE', 'ENFILE', 'EACCES', 'EBUSY'],
+  create: ['EIO', 'EMFILE', 'EACCES', 'ENOSPC', 'EDQUOT', 'EROFS'],
+  read: ['EIO'],
+  write: ['EIO', 'ENOSPC', 'EDQUOT'],
+  truncate: ['EIO', 'ENOSPC'],
+  stat: ['EIO'],
+  metadata: ['EIO', 'EROFS', 'EACCES'],
+  'sync-file': ['EIO', 'ENOSPC', 'EDQUOT'],
+  'sync-directory': ['EIO'],
+  list: ['EIO'],
+  make: ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS'],
+  link: ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'],
+  rename: ['EIO', 'ENOSPC', 'EROFS', 'EBUSY'],
+  remove: ['EIO', 'EROFS', 'EBUSY'],
+  close: ['EIO'],
+}
+
+export class Calls implements Gate {
+  readonly handles: Set<object>
+  readonly #tools: CallTools
+  /** The kind of call that goes on failing, and until when. */
+  #failing: { readonly kind: Call['kind']; readonly code: string; readonly until: number } | undefined
+
+  constructor(tools: CallTools) {
+    this.#tools = tools
+    this.handles = tools.process.handles
+  }
+
+  async pass<T>(call: Call, act: () => Promise<T>): Promise<T> {
+    const { process, chance, diskMs, plan, marks } = this.#tools
+    if (!process.isAlive || this.#isBusyLoop(call)) return never()
+    const number = ++process.calls
+    const isLast = number === plan.last?.call
+    const isDone = !isLast || chance.is(0.5)
+    if (diskMs > 0) await process.sleep(chance.fraction() * diskMs)
+    if (number === plan.slow?.call) {
+      marks.note('call took long')
+      await process.sleep(plan.slow.ms)
+    }
+    const result = isDone ? await this.#do(number, call, act) : undefined
+    if (isLast && process.isAlive) this.#tools.died(plan.last!.power, `${call.kind} ${call.path}`)
+    return process.isAlive && isDone ? (result as T) : never()
+  }
+
+  /** Calls without end while no time passes would never let the simulation go on. */
+  #isBusyLoop({ kind, path }: Call): boolean {
+    const now = this.#tools.process.clock.now()
+    if (now !== this.#instant.at) this.#instant = { at: now, calls: 0 }
+    if (++this.#instant.calls < callsAtOnceMax) return false
+    this.#tools.fail(`${this.#tools.process.role} goes on and on at ${kind} ${path}`)
+    return true
+  }
+  #instant = { at: -1, calls: 0 }
+
+  async #do<T>(number: number, call: Call, act: () => Promise<T>): Promise<T> {
+    const { process, watch, published } = this.#tools
+    watch.before(process.role, call)
+    const code = this.#faultOf(number, call)
+    if (code !== undefined) return this.#fail(code, call, act)
+    const result = await act()
+    const isNamed = (call.kind === 'link' && result !== false) || call.kind === 'rename'
+    if (isNamed && finalName.test(call.path)) await published(call.path)
+    return result
+  }
+
+  #faultOf(number: number, { kind, path }: Call): string | undefined {
+    const { process, chance, plan, marks, note } = this.#tools
+    if (this.#failing !== undefined) {
+      if (process.clock.now() >= this.#failing.until) this.#failing = undefined
+      else if (this.#failing.kind === kind) {
+        marks.note('call failed again and again')
+        return this.#failing.code
+      }
+    }
+    if (number !== plan.failed?.call) return undefined
+    const code = plan.failed.code ?? chance.pick(errnos[kind])
+    if (plan.failed.forMs > 0) this.#failing = { kind, code, until: process.clock.now() + plan.failed.forMs }
+    process.wasHit = true
+    this.#tools.failed(path, code)
+    marks.note('call failed once')
+    note(`${process.role}: ${kind} ${path} fails with ${code}`)
+    return code
+  }
+
+  /** Fails as the real system does: half a write is done, a sync takes along what it was to save. */
+  async #fail<T>(code: string, { kind, path, file, bytes, writeFirst }: Call, act: () => Promise<T>): Promise<T> {
+    const { disk, chance, watch, marks } = this.#tools
+    if (kind === 'sync-file' || kind === 'sync-directory') {
+      marks.note('sync failed')
+      disk.failNext(kind satisfies OperationKind, code)
+      if (file !== undefined) watch.syncFailed(file)
+      return act()
+    }
+    if (kind === 'write' && bytes!.length > 1) {
+      marks.note('write failed half way')
+      await writeFirst!(chance.below(bytes!.length))
+    }
+    if (kind === 'close') await act()
+    const cause = Object.assign(new Error(`${code}: ${kind} '${path}'`), { code })
+    throw translateFault(cause, { operation: kind, path, neededBytes: bytes?.length ?? 0 })
+  }
+}
+
+function never<T>(): Promise<T> {
+  return new Promise<T>(() => {})
+}

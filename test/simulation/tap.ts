@@ -1,0 +1,157 @@
+// Listens in on the connections of one run: tells the checks what is said, sent and delivered, and marks what is seen.
+
+import type { Message } from '../../src/model/messages.ts'
+import type { Role } from '../../src/model/session.ts'
+import type { Hash64 } from '../../src/model/hash.ts'
+import { readHeader } from '../../src/wire/frames.ts'
+import type { DiskWatch } from './disk-watch.ts'
+import type { Heard } from './heard.ts'
+import type { Ledger } from './ledger.ts'
+import { type End, type Freight, type Link, messageIn, type Watcher } from './link.ts'
+import type { Mark, Marks } from './marks.ts'
+import { frameText } from './session.ts'
+import type { WindowCheck } from './window-check.ts'
+
+export interface TapTools {
+  readonly hash: Hash64
+  readonly heard: Heard
+  readonly ledger: Ledger
+  readonly window: WindowCheck
+  readonly watch: DiskWatch
+  readonly marks: Marks
+  readonly fail: (why: string) => void
+  readonly note: (what: string) => void
+  readonly isLogging: boolean
+  /** The receiver has said on this connection where it stands: data may come. */
+  readonly ready: (link: Link) => void
+  readonly troubled: () => void
+}
+
+const pastMax = 30 // Frames kept to come again.
+
+export class Tap implements Watcher {
+  readonly #tools: TapTools
+  /** The newest that was welcomed. */
+  #epoch = 0
+  /** Of the newest connection that each side has opened. */
+  readonly #opened: Record<Role, number> = { sender: 0, receiver: 0 }
+  /** Some of the data frames sent so far. */
+  readonly past: Uint8Array[] = []
+
+  constructor(tools: TapTools) {
+    this.#tools = tools
+  }
+
+  troubled(what: Parameters<Watcher['troubled']>[0]): void {
+    this.#tools.marks.note(what)
+    this.#tools.troubled()
+  }
+
+  // ---- handed to a connection -------------------------------------------------------------------------------------
+
+  sent({ owner, link }: End, freight: Freight): void {
+    if (freight.kind === 'data') this.#frameSent(link, freight.frame)
+    if (freight.kind !== 'text') return
+    const message = messageIn(freight)
+    if (!greetings.has(message.kind)) this.#opened[owner.role] = Math.max(this.#opened[owner.role], link.epoch)
+    if (owner.role === 'sender') this.#saidBySender(message)
+    else this.#saidByReceiver(link, message)
+    if (message.kind === 'welcome') this.#welcomed(link, message.epoch, message.agreed.windowBytes)
+  }
+
+  #frameSent(link: Link, frame: Uint8Array): void {
+    const { ledger, window, heard, marks, hash, fail } = this.#tools
+    if (!ledger.isWhole(link)) fail('data was sent before the receiver had said where it stands')
+    const { kind, epoch } = readHeader(frame, hash)
+    if (epoch !== link.epoch) fail(`R38: a frame of epoch ${epoch} is sent over a connection of epoch ${link.epoch}`)
+    if (kind === 'pack') marks.note('pack')
+    if (kind === 'zeros') marks.note('hole')
+    for (const { place, bytes } of heard.frameSent(frame)) window.sent(link, place, bytes)
+    this.past.push(frame.slice())
+    if (this.past.length > pastMax) this.past.shift()
+  }
+
+  /** Epochs only grow, whoever was killed or rolled back (R38). */
+  #welcomed(link: Link, epoch: number, windowBytes: number): void {
+    const { window, fail } = this.#tools
+    if (epoch <= this.#epoch) fail(`R38: epoch ${epoch} came behind ${this.#epoch}`)
+    this.#epoch = epoch
+    link.epoch = epoch
+    window.windowBytes = Math.max(window.windowBytes, windowBytes)
+  }
+
+  /** This side may have forgotten what only it knew. */
+  forgot(role: Role): void {
+    this.#opened[role] = 0
+    this.#epoch = this.#opened[role === 'sender' ? 'receiver' : 'sender']
+  }
+
+  #saidBySender(message: Message): void {
+    const { heard, window, marks } = this.#tools
+    if (message.kind === 'manifest') {
+      heard.manifestSaid(message)
+      if (message.page > 0) marks.note('several pages')
+    } else if (message.kind === 'resync') {
+      heard.resyncSaid(message)
+      window.revised(message.entry)
+      marks.note('revision announced')
+    } else if (message.kind === 'hashes') marks.note('hashes asked')
+  }
+
+  #saidByReceiver(link: Link, message: Message): void {
+    const { ledger, marks, ready } = this.#tools
+    if (message.kind === 'acknowledge') {
+      ledger.acknowledgeSaid(message)
+      for (const { outcome } of message.outcomes)
+        if (outcomeMarks.has(`outcome ${outcome}`)) marks.note(`outcome ${outcome}` as Mark)
+    } else if (message.kind === 'want') {
+      const wasWhole = ledger.isWhole(link)
+      ledger.wantSaid(link, message)
+      if (!wasWhole && ledger.isWhole(link)) ready(link)
+      for (const want of message.wants) {
+        if (want.need === 'again') marks.note('chunk asked again')
+        if (want.need === 'done' && want.outcome === 'unchanged') marks.note('outcome unchanged')
+      }
+    } else if (message.kind === 'turn' && message.holder === 'receiver') marks.note('turn held')
+    else if (message.kind === 'receipt') this.#receiptGiven()
+  }
+
+  #receipts = 0
+  #receiptGiven(): void {
+    if (this.#receipts++ > 0) this.#tools.marks.note('receipt given again')
+  }
+
+  // ---- delivered --------------------------------------------------------------------------------------------------
+
+  delivered({ owner: { role }, link }: End, freight: Freight): void {
+    const { isLogging, note, hash } = this.#tools
+    if (freight.kind === 'data') {
+      if (isLogging) note(`${role} <- ${frameText(freight.frame, hash)}`)
+      return this.#frameDelivered(link, freight.frame)
+    }
+    if (freight.kind === 'close') return note(`${role} <- close ${freight.code}`)
+    if (isLogging) note(`${role} <- ${freight.text.slice(0, 200)}`)
+    const message = messageIn(freight)
+    if (role === 'receiver' && message.kind === 'sync') this.#tools.heard.syncHeard(message)
+    if (role === 'sender' && message.kind === 'acknowledge') this.#tools.window.acknowledged(message)
+    if (role === 'sender' && message.kind === 'want') for (const want of message.wants) this.#tools.window.wanted(want)
+  }
+
+  #frameDelivered(link: Link, frame: Uint8Array): void {
+    const { watch, marks, heard, hash } = this.#tools
+    const { epoch } = readHeader(frame, hash)
+    if (epoch === link.epoch && epoch >= this.#opened.receiver) return heard.frameHeard(frame)
+    watch.staleFrame(frame)
+    marks.note('stale frame dropped')
+  }
+}
+
+const greetings: ReadonlySet<Message['kind']> = new Set(['hello', 'welcome', 'refuse', 'abort'])
+
+const outcomeMarks: ReadonlySet<string> = new Set([
+  'outcome renamed',
+  'outcome conflict',
+  'outcome replaced',
+  'outcome failed',
+  'outcome vanished',
+])

@@ -1,0 +1,90 @@
+// What is on its way stays within the window (R2): places sent and not acknowledged, and what is sent again after a break.
+
+import { placeOverheadBytes } from '../../src/model/limits.ts'
+import type { Acknowledge, Want } from '../../src/model/messages.ts'
+import type { Place } from '../../src/model/places.ts'
+import type { Link } from './link.ts'
+
+export class WindowCheck {
+  readonly #fail: (why: string) => void
+  /** The largest that was agreed so far. */
+  windowBytes = 0
+  /** Bytes sent again over one connection, at most. */
+  resentMax = 0
+  /** Places that were ever sent. */
+  readonly #sent = new Set<string>()
+  readonly #again = new WeakMap<Link, { readonly places: Set<string>; bytes: number }>()
+  /** Sent by the sender's present process and not acknowledged to it: entry, chunk, cost. */
+  readonly #out = new Map<number, Map<number, number>>()
+
+  /** Entries with an outcome, as the sender knows: what still goes out of them is dropped. */
+  readonly #done = new Set<number>()
+
+  constructor(fail: (why: string) => void) {
+    this.#fail = fail
+  }
+
+  sent(link: Link, place: Place, bytes: number): void {
+    this.#takeUp(place, bytes + placeOverheadBytes)
+    const key = `${place.entry}:${place.revision}:${place.chunk}`
+    let again = this.#again.get(link)
+    if (again === undefined) this.#again.set(link, (again = { places: new Set(), bytes: 0 }))
+    if (again.places.has(key)) return
+    again.places.add(key)
+    if (!this.#sent.has(key)) return void this.#sent.add(key)
+    again.bytes += bytes
+    this.resentMax = Math.max(this.resentMax, again.bytes)
+    if (again.bytes > this.windowBytes)
+      this.#fail(`R2: ${again.bytes} bytes were sent again, the window has ${this.windowBytes}`)
+  }
+
+  #takeUp({ entry, chunk }: Place, cost: number): void {
+    if (this.#done.has(entry)) return
+    const chunks = this.#out.get(entry) ?? new Map<number, number>()
+    this.#out.set(entry, chunks)
+    if (chunks.has(chunk)) return
+    chunks.set(chunk, cost)
+    let sum = 0
+    for (const each of this.#out.values()) for (const bytes of each.values()) sum += bytes
+    if (sum > this.windowBytes) this.#fail(`R2: ${sum} bytes are on their way, the window has ${this.windowBytes}`)
+  }
+
+  acknowledged({ places, outcomes }: Acknowledge): void {
+    for (const { entry, first, count } of places) this.#settle(entry, first, count)
+    for (const { entry } of outcomes) this.#finish(entry)
+  }
+
+  wanted(want: Want): void {
+    const count = 'count' in want ? want.count : 1
+    for (let entry = want.from; entry < want.from + count; entry++)
+      if (want.need === 'done') this.#finish(entry)
+      else this.#done.delete(entry)
+    if (want.need === 'part') for (const [first, count] of want.durable) this.#settle(want.from, first, count)
+  }
+
+  #finish(entry: number): void {
+    this.#out.delete(entry)
+    this.#done.add(entry)
+  }
+
+  #settle(entry: number, first: number, count: number): void {
+    const chunks = this.#out.get(entry)
+    for (const chunk of chunks?.keys() ?? []) if (chunk >= first && chunk < first + count) chunks!.delete(chunk)
+  }
+
+  /** A new revision begins: what was sent of the one before does not count. */
+  revised(entry: number): void {
+    this.#out.delete(entry)
+  }
+
+  /** Another process sends from now on. */
+  senderStarted(): void {
+    this.#out.clear()
+    this.#done.clear()
+  }
+
+  /** The receiver has lost what it had, by no fault of carryon. */
+  forget(): void {
+    this.#sent.clear()
+  }
+}
