@@ -21,6 +21,7 @@ import { inParallel } from './in-parallel.ts'
 import { inTurns } from './in-turns.ts'
 import type { HeldFrame, Links } from './links.ts'
 import { type ManifestPages, pageDigest, shapeOf } from './manifest-pages.ts'
+import { NameRules } from './name-rules.ts'
 import { OrderCheck } from './order-check.ts'
 import type { Room } from './room.ts'
 import { surveyPage } from './survey.ts'
@@ -54,6 +55,7 @@ type Of<Kind extends ReceiverEffect['kind']> = ReceiverEffect & { readonly kind:
 export class Receiver {
   readonly #parts: ReceiverParts
   readonly #order = new OrderCheck()
+  readonly #names: NameRules
   readonly #pagesInTurn = inTurns()
   readonly #packsInTurn = inTurns()
   #pendingBytes = 0
@@ -63,6 +65,7 @@ export class Receiver {
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts
+    this.#names = new NameRules(parts.target.traits)
   }
 
   carryOut(effect: ReceiverEffect): Promise<void> {
@@ -151,7 +154,13 @@ export class Receiver {
     const { target, session, world } = this.#parts
     const { shape, chunkBytes } = session
     assert(shape !== undefined, 'a session is bound before pages come')
-    return surveyPage(page, first, entries, existed, { target, shape, chunkBytes, hash: world.hash })
+    return surveyPage(page, first, entries, existed, {
+      target,
+      shape,
+      chunkBytes,
+      names: this.#names,
+      hash: world.hash,
+    })
   }
 
   // ---- data -------------------------------------------------------------------------------------------------------

@@ -9,13 +9,15 @@ import type { EntryOutcome } from '../model/messages.ts'
 import { pathText, type Path } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import { type PageSurvey, plans } from '../core/inputs.ts'
-import { ownName, type Target } from '../store/target.ts'
+import type { Target } from '../store/target.ts'
+import type { NameRules } from './name-rules.ts'
 import { digestOfFile } from './digest-of-file.ts'
 
 export interface SurveyTools {
   readonly target: Target
   readonly shape: Shape
   readonly chunkBytes: number
+  readonly names: NameRules
   readonly hash: Hash64
 }
 
@@ -69,7 +71,8 @@ function looksAt(target: Target): Look {
 }
 
 async function surveyEntry(entry: Entry, existed: boolean | undefined, tools: SurveyTools, look: Look): Promise<Found> {
-  if (entry.path[0]!.toLowerCase() === ownName) return done('omitted', 'carryon keeps its own state under that name')
+  const fault = tools.names.fault(entry.path)
+  if (fault !== undefined) return done('omitted', fault)
   if (entry.kind === 'omitted') return omitted(entry)
   if (entry.kind === 'link') return plans.later
   try {

@@ -1,7 +1,8 @@
 // The directory received into. The only part that touches final names, and only through pinned parents: whatever the peer
 // names and whatever is swapped meanwhile, nothing outside is made, changed or removed (R59, R65).
 
-import { hasCode, TransferError } from '../errors.ts'
+import { homedir } from 'node:os'
+import { hasCode, isTransferError, TransferError } from '../errors.ts'
 import type { Random } from '../model/clock.ts'
 import type { Directory, Disk, DiskFile, Stat } from '../model/disk.ts'
 import { nameMaxBytes } from '../model/limits.ts'
@@ -19,6 +20,16 @@ export type PublishMethod = 'link' | 'replace'
 /** `exists`: something is in the way, and nothing was done. */
 export type Placed = 'placed' | 'exists'
 
+/** What a directory's disk and place ask of names. */
+export interface TargetTraits {
+  /** Takes names that differ in case for one. */
+  readonly folds: boolean
+  /** Has none of the names that Windows refuses. */
+  readonly isWindows: boolean
+  /** Is the user's home folder. */
+  readonly isHome: boolean
+}
+
 export class Target {
   /** The directory received into. */
   readonly root: Directory
@@ -26,13 +37,15 @@ export class Target {
   readonly own: Directory
   /** 32 hex digits that stay with this directory wherever it is mounted (R47). */
   readonly rootId: string
+  readonly traits: TargetTraits
   readonly #pins: Pins
   #links = 0
 
-  constructor(root: Directory, own: Directory, rootId: string) {
+  constructor(root: Directory, own: Directory, rootId: string, traits: TargetTraits) {
     this.root = root
     this.own = own
     this.rootId = rootId
+    this.traits = traits
     this.#pins = new Pins(root)
   }
 
@@ -176,20 +189,54 @@ export async function openTarget(disk: Disk, path: string, random: Random): Prom
   const root = await disk.openRoot(path)
   try {
     if (await root.makeDirectory(ownName, 0o700)) await root.sync()
-    return await targetIn(root, random)
+    return await targetIn(disk, root, random)
   } catch (error) {
     await root.close()
     throw error
   }
 }
 
-async function targetIn(root: Directory, random: Random): Promise<Target> {
+async function targetIn(disk: Disk, root: Directory, random: Random): Promise<Target> {
   const own = await root.openDirectory(ownName)
   try {
     await checkPrivate(own)
-    return new Target(root, own, await rootIdOf(own, random))
+    const rootId = await rootIdOf(own, random)
+    return new Target(root, own, rootId, await traitsOf(disk, root, own))
   } catch (error) {
     await own.close()
+    throw error
+  }
+}
+
+/** Found out where our own names are: `root` is there by now. */
+async function traitsOf(disk: Disk, root: Directory, own: Directory): Promise<TargetTraits> {
+  const folds = (await own.stat(rootIdName.toUpperCase())) !== undefined
+  const isWindows = process.platform === 'win32' || (folds && !(await takes(own, `try:${process.pid}`)))
+  return { folds, isWindows, isHome: await isHomeFolder(disk, root) }
+}
+
+/** Whether a name can be given here. */
+async function takes(own: Directory, name: Name): Promise<boolean> {
+  try {
+    await (await own.openFile(name, 'create')).close()
+    return await own.unlink(name)
+  } catch (error) {
+    if (hasCode(error, 'disk-failed') || hasCode(error, 'not-found')) return false // EINVAL, ENOENT: no such names here.
+    throw error
+  }
+}
+
+async function isHomeFolder(disk: Disk, root: Directory): Promise<boolean> {
+  try {
+    const home = await disk.openRoot(homedir())
+    try {
+      const [ours, theirs] = [await root.statSelf(), await home.statSelf()]
+      return ours.inode === theirs.inode && ours.device === theirs.device
+    } finally {
+      await home.close()
+    }
+  } catch (error) {
+    if (isTransferError(error)) return false // There is none, or it is none of ours.
     throw error
   }
 }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { plans } from '../../../src/core/inputs.ts'
 import { surveyPage } from '../../../src/engine/survey.ts'
+import { NameRules } from '../../../src/engine/name-rules.ts'
 import { digestOfFile } from '../../../src/engine/digest-of-file.ts'
 import { loadHash } from '../../../src/hash/xxh64.ts'
 import type { Directory } from '../../../src/model/disk.ts'
@@ -36,7 +37,13 @@ async function survey(entry: Entry, what: keyof typeof there, onConflict: Confli
   const disk = new MemoryDisk()
   await there[what](await disk.openRoot('/dst'))
   const target = await openTarget(disk, '/dst', random)
-  const tools = { target, shape: { onConflict, checksum: false }, chunkBytes, hash }
+  const tools = {
+    target,
+    shape: { onConflict, checksum: false },
+    chunkBytes,
+    names: new NameRules(target.traits),
+    hash,
+  }
   const { survey: found, existed: now } = await surveyPage(0, 0, [entry], existed, tools)
   const plan = planNames.find(([, number]) => number === found.plans[0])![0]
   return { result: plan === 'done' ? found.outcomes[0]!.outcome : plan, existed: now }
