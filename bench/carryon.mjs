@@ -18,6 +18,7 @@ const quiet = ['--json', '--progress-interval', 'off']
  * @property {boolean} plain
  * @property {string} [build] folder of another build of carryon; this checkout unless set
  * @property {readonly string[]} [nodeFlags] for both sides, as for a profile
+ * @property {string} [entry] what node runs; the command as it is installed unless set
  */
 
 /** @param {string} name @param {Options} options @returns {import('./rounds.mjs').Contestant} */
@@ -34,12 +35,13 @@ export function carryon(name, options) {
 }
 
 /**
- * One run whose calls are counted, at both sides: the numbers are the same on any machine, so they can be gates.
+ * One run whose calls are counted, at both sides: the numbers are the same on any machine, so they can be gates. It runs
+ * what the bundle is made of, because a package inside the bundle can't be reached from outside.
  * @returns {Promise<{ sender: Counts, receiver: Counts, summary: object }>}
  * @typedef {Readonly<Record<string, number>>} Counts
  */
 export async function count(scenario, target, options) {
-  const counted = { ...options, nodeFlags: ['--import', counting] }
+  const counted = { ...options, nodeFlags: ['--import', counting], entry: 'dist/cli/main.js' }
   const fileOf = (side) => join(options.scratch, `counts-${side}.json`)
   const { listener, ticket } = await listen(target, counted, { CARRYON_BENCH_COUNTS: fileOf('receiver') })
   const [command, ...flags] = send(scenario.source, ticket, counted)
@@ -60,21 +62,24 @@ export async function count(scenario, target, options) {
   const codes = await ended
   if (codes.some((code) => code !== 0)) throw new Error(`carryon ended with ${codes.join(' and ')}`)
   const read = (side) => JSON.parse(readFileSync(fileOf(side), 'utf8'))
-  return { sender: read('sender'), receiver: read('receiver'), summary }
+  const counts = { sender: read('sender'), receiver: read('receiver'), summary }
+  if (counts.sender.messages === 0) throw new Error('The counting missed every message that was sent.')
+  return counts
 }
 
-function send(source, ticket, { plain, build, nodeFlags = [] }) {
+function send(source, ticket, options) {
+  const { plain, nodeFlags = [] } = options
   const flags = ['send', source, '--to', ticket, ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
-  return [process.execPath, ...nodeFlags, binOf(build), ...flags]
+  return [process.execPath, ...nodeFlags, entryOf(options), ...flags]
 }
 
 /** Starts the receiving side and waits for its ticket. */
 async function listen(target, options, env = {}) {
-  const { plain, build, nodeFlags = [] } = options
+  const { plain, nodeFlags = [] } = options
   for (const side of ['sender', 'receiver'])
     rmSync(stateOf(options, side).XDG_STATE_HOME, { recursive: true, force: true })
   const flags = ['receive', target, '--listen', '127.0.0.1:0', ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
-  const listener = spawn(process.execPath, [...nodeFlags, binOf(build), ...flags], {
+  const listener = spawn(process.execPath, [...nodeFlags, entryOf(options), ...flags], {
     env: { ...process.env, ...stateOf(options, 'receiver'), ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
@@ -88,7 +93,7 @@ async function listen(target, options, env = {}) {
   return { listener, ticket }
 }
 
-const binOf = (build = thisCheckout) => join(build, 'bin', 'carryon.js')
+const entryOf = ({ build = thisCheckout, entry = 'bin/carryon.js' }) => join(build, entry)
 
 function stateOf({ scratch }, side) {
   const folder = join(scratch, `state-${side}`)

@@ -49,10 +49,12 @@ const etaAfterMs = 3_000 // Before that a guess would jump about.
 export class Speed {
   readonly #payload = new Rate(rateSpanMs)
   readonly #durable = new Rate(etaSpanMs)
+  readonly #lately = new Rate(rateSpanMs)
 
   note(at: Millis, payloadBytes: number, durableBytes: number): void {
     this.#payload.note(at, payloadBytes)
     this.#durable.note(at, durableBytes)
+    this.#lately.note(at, durableBytes)
   }
 
   get bytesPerSecond(): number {
@@ -62,7 +64,8 @@ export class Speed {
   /** Seconds until `bytesLeft` are durable; null while that is anybody's guess. */
   secondsFor(bytesLeft: number | null): number | null {
     const perSecond = this.#durable.perSecond
-    if (bytesLeft === null || this.#durable.heardMs < etaAfterMs || perSecond < 1) return null
+    const isStill = this.#payload.perSecond === 0 && this.#lately.perSecond === 0
+    if (bytesLeft === null || this.#durable.heardMs < etaAfterMs || perSecond < 1 || isStill) return null
     return Math.ceil(bytesLeft / perSecond)
   }
 }

@@ -46,4 +46,18 @@ describe('Speed', () => {
     for (let second = 0; second < 10; second++) stalled.note(second * 1000, 0, 7)
     expect(stalled.secondsFor(10)).toBeNull()
   })
+
+  it('knows no time left once all has stood still for the span of the rate, and again when it goes on', () => {
+    const speed = new Speed()
+    const at = (second: number): void => {
+      const moved = Math.min(second, 5) + Math.max(0, second - 12)
+      speed.note(second * 1000, moved * 100, moved * 100)
+    }
+    for (let second = 0; second <= 9; second++) at(second)
+    expect(speed.secondsFor(1000)).not.toBeNull()
+    for (let second = 10; second <= 12; second++) at(second)
+    expect(speed.secondsFor(1000)).toBeNull()
+    for (let second = 13; second <= 14; second++) at(second)
+    expect(speed.secondsFor(1000)).not.toBeNull()
+  })
 })
