@@ -30,6 +30,8 @@ export interface TargetTraits {
   readonly isHome: boolean
 }
 
+let linksMade = 0 // Of all sessions of this process: two of them may work in one folder.
+
 export class Target {
   /** The directory received into. */
   readonly root: Directory
@@ -39,7 +41,6 @@ export class Target {
   readonly rootId: string
   readonly traits: TargetTraits
   readonly #pins: Pins
-  #links = 0
 
   constructor(root: Directory, own: Directory, rootId: string, traits: TargetTraits) {
     this.root = root
@@ -98,7 +99,7 @@ export class Target {
 
   /** Whether files can have a second name here; tried out in our own directory. */
   async hasLinks(): Promise<boolean> {
-    const name = `try-link-${process.pid}`
+    const name = `try-link-${process.pid}-${linksMade++}`
     try {
       if (await this.own.link(rootIdName, this.own, name)) await this.own.unlink(name)
       return true
@@ -126,7 +127,7 @@ export class Target {
       const isSame = there?.kind === 'link' && (await directory.readLink(name)) === text
       if (there !== undefined && !isSame && (method === 'link' || there.kind === 'directory')) return 'exists'
       if (!isSame) {
-        const fresh = `link-${process.pid}-${this.#links++}`
+        const fresh = `link-${process.pid}-${linksMade++}`
         await this.own.unlink(fresh)
         await this.own.makeLink(fresh, text)
         if (there === undefined && !(await placeNew(this.own, fresh, directory, name))) return 'exists'
