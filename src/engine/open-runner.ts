@@ -196,6 +196,7 @@ class SessionRunner implements Runner {
         counters: this.#counters,
         maxBytes: receive.maxBytes,
         maxFiles: receive.maxFiles,
+        reserve: receive.reserve,
         revised: checkpoint.revised,
         tell: (input) => this.#tell(input),
       })

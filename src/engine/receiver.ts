@@ -3,12 +3,12 @@
 
 import { assert, hasCode, isTransferError } from '../errors.ts'
 import { hex64 } from '../model/hash.ts'
-import type { FileEntry } from '../model/manifest.ts'
+import type { Entry, FileEntry } from '../model/manifest.ts'
 import { entriesMax, fileChunksMax, manifestMaxBytes, pagesMax } from '../model/limits.ts'
 import type { Place } from '../model/places.ts'
 import type { IntentFile, RevisedRecord } from '../model/records.ts'
 import type { FinishFile, ReceiverEffect } from '../core/effects.ts'
-import { type Input, plans, type Placed, type WrittenFile } from '../core/inputs.ts'
+import { type Input, type PageSurvey, plans, type Placed, type WrittenFile } from '../core/inputs.ts'
 import type { Session } from '../core/session.ts'
 import { zerosHash } from '../hash/xxh64.ts'
 import type { Hints, Hint } from '../store/hints.ts'
@@ -24,6 +24,7 @@ import { type ManifestPages, pageDigest, shapeOf } from './manifest-pages.ts'
 import { NameRules } from './name-rules.ts'
 import { OrderCheck } from './order-check.ts'
 import type { Room } from './room.ts'
+import type { Reserve } from './runner.ts'
 import { surveyPage } from './survey.ts'
 import { digestOfSession, finishTree } from './tree.ts'
 
@@ -45,6 +46,7 @@ export interface ReceiverParts {
   readonly counters: Counters
   readonly maxBytes: number
   readonly maxFiles: number
+  readonly reserve: Reserve | undefined
   /** Newest revision of each entry that has one. */
   readonly revised: Map<number, RevisedRecord>
   readonly tell: (input: Input) => void
@@ -62,6 +64,8 @@ export class Receiver {
   /** Hinted since the last sync of data began, and before it. */
   #hinted: Hint[] = []
   #cancelHints: (() => void) | undefined
+  /** By how much files have grown since they were offered; unknown until the first one does. */
+  #grownBytes: number | undefined
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts
@@ -104,6 +108,8 @@ export class Receiver {
     if (refusal !== undefined) return tell({ kind: 'pageRefused', ...refusal })
     const { entries, last } = message
     const { survey, existed } = await this.#survey(message.page, message.first, entries, undefined)
+    const noRoom = await this.#parts.reserve?.({ page: message.page, ...bringsIn(entries, survey) })
+    if (noRoom !== undefined) return tell({ kind: 'pageRefused', code: 'limit', sentence: noRoom })
     const record = await room.use(() => pages.write(entries, last, { fingerprints: [], existed }))
     assert(record.digest === pageDigest(pages.lastDigest, message, world.hash), 'a page is stored as it came')
     await room.use(() => journal.commit([record]))
@@ -306,10 +312,28 @@ export class Receiver {
     for (const entry of entries) await this.#parts.files.remove(entry)
   }
 
+  /** A file that grew is bound by the same limits as one that is offered. */
   async #revisePart({ entry, revision, size }: Of<'revisePart'>): Promise<void> {
-    const { files, room, tell } = this.#parts
+    const { files, room, session, pages, maxBytes, reserve, tell } = this.#parts
+    const grownBytes = Math.max(0, size - session.entries.size(entry))
+    this.#grownBytes = (this.#grownBytes ?? (await this.#grownBefore(entry))) + grownBytes
+    const isTooMuch = pages.bytesSoFar + this.#grownBytes > maxBytes
+    const refusal = isTooMuch
+      ? `With a file that grew there are more bytes than --max-bytes ${maxBytes}.`
+      : grownBytes > 0
+        ? await reserve?.({ page: null, bytes: grownBytes, files: 0 })
+        : undefined
+    if (refusal !== undefined) return tell({ kind: 'pageRefused', code: 'limit', sentence: refusal })
     await room.use(() => files.truncate(entry, size))
     tell({ kind: 'partRevised', entry, revision })
+  }
+
+  /** By how much files had grown before this process began; `entry` is the one that grows now. */
+  async #grownBefore(entry: number): Promise<number> {
+    let bytes = 0
+    for (const revised of this.#parts.revised.values())
+      if (revised.entry !== entry) bytes += Math.max(0, revised.size - (await this.#fileEntry(revised.entry)).size)
+    return bytes
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------
@@ -340,3 +364,9 @@ export class Receiver {
 }
 
 type Tail<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown] ? Head : never
+
+/** What of a page will be written: files that are not there yet, or are to be replaced. */
+function bringsIn(entries: readonly Entry[], survey: PageSurvey): { readonly bytes: number; readonly files: number } {
+  const files = entries.filter((entry, i) => entry.kind === 'file' && survey.plans[i] !== plans.done)
+  return { bytes: files.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0), files: files.length }
+}

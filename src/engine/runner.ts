@@ -44,7 +44,17 @@ export interface ReceiveLimits {
   /** Infinity: no bound. */
   readonly maxBytes: number
   readonly maxFiles: number
+  /** Sets room aside for what a page, or a file that grew, brings in, before any of it is written. */
+  readonly reserve?: Reserve | undefined
 }
+
+/** @returns why there is no room for it, as a sentence, or undefined: it is set aside */
+export type Reserve = (more: {
+  /** Counts once, however often it comes; null: in addition to what was set aside before. */
+  readonly page: number | null
+  readonly bytes: number
+  readonly files: number
+}) => Promise<string | undefined>
 
 /** What a runner tells as it happens. */
 export type RunnerEvent =
