@@ -22,6 +22,9 @@ export interface ErrorDetails {
   'ticket-damaged': { readonly why: string }
   'ticket-expired': { readonly expiredAt: string }
   'ticket-refused': { readonly peer: string }
+  'ticket-revoked': { readonly ticket: string }
+  'ticket-not-found': { readonly asked: string; readonly folder: string }
+  scope: { readonly what: string }
   'ticket-spent': { readonly finishedAt: string; readonly receipt: string }
   // The peer and the way there
   'peer-unreachable': { readonly addresses: readonly string[]; readonly cause: string }
@@ -193,7 +196,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   'ticket-expired': {
     say: (d) => `The ticket expired at ${d.expiredAt}.`,
-    hint: 'Run the listening command again: it prints a fresh one.',
+    hint: 'Get a fresh one: the listening command prints it, or who runs the server. What was sent before stays safe.',
     retryable: 'never',
     exit: 4,
     close: 4003,
@@ -204,6 +207,27 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     retryable: 'never',
     exit: 4,
     close: 4003,
+  },
+  'ticket-revoked': {
+    say: (d) => `The ticket ${d.ticket} was revoked.`,
+    hint: 'What was sent before stays safe: the same command with a new ticket goes on. Ask who runs the server.',
+    retryable: 'never',
+    exit: 4,
+    close: 4003,
+  },
+  'ticket-not-found': {
+    say: (d) => `${d.folder} has no ticket ${d.asked}, or more than one.`,
+    hint: '`carryon ticket ls` lists them; name one by 4 or more of its first digits.',
+    retryable: 'never',
+    exit: 2,
+    close: 4000,
+  },
+  scope: {
+    say: (d) => `The ticket does not allow this: ${d.what}.`,
+    hint: 'Nothing was changed there. Ask who runs the server for a ticket that allows it.',
+    retryable: 'never',
+    exit: 7,
+    close: 4007,
   },
   'ticket-spent': {
     say: (d) => `This ticket has been used: what it was for was delivered at ${d.finishedAt}.`,

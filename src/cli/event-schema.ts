@@ -36,6 +36,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   expired: true,
   'passed-over': true,
   'list-not-kept': true,
+  'session-ended': true,
 }
 const hintCodes: Readonly<Record<HintCode, true>> = {
   'window-small': true,

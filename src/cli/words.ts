@@ -37,6 +37,8 @@ export const reasonWords: Readonly<Record<StateReason, string>> = {
   signal: 'a signal stopped it',
   'transfer-limit': 'it has sent what --max-transfer allows',
   'time-limit': 'its time by --max-duration is over',
+  'ticket-expired': 'its ticket has expired',
+  'ticket-revoked': 'its ticket was revoked',
   'peer-user': 'a person stopped it on the other side',
   'peer-signal': 'a signal stopped it on the other side',
   'peer-expired': 'it expired on the other side',

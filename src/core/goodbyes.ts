@@ -3,8 +3,17 @@
 
 import { assert } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
-import type { PauseReason } from '../model/session.ts'
+import type { CredentialEnd, PauseReason } from '../model/session.ts'
 import { earliest, type Hub } from './hub.ts'
+
+const credentialEnds: Readonly<Record<CredentialEnd, string>> = {
+  'ticket-expired':
+    'The ticket of this session has expired. What arrived is kept: the same command with a new ticket goes on.',
+  'ticket-revoked':
+    'The ticket of this session was revoked. What arrived is kept: the same command with a new ticket goes on.',
+}
+
+const isCredentialEnd = (by: PauseReason): by is CredentialEnd => by in credentialEnds
 
 const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
 
@@ -32,9 +41,11 @@ export class Goodbyes {
   pauseRequested(by: PauseReason): void {
     const hub = this.#hub
     if (hub.pausing !== undefined) return
-    hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed: hub.open === undefined, isCommitted: false }
+    const isExpelled = isCredentialEnd(by)
+    const isConfirmed = isExpelled || hub.open === undefined
+    hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed, isCommitted: false }
     this.#worker.flush()
-    hub.send({ kind: 'pause', reason: by === 'user' ? 'user' : 'signal', confirm: false }) // All the peer needs: a person, or not.
+    if (!isExpelled) hub.send({ kind: 'pause', reason: by === 'user' ? 'user' : 'signal', confirm: false }) // All the peer needs: a person, or not.
     hub.commit([{ kind: 'paused', by }], { for: 'pause' })
   }
 
@@ -77,9 +88,16 @@ export class Goodbyes {
     const { pausing } = hub
     if (pausing !== undefined) {
       const isInOrder = pausing.isConfirmed && pausing.isCommitted && isDurable
-      if (isInOrder || hub.now >= pausing.until) hub.finish({ how: 'paused', by: pausing.by })
+      if (isInOrder || hub.now >= pausing.until) this.#leave(pausing.by)
     }
     if (this.#discardUntil !== undefined && hub.now >= this.#discardUntil) hub.finish({ how: 'discarded', by: 'self' })
+  }
+
+  /** Whose ticket is not good any more is not waited for, and told which it was: dialing again with it is of no use. */
+  #leave(by: PauseReason): void {
+    const hub = this.#hub
+    if (isCredentialEnd(by)) hub.send({ kind: 'abort', code: by, sentence: credentialEnds[by] })
+    hub.finish({ how: 'paused', by })
   }
 
   connectionEnded(): void {

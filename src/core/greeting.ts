@@ -319,6 +319,8 @@ const refusalCodes: ReadonlySet<string> = new Set<ErrorCode>([
   'expired',
   'ticket-refused',
   'ticket-expired',
+  'ticket-revoked',
+  'scope',
   'limit',
 ])
 

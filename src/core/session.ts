@@ -430,10 +430,13 @@ export class Session {
 
   /** The peer ends the connection, and for some reasons the session in its process. */
   #abortArrived(connection: ConnectionId, { code, sentence }: Message & { kind: 'abort' }): void {
-    const isPermanent = ['protocol', 'bad-name', 'limit', 'manifest-mismatch', 'root-mismatch', 'version'].includes(
-      code,
-    )
-    if (isPermanent) this.#hub.finish({ how: 'failed', code: refusalCode(code), sentence })
+    if (permanentAborts.includes(code)) this.#hub.finish({ how: 'failed', code: refusalCode(code), sentence })
     else this.#hub.emit({ kind: 'destroy', connection, reason: `the other side ended it: ${sentence}` })
   }
 }
+
+/** Behind these nobody has to dial again. */
+const permanentAborts: readonly string[] = [
+  ...(['protocol', 'bad-name', 'limit', 'manifest-mismatch', 'root-mismatch', 'version'] as const),
+  ...(['ticket-expired', 'ticket-revoked'] as const),
+]

@@ -160,6 +160,7 @@ export type WarningCode =
   | 'expired'
   | 'passed-over'
   | 'list-not-kept'
+  | 'session-ended'
 
 /** Something a person should know; the transfer goes on. */
 export interface WarningEvent extends Envelope {

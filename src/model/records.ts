@@ -15,6 +15,8 @@ export interface HeaderRecord {
   readonly createdAt: number
   /** Who opens the connection on this side. */
   readonly side: 'dialer' | 'listener'
+  /** Only where the ticket opens many sessions: a dialer's the ticket's id, on a server that of its grant. 32 hex digits. */
+  readonly ticket?: string
   /** HKDF(ticket secret): 64 hex digits. Emptied by `bound` + first use of the session key at the next rewrite. */
   readonly ticketKey: string
   readonly ticketExpiresAt: number
@@ -52,6 +54,8 @@ export interface BoundRecord {
   readonly shape: Shape
   /** The receiver's root id. */
   readonly root: string
+  /** On a server: the grant it goes by from here on, if not the header's. Of several such records the last one counts. */
+  readonly ticket?: string
 }
 
 /** The peer has dialed under the session key: the ticket opens nothing any more. */

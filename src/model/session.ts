@@ -40,6 +40,8 @@ export type StateReason =
   | 'signal'
   | 'transfer-limit'
   | 'time-limit'
+  | 'ticket-expired'
+  | 'ticket-revoked'
   | 'peer-user'
   | 'peer-signal'
   | 'peer-expired'
@@ -47,7 +49,10 @@ export type StateReason =
   | 'ttl'
 
 /** Why a run stopped on purpose, with all kept: a person, a signal, or the end of what it was allowed. */
-export type PauseReason = 'user' | 'signal' | 'transfer-limit' | 'time-limit'
+export type PauseReason = 'user' | 'signal' | 'transfer-limit' | 'time-limit' | CredentialEnd
+
+/** Why a server ends a session whose ticket is not good any more; another ticket goes on with it. */
+export type CredentialEnd = 'ticket-expired' | 'ticket-revoked'
 
 /** Who has to act, or whose condition it is. */
 export type Who = 'self' | 'peer' | 'both'

@@ -13,12 +13,12 @@ export interface Ticket {
   readonly secret: Uint8Array
   /** Where to dial, best first: `host:port`, an IPv6 address in brackets. 1 to 16. */
   readonly addresses: readonly string[]
-  /** The role of the side that will dial. */
-  readonly role: Role
+  /** The role of the side that will dial; `both` leaves it to that side. */
+  readonly role: Role | 'both'
   /** Ms since 1970. Travels in whole seconds, rounded up. */
   readonly expiresAt: number
-  /** How many sessions it opens; only 1 is built. */
-  readonly uses: 1
+  /** Whether it opens one session, whose id is the ticket's, or many, each with an id of its own. */
+  readonly uses: 1 | 'many'
   /** How the secret is proved: TLS 1.3 with a pre-shared key, or not at all (`ws://` on loopback). */
   readonly tls: 'psk' | 'plain'
 }
@@ -27,7 +27,8 @@ export const ticketPrefix = 'carryon1:'
 export const ticketAddressesMax = 16
 
 const format = 1
-const flags = { dialerReceives: 1, plain: 2 } // All others are 0.
+const flags = { dialerReceives: 1, plain: 2, many: 4, bothWays: 8 } // All others are 0.
+const flagsKnown = Object.values(flags).reduce((all, flag) => all | flag)
 const idBytes = 16
 const secretBytes = 32
 const expiryBytes = 5 // Seconds since 1970, until the year 36812.
@@ -43,16 +44,13 @@ export function isTicketAddress(text: string): boolean {
 
 /** The text of a ticket: one line without white space. */
 export function encodeTicket(ticket: Ticket): string {
-  const { id, secret, addresses, role, expiresAt, tls } = ticket
+  const { id, secret, addresses, expiresAt } = ticket
   const seconds = Math.ceil(expiresAt / 1000)
   assert(/^[0-9a-f]{32}$/.test(id) && secret.length === secretBytes, 'a ticket has no whole id and secret')
   assert(addresses.length >= 1 && addresses.length <= ticketAddressesMax, 'a ticket has too few or too many addresses')
   assert(addresses.every(isTicketAddress), 'a ticket has an address nobody can dial')
   assert(seconds >= 0 && seconds < 2 ** (8 * expiryBytes), 'a ticket expires outside of what it can say')
-  const bytes: number[] = [
-    format,
-    (role === 'receiver' ? flags.dialerReceives : 0) | (tls === 'plain' ? flags.plain : 0),
-  ]
+  const bytes: number[] = [format, flagsOf(ticket)]
   for (let i = 0; i < id.length; i += 2) bytes.push(Number.parseInt(id.slice(i, i + 2), 16))
   bytes.push(...secret)
   for (let i = 0; i < expiryBytes; i++) bytes.push(Math.floor(seconds / 2 ** (8 * i)) % 256)
@@ -70,17 +68,24 @@ export function encodeTicket(ticket: Ticket): string {
 export function decodeTicket(text: string): Ticket {
   const bytes = checkedBytes(bodyOf(text.trim()))
   if (bytes[0] !== format) throw damaged(`it has format ${bytes[0]}, and this carryon reads format ${format}`)
-  if ((bytes[1]! & ~(flags.dialerReceives | flags.plain)) !== 0)
-    throw damaged('it asks for what only a newer carryon can do')
+  const flagged = bytes[1]!
+  if ((flagged & ~flagsKnown) !== 0) throw damaged('it asks for what only a newer carryon can do')
+  const isBothWays = (flagged & flags.bothWays) !== 0
+  if (isBothWays && (flagged & flags.dialerReceives) !== 0) throw damaged('it says two things of who receives')
   return {
     id: Array.from(bytes.subarray(2, 2 + idBytes), (byte) => byte.toString(16).padStart(2, '0')).join(''),
     secret: bytes.slice(2 + idBytes, 2 + idBytes + secretBytes),
     addresses: addressesOf(bytes),
-    role: (bytes[1]! & flags.dialerReceives) === 0 ? 'sender' : 'receiver',
+    role: isBothWays ? 'both' : (flagged & flags.dialerReceives) === 0 ? 'sender' : 'receiver',
     expiresAt: expiryOf(bytes) * 1000,
-    uses: 1,
-    tls: (bytes[1]! & flags.plain) === 0 ? 'psk' : 'plain',
+    uses: (flagged & flags.many) === 0 ? 1 : 'many',
+    tls: (flagged & flags.plain) === 0 ? 'psk' : 'plain',
   }
+}
+
+function flagsOf({ role, uses, tls }: Ticket): number {
+  const ways = role === 'both' ? flags.bothWays : role === 'receiver' ? flags.dialerReceives : 0
+  return ways | (tls === 'plain' ? flags.plain : 0) | (uses === 'many' ? flags.many : 0)
 }
 
 /** What follows the prefix. */

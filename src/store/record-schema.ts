@@ -166,7 +166,8 @@ const receipt = fields<Receipt>({
 const stateReason = oneOf(
   ...(['no-peer-yet', 'receipt-unconfirmed', 'network', 'peer-silent', 'peer-busy', 'port-in-use', 'crash'] as const),
   ...(['retry-over', 'disk-full', 'disk-failed', 'quota', 'source-gone', 'no-progress', 'user', 'signal'] as const),
-  ...(['transfer-limit', 'time-limit', 'peer-user', 'peer-signal', 'peer-expired', 'peer-released', 'ttl'] as const),
+  ...(['transfer-limit', 'time-limit', 'ticket-expired', 'ticket-revoked'] as const),
+  ...(['peer-user', 'peer-signal', 'peer-expired', 'peer-released', 'ttl'] as const),
 )
 
 type Payload<K extends RecordKind> = Omit<Extract<JournalRecord, { kind: K }>, 'kind'>
@@ -178,6 +179,7 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
     role: oneOf('sender', 'receiver'),
     createdAt: whole,
     side: oneOf('dialer', 'listener'),
+    ticket: optional(id) as Shaper<string>,
     ticketKey: keyOrNone,
     ticketExpiresAt: whole,
     nonce: idOrNone,
@@ -189,7 +191,14 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
     frozen: dictionary,
     wishes: shapeWishes,
   }),
-  bound: fields<Payload<'bound'>>({ nonce: id, sessionKey: keyOrNone, chunkBytes: u32, shape, root: idOrNone }),
+  bound: fields<Payload<'bound'>>({
+    nonce: id,
+    sessionKey: keyOrNone,
+    chunkBytes: u32,
+    shape,
+    root: idOrNone,
+    ticket: optional(id) as Shaper<string>,
+  }),
   joined: fields<Payload<'joined'>>({}),
   opened: fields<Payload<'opened'>>({ epoch: u32, windowBytes: count }),
   page: fields<Payload<'page'>>({
@@ -220,7 +229,12 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
   acknowledged: fields<Payload<'acknowledged'>>({ serial: count, bytesDurable: count }),
   parked: fields<Payload<'parked'>>({ reason: orNull(stateReason) }),
   paused: fields<Payload<'paused'>>({
-    by: orNull(oneOf('user', 'signal', 'transfer-limit', 'time-limit', 'peer-user', 'peer-signal')),
+    by: orNull(
+      oneOf(
+        ...(['user', 'signal', 'transfer-limit', 'time-limit'] as const),
+        ...(['ticket-expired', 'ticket-revoked', 'peer-user', 'peer-signal'] as const),
+      ),
+    ),
   }),
   receipt: fields<Payload<'receipt'>>({ receipt }),
   ended: fields<Payload<'ended'>>({

@@ -30,6 +30,8 @@ export interface ListenOptions {
   readonly host: string
   /** 0 for any free one. */
   readonly port: number
+  /** A socket that listens already, by its descriptor, instead of `host` and `port`: a service manager's. */
+  readonly descriptor?: number | undefined
   /** No TLS and no proof, on loopback only. */
   readonly plain: boolean
   /** The key behind a PSK identity, 64 hex digits. Called with whatever a stranger sends; unknown and wrong look alike to him. */
@@ -67,7 +69,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.on('connection', (socket: Socket) => lobby.enter(socket))
   server.on('request', answerNotFound)
   server.on('upgrade', upgrader(options, lobby))
-  await bind(server, { host, port: options.port })
+  await bind(server, { host, port: options.port }, options.descriptor)
   return { addresses: reachableAt(server.address() as AddressInfo), close: () => stop(server, lobby) }
 }
 
@@ -162,11 +164,12 @@ function peerOf({ remoteAddress, remotePort }: RemoteEnd): string {
   return formatAddress({ host: withoutMapping(remoteAddress ?? 'gone'), port: remotePort ?? 0 })
 }
 
-function bind(server: Server, address: Address): Promise<void> {
+function bind(server: Server, address: Address, descriptor: number | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error) => reject(cannotListen(address, error))
     server.once('error', onError)
-    server.listen({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) }, () => {
+    const at = { port: address.port, ...(address.host === '' ? {} : { host: address.host }) }
+    server.listen(descriptor === undefined ? at : { fd: descriptor }, () => {
       server.off('error', onError)
       server.on('error', () => {}) // A failed accept, as with too many open files: the peer tries again, and so does the kernel.
       resolve()

@@ -86,6 +86,8 @@ const stateReason = oneOf<StateReason>({
   quota: 0,
   'source-gone': 0,
   'no-progress': 0,
+  'ticket-expired': 0,
+  'ticket-revoked': 0,
   user: 0,
   signal: 0,
   'transfer-limit': 0,

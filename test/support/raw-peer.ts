@@ -3,6 +3,7 @@
 
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import { assert } from '../../src/errors.ts'
 import type { Role } from '../../src/index.ts'
 import { decodeTicket } from '../../src/model/ticket.ts'
 import { subprotocol } from '../../src/transport/ws-limits.ts'
@@ -42,6 +43,7 @@ export class RawPeer {
   static async welcomed(ticket: string, changes: Readonly<Record<string, unknown>> = {}): Promise<RawPeer> {
     const peer = await RawPeer.dial(ticket)
     const { id, role } = decodeTicket(ticket)
+    assert(role !== 'both', 'a ticket of one session is for one role')
     peer.say({ ...helloOf(id, role), ...changes })
     await peer.until('welcome')
     if (role === 'sender') await peer.until('want')

@@ -21,9 +21,9 @@ const ticket: fc.Arbitrary<Ticket> = record({
     fc.tuple(host, fc.integer({ min: 1, max: 65_535 })).map(([name, port]) => `${name}:${port}`),
     { minLength: 1, maxLength: 16 },
   ),
-  role: fc.constantFrom('sender', 'receiver'),
+  role: fc.constantFrom('sender', 'receiver', 'both'),
   expiresAt: fc.nat(2 ** 40 - 1).map((seconds) => seconds * 1000),
-  uses: fc.constant(1),
+  uses: fc.constantFrom(1, 'many'),
   tls: fc.constantFrom('psk', 'plain'),
 }).filter(({ addresses }) => addresses.every(isTicketAddress)) as fc.Arbitrary<Ticket>
 
@@ -114,7 +114,8 @@ describe('rightly summed nonsense', () => {
     const addressesAt = 2 + 16 + 32 + 5
     expect(why(forged(() => undefined))).toBe('accepted')
     expect(why(forged((bytes) => (bytes[0] = 2)))).toBe('it has format 2, and this carryon reads format 1')
-    expect(why(forged((bytes) => (bytes[1] = 4)))).toBe('it asks for what only a newer carryon can do')
+    expect(why(forged((bytes) => (bytes[1] = 16)))).toBe('it asks for what only a newer carryon can do')
+    expect(why(forged((bytes) => (bytes[1] = 9)))).toBe('it says two things of who receives')
     expect(why(forged((bytes) => (bytes[addressesAt] = 0)))).toBe('it has 0 addresses')
     expect(why(forged((bytes) => (bytes[addressesAt] = 17)))).toBe('it has 17 addresses')
     expect(why(forged((bytes) => (bytes[addressesAt] = 4)))).toBe('an address in it is cut')
