@@ -24,6 +24,16 @@ export type {
   VerifyOptions,
 } from './engine/api.ts'
 export type {
+  NewTicket,
+  ServeApi,
+  ServeOptions,
+  Server,
+  TicketChange,
+  TicketListing,
+  TicketOptions,
+  TicketText,
+} from './engine/serve-api.ts'
+export type {
   AdoptedEvent,
   CheckpointEvent,
   Envelope,
@@ -58,19 +68,27 @@ export type {
   VanishedPolicy,
   Who,
 } from './model/session.ts'
+export type { Scope } from './model/grant.ts'
 export type { ErrorCode, ErrorDetails } from './errors.ts'
 export { hasCode, InternalError, isTransferError, TransferError } from './errors.ts'
 export {
+  describeTicket,
   discardExpired,
   discardSession,
   doctor,
   limitSession,
   listSessions,
+  listTickets,
+  newTicket,
   pauseSession,
   receive,
   resumeSession,
+  revokeTicket,
+  rotateTicket,
   send,
+  serve,
   sessionStatus,
   verify,
+  writeTicket,
 } from './engine/life/public.ts'
 export { display } from './model/display.ts'

@@ -4,7 +4,18 @@
 import type { OptionName } from './options.ts'
 
 export type CommandName =
-  'send' | 'receive' | 'ls' | 'status' | 'resume' | 'pause' | 'discard' | 'verify' | 'doctor' | 'help'
+  | 'send'
+  | 'receive'
+  | 'serve'
+  | 'ticket'
+  | 'ls'
+  | 'status'
+  | 'resume'
+  | 'pause'
+  | 'discard'
+  | 'verify'
+  | 'doctor'
+  | 'help'
 
 /** One row of the table. */
 export interface CommandRow {
@@ -64,6 +75,23 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     options: ['from', 'as', 'onConflict', 'maxBytes', 'maxFiles', ...session, ...dialogue],
     examples: ['carryon receive', 'carryon receive /srv/in --from carryon1:...'],
   },
+  serve: {
+    usage: 'serve DIR',
+    does: 'Receive into DIR, and send from it, for many at once.',
+    operands: { min: 1, max: 1, what: 'one DIR' },
+    options: ['listen', 'advertise', 'sessionsMax', 'minFree', 'allowRoot', 'deadAfter', 'expires'],
+    examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
+  },
+  ticket: {
+    usage: 'ticket WORD [ID]',
+    does: 'Tickets of a served folder: new, ls, revoke ID, rotate ID.',
+    operands: { min: 1, max: 2, what: 'new, ls, revoke ID or rotate ID' },
+    options: [
+      ...(['root', 'for', 'path', 'maxBytes', 'maxFiles', 'sessionsMax', 'mayReplace'] as const),
+      ...(['uses', 'expires', 'advertise', 'file'] as const),
+    ],
+    examples: ['carryon ticket new --for send --path photos --file photos.ticket', 'carryon ticket revoke 9f2c'],
+  },
   ls: {
     usage: 'ls',
     does: 'List unfinished sessions.',
@@ -118,7 +146,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
   },
   help: {
     usage: 'help [TOPIC]',
-    does: 'Explain a topic: exit-codes, environment, json, states, filters, syntax.',
+    does: 'Explain a topic: exit-codes, environment, json, states, filters, syntax, tickets.',
     operands: { min: 0, max: 1, what: 'one TOPIC' },
     options: [],
     examples: ['carryon help exit-codes'],
@@ -128,7 +156,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
 export const commandNames: readonly CommandName[] = Object.keys(commandTable) as CommandName[]
 
 /** Commands that are promised and not built yet. */
-export const laterCommands: readonly string[] = ['serve', 'ticket', 'run', 'schedule', 'completion']
+export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
 const laterSession = ['fail-if-nothing', 'durability', 'window', 'chunk-size', 'dry-run']
 const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
@@ -148,6 +176,11 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   '*': ['log-format', 'config'],
   send: laterTransfer,
   receive: laterTransfer,
+  serve: [
+    ...(['stdio', 'quota', 'public-url', 'trusted-proxy', 'print-unit', 'metrics', 'on-released'] as const),
+    ...(['bwlimit', 'insecure-plaintext', 'ticket-file', ...laterDialogue] as const),
+  ],
+  ticket: ['qr'],
   ls: [],
   status: ['watch'],
   resume: ['plan'],

@@ -6,7 +6,7 @@ import { exitTable } from './exit.ts'
 import { flagName, optionTable, variableName, type OptionName } from './options.ts'
 import { reasonWords, stateWords } from './words.ts'
 
-export type Topic = 'exit-codes' | 'environment' | 'json' | 'states' | 'filters' | 'syntax'
+export type Topic = 'exit-codes' | 'environment' | 'json' | 'states' | 'filters' | 'syntax' | 'tickets'
 
 /** Text of each topic; asynchronous where dear parts are loaded for it. */
 export const topics: { readonly [Name in Topic]: () => string | Promise<string> } = {
@@ -16,6 +16,7 @@ export const topics: { readonly [Name in Topic]: () => string | Promise<string> 
   states,
   filters,
   syntax,
+  tickets,
 }
 
 function exitCodes(): string {
@@ -131,6 +132,33 @@ function syntax(): string {
       ['credential:NAME', '$CREDENTIALS_DIRECTORY/NAME'],
       ['env:NAME', 'a variable; others may see it: prefer the ways above'],
     ]),
+  )
+}
+
+function tickets(): string {
+  return page(
+    'A ticket says where to dial and proves both sides to each other. `send` and `receive` print one for a session each.',
+    'A folder that is served (carryon serve DIR) has tickets of its own, made by carryon ticket new --root DIR:',
+    '',
+    ...table([
+      ['flag', 'what the ticket allows'],
+      ['--for send', 'to send into the folder; nothing there can be listed or read'],
+      ['--for receive', 'to receive what is in the folder, and nothing else'],
+      ['--for both', 'both'],
+      ['--path FOLDER', 'only in this folder below the served one'],
+      ['--max-bytes, --max-files', 'what all its sessions together may bring in; what is there already does not count'],
+      ['--sessions-max', 'sessions at work at once'],
+      ['--may-replace', 'to replace files that are there; else --on-conflict replace and update are refused'],
+      ['--uses', 'how many sessions it may begin; with 1 it may stand in a command line'],
+      ['--expires', 'how long it is good: 24h unless said, at most 365d'],
+    ]),
+    '',
+    'ticket ls lists them, ticket revoke ID ends one, ticket rotate ID gives it a new secret; the old one is good for 24 h',
+    'more. A running server knows at once. When a ticket ends, its sessions end at their next sync point with code 4 on the',
+    'other side; nothing that arrived is lost, and the same command with another ticket for that folder goes on.',
+    '',
+    'The secret is in the ticket and nowhere else: the folder keeps keys that are derived from it, readable by its owner',
+    'alone. Who can read those can pose as either side until the ticket is revoked.',
   )
 }
 

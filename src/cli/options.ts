@@ -2,7 +2,7 @@
 // flag `--long-option` has the key `longOption` and the variable CARRYON_LONG_OPTION. Which command takes which: commands.ts.
 
 import { TransferError } from '../errors.ts'
-import type { ConflictPolicy, LinkPolicy, ListenAddress, SpecialPolicy, VanishedPolicy } from '../index.ts'
+import type { ConflictPolicy, LinkPolicy, ListenAddress, Scope, SpecialPolicy, VanishedPolicy } from '../index.ts'
 import { parseCount, parseDuration, parseRate, parseSize } from './quantities.ts'
 
 /** What each flag means once parsed. Sizes are bytes, durations ms, `off` and `forever` are Infinity. */
@@ -55,6 +55,15 @@ export interface OptionValues {
   expired: boolean
   olderThan: number
   rebuild: boolean
+  // Serving and tickets
+  sessionsMax: number
+  minFree: number
+  allowRoot: boolean
+  for: Scope
+  path: string
+  mayReplace: boolean
+  uses: number
+  file: string
 }
 
 export type OptionName = keyof OptionValues
@@ -123,8 +132,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   connectFor: duration('Go on trying for so long before the first contact.', '30s', 0, Infinity),
   deadAfter: duration('A peer silent for so long is dead; 3s to 5m.', '15s', 3_000, 300_000),
   expires: duration(
-    'The session is forgotten after this without progress; kept with it.',
-    '7d',
+    'A session is forgotten so long after its last progress; a ticket ends so long from now.',
+    '7d; ticket 24h',
     60_000,
     365 * 86_400_000,
   ),
@@ -149,12 +158,26 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   insecurePlaintext: flag('No encryption; on loopback addresses only.'),
 
   all: flag('All of them.'),
-  root: text('DIR', 'Also look for sessions received into DIR.'),
+  root: text('DIR', 'The folder: to look into besides; of ticket, the served one.', '.'),
   stale: flag('Only those that nobody works on and that got nowhere for a day.'),
   localOnly: flag('Do not try to tell the other side.'),
   expired: flag('All that got nowhere for longer than their --expires (7d) and that nobody works on.'),
   olderThan: duration('With --expired: that got nowhere for so long.', 'as --expires', 60_000, 365 * 86_400_000),
   rebuild: flag('After a damaged journal: keep what the data on disk proves, and go on.'),
+
+  sessionsMax: { takes: 'COUNT', help: 'At most so many sessions at once.', parse: ([count]) => parseCount(count) },
+  minFree: {
+    takes: 'SIZE',
+    help: 'Leave so much of the disk free.',
+    fallback: '5%, at most 1GiB',
+    parse: ([size]) => parseSize(size),
+  },
+  allowRoot: flag('Serve as root all the same.'),
+  for: { ...word('send', 'receive', 'both'), help: 'What the holder of the ticket may do.' },
+  path: text('FOLDER', 'Only below this folder of the served one.'),
+  mayReplace: flag('The holder may replace files that are there.'),
+  uses: { takes: 'COUNT', help: 'Sessions the ticket may begin.', parse: ([count]) => parseCount(count) },
+  file: text('FILE', 'Write the ticket to FILE, readable by you alone, and show it nowhere.'),
 }
 
 /** `retryFor` -> `retry-for`. */

@@ -34,6 +34,8 @@ type Command = (call: Call) => Promise<Result>
 const loaders: { readonly [Name in CommandName]: () => Promise<Command> } = {
   send: async () => (await import('./commands/send.ts')).send,
   receive: async () => (await import('./commands/receive.ts')).receive,
+  serve: async () => (await import('./commands/serve.ts')).serve,
+  ticket: async () => (await import('./commands/ticket.ts')).ticket,
   ls: async () => (await import('./commands/ls.ts')).ls,
   status: async () => (await import('./commands/status.ts')).status,
   resume: async () => (await import('./commands/resume.ts')).resume,

@@ -2,6 +2,7 @@
 // env:NAME, credential:NAME. Nothing here prints, keeps or quotes a secret in an error.
 
 import { TransferError } from '../errors.ts'
+import type { CarryonApi } from '../index.ts'
 import { askHidden } from './prompt.ts'
 import type { Shell } from './shell.ts'
 import { readSmallFile } from './user-files.ts'
@@ -20,6 +21,16 @@ export async function ticketFrom(target: string, shell: Shell, mayAsk: boolean):
   if (text.startsWith(ticketPrefix) && !/\s/.test(text)) return text
   const why = text === '' ? 'it is empty' : `it does not begin with "${ticketPrefix}", or goes on behind its end`
   throw new TransferError('ticket-damaged', { why })
+}
+
+/** A ticket that opens more than one session is worth stealing: it does not belong where `ps` shows it (R89). @throws usage */
+export function refuseReusable(target: string | undefined, ticket: string | undefined, library: CarryonApi): void {
+  if (target === undefined || ticket === undefined || !ticketOfAnyVersion.test(target)) return
+  if (library.describeTicket(ticket).uses === 1) return
+  throw new TransferError('usage', {
+    problem: 'This ticket opens many sessions, and stands in the command line, where others can read it.',
+    remedy: 'Keep it in a file that you alone may read (chmod 600) and pass @FILE; or pass - and paste it.',
+  })
 }
 
 /** Whether a word of the command line is a ticket, which may not be shown again. */

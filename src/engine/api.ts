@@ -15,6 +15,7 @@ import type {
   StateReason,
   Who,
 } from '../model/session.ts'
+import type { ServeApi } from './serve-api.ts'
 
 /** Where a listener listens. */
 export interface ListenAddress {
@@ -292,7 +293,7 @@ export interface Verification {
  * or '' when only one fits. Functions that return a promise reject with TransferError (`session-not-found`,
  * `session-ambiguous`, `busy`, `no-state-directory`, …); those that return a Session never throw, its `receipt` rejects.
  */
-export interface CarryonApi {
+export interface CarryonApi extends ServeApi {
   /** Sends files and folders. A path is as typed; `photos/.` spills the contents. */
   send(paths: readonly string[], options?: SendOptions): Session
   /** Receives into a folder, which is made if its parent exists. */

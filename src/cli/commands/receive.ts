@@ -4,7 +4,7 @@ import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
 import { Reporter } from '../report/reporter.ts'
 import { runOptions } from '../run-options.ts'
-import { ticketFrom } from '../secrets.ts'
+import { refuseReusable, ticketFrom } from '../secrets.ts'
 import { titleOfFolder } from '../title.ts'
 
 export async function receive(call: Call): Promise<Result> {
@@ -18,6 +18,7 @@ export async function receive(call: Call): Promise<Result> {
   const directory = operands[0] ?? '.'
   const from = values.from === undefined ? undefined : await ticketFrom(values.from, shell, values.noInput !== true)
   const library = await shell.library()
+  refuseReusable(values.from, from, library)
   const reporter = await Reporter.open(shell, values, {
     title: titleOfFolder(directory),
     role: 'receiver',

@@ -71,7 +71,8 @@ async function resumeOne(call: Call, session: Subject, isOneOfMany: boolean): Pr
   )
 }
 
-/** What a person paused waits for that person. */
-function mayGoOn({ held, state, reason }: SessionListing): boolean {
-  return !held && state !== 'unresumable' && !(state === 'paused' && reason === 'user')
+/** What a person paused waits for that person, what is a server's for the server. */
+function mayGoOn({ held, state, reason, resumeCommand }: SessionListing): boolean {
+  const isServed = resumeCommand?.startsWith('carryon serve ') === true
+  return !held && !isServed && state !== 'unresumable' && !(state === 'paused' && reason === 'user')
 }

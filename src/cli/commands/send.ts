@@ -3,7 +3,7 @@
 import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
 import { Reporter } from '../report/reporter.ts'
-import { ticketFrom } from '../secrets.ts'
+import { refuseReusable, ticketFrom } from '../secrets.ts'
 import { readPatterns } from '../patterns.ts'
 import { runOptions } from '../run-options.ts'
 import { titleOf } from '../title.ts'
@@ -19,6 +19,7 @@ export async function send(call: Call): Promise<Result> {
   const to = values.to === undefined ? undefined : await ticketFrom(values.to, shell, values.noInput !== true)
   const exclude = await readPatterns(values)
   const library = await shell.library()
+  refuseReusable(values.to, to, library)
   const reporter = await Reporter.open(shell, values, { title: titleOf(operands), role: 'sender' })
   return follow(call, reporter, (following) =>
     library.send(operands, {

@@ -69,5 +69,7 @@ export class Allowance {
 export function pausedError(by: PauseReason, { maxTransfer, maxDurationMs }: Limits): TransferError {
   if (by === 'transfer-limit') return new TransferError(by, { limitBytes: maxTransfer ?? 0 })
   if (by === 'time-limit') return new TransferError(by, { limitMs: maxDurationMs ?? 0 })
+  if (by === 'ticket-expired' || by === 'ticket-revoked')
+    return TransferError.told(by, 'The ticket of this session is not good any more.')
   return new TransferError('paused', { by })
 }

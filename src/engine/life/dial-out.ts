@@ -6,7 +6,7 @@ import type { HeaderRecord } from '../../model/records.ts'
 import type { Ticket } from '../../model/ticket.ts'
 import { ownAddresses } from '../../transport/addresses.ts'
 import { dialAny } from '../../transport/dial.ts'
-import { sessionIdentity, sessionKey, ticketIdentity } from '../../transport/keys.ts'
+import { sessionIdentity, sessionKey, ticketIdentity, ticketKey } from '../../transport/keys.ts'
 import { throttled } from '../../transport/throttle.ts'
 import { endingFor, isBound, isOver, type Found } from './catalog.ts'
 import { holdOrFail } from './contention.ts'
@@ -22,6 +22,7 @@ import { Work } from './work.ts'
 
 /** Lives a session that a ticket leads to: the one it was made for, or an unfinished one of the same command. */
 export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
+  if (ticket.uses === 'many') return dialServer(plan, ticket)
   const own = plan.found.find(({ id }) => id === ticket.id)
   if (own !== undefined && !isOver(own)) return keepConnected(plan, await resume(plan, own), ticket.addresses)
   const unfit = plan.passedOver.find(({ id }) => id === ticket.id)
@@ -31,8 +32,51 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   if (own !== undefined) throw endedError(own)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
-  if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, older.connection)
+  if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, { first: older.connection })
   return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+}
+
+/**
+ * Lives a session under a ticket that opens many: an unfinished one of the same command, which this ticket is made good for
+ * if it began with another; else a new one.
+ */
+async function dialServer(plan: Plan, ticket: Ticket): Promise<Finished> {
+  checkExpiry(ticket, plan.tools.world.clock.wall())
+  const begins = plan.options.new === true || plan.options.restart === true
+  const olders = begins ? [] : plan.found.filter((it) => isOfServer(plan, it, ticket))
+  const older = olders.find(({ header }) => header.ticket === ticket.id) ?? olders[0]
+  if (older === undefined)
+    return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+  const work = await resume(plan, older)
+  if (!isBound(older)) return keepConnected(plan, work, ticket.addresses)
+  if (await isKnownThere(plan, older, ticket))
+    return keepConnected(plan, work, ticket.addresses, { renewWith: keyOf(ticket) })
+  await work.release() // The server has forgotten it: what it holds of it is found in place, or is not there.
+  return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+}
+
+/** Whether a session may find its other side behind this ticket. One nobody answered yet has no other way in than its own ticket. */
+function isOfServer({ identity }: Plan, found: Found, ticket: Ticket): boolean {
+  const { side, identity: its, ticket: began } = found.header
+  const isOurs = side === 'dialer' && its === identity && !isOver(found) && !isPlain(found.header)
+  return isOurs && (isBound(found) || began === ticket.id)
+}
+
+/** Only the session's key tells. Where nobody answers, it is tried as if it were. */
+async function isKnownThere(plan: Plan, older: Found, ticket: Ticket): Promise<boolean> {
+  try {
+    const connection = await dialOlder(plan, older, ticket)
+    connection.destroy()
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ticket-refused')) return false
+    if (hasCode(error, 'peer-unreachable') || plan.tools.context.stop.aborted) return true
+    throw error
+  }
+}
+
+function keyOf({ id, secret }: Ticket): DialKey {
+  return { identity: ticketIdentity(id), hex: ticketKey(secret) }
 }
 
 /** Goes on with a session that dials, by what its journal remembers. */
@@ -81,11 +125,7 @@ async function findOlder(plan: Plan, ticket: Ticket): Promise<{ work: Work; conn
   const work = await Work.hold(plan.tools, older.id)
   if (work === undefined) return undefined
   try {
-    const way = {
-      ...wayTo(plan, older.header, ticket.addresses),
-      keys: () => dialKeys(older.header, older).slice(0, 1),
-    }
-    return { work, connection: await dialWithAnyKey({ way, signal: plan.tools.context.stop }) }
+    return { work, connection: await dialOlder(plan, older, ticket) }
   } catch (error) {
     await work.release()
     if (hasCode(error, 'ticket-refused') || hasCode(error, 'peer-unreachable') || plan.tools.context.stop.aborted)
@@ -94,13 +134,28 @@ async function findOlder(plan: Plan, ticket: Ticket): Promise<{ work: Work; conn
   }
 }
 
+/** Under the key of the session, where a ticket leads. */
+function dialOlder(plan: Plan, older: Found, ticket: Ticket): Promise<Connection> {
+  const keys = (): DialKey[] => dialKeys(older.header, older).slice(0, 1)
+  const way = { ...wayTo(plan, older.header, ticket.addresses), keys }
+  return dialWithAnyKey({ way, signal: plan.tools.context.stop })
+}
+
+interface Beginning {
+  /** A connection that is there already. */
+  readonly first?: Connection
+  /** Another ticket's key, to be proven once: from then on the session goes by that ticket. */
+  readonly renewWith?: DialKey
+}
+
 async function keepConnected(
   plan: Plan,
   work: Work,
   addresses: readonly string[],
-  first?: Connection,
+  { first, renewWith }: Beginning = {},
 ): Promise<Finished> {
   const { world } = plan.tools
+  let renewal = renewWith
   return workOut(
     work,
     async (runner, over) => {
@@ -109,12 +164,14 @@ async function keepConnected(
         if (!isJoined) runner.note([{ kind: 'joined' }])
         isJoined = true
       }
+      const way = wayTo(plan, work.header, addresses, work.found, (key) => {
+        work.isHeardOf = true
+        renewal = undefined
+        if (key?.identity === sessionIdentity(work.id)) noteJoined()
+      })
       const dialing = new Dialing({
         world,
-        way: wayTo(plan, work.header, addresses, work.found, (key) => {
-          work.isHeardOf = true
-          if (key?.identity === sessionIdentity(work.id)) noteJoined()
-        }),
+        way: { ...way, keys: () => [renewal, ...way.keys()].filter((key) => key !== undefined) },
         connectForMs: plan.connectForMs,
         retryForMs: plan.retryForMs,
         signal: over,
@@ -158,8 +215,8 @@ function wayTo(
  */
 function dialKeys(header: HeaderRecord, found: Found | undefined): DialKey[] {
   const session = sessionDialKey(header, found)
-  const ticket =
-    header.ticketKey === '' ? undefined : { identity: ticketIdentity(header.session), hex: header.ticketKey }
+  const id = header.ticket ?? header.session
+  const ticket = header.ticketKey === '' ? undefined : { identity: ticketIdentity(id), hex: header.ticketKey }
   const order = found?.checkpoint.bound === undefined ? [ticket, session] : [session, ticket]
   return order.filter((key) => key !== undefined)
 }

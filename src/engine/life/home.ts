@@ -62,15 +62,20 @@ export async function senderHome(world: World, stateDir: string | undefined): Pr
   }
 }
 
-/** @param onMade called if the folder was not there. @throws TransferError `folder-not-writable`; as `openState` */
+/**
+ * @param onMade called if the folder was not there
+ * @param disk that the folder is on, where it may not be reached any other way
+ * @throws TransferError `folder-not-writable`; as `openState`
+ */
 export async function receiverHome(
   world: World,
   folder: string,
   stateDir: string | undefined,
   onMade: (path: string) => void = () => {},
+  disk: Disk = world.disk,
 ): Promise<Home> {
   const path = absolutePath(folder)
-  const target = await openFolder(world, path, onMade)
+  const target = await openFolder({ ...world, disk }, path, onMade)
   try {
     const state = await openState(world.disk, stateDir)
     const close = (): Promise<void> => closeAll(target, state)

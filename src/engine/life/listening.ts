@@ -1,6 +1,6 @@
-// The listening side of sessions' lives: one port for all sessions that wait here. It knows which keys open which session,
-// reads the first message of each connection, finds the session that it names, and hands both over, or refuses with a
-// reason. What happens from `welcome` on is the runner's.
+// The listening side of sessions' lives: one port for all sessions that are to be had here. It reads the first message of
+// each connection, has a door find the session that it names, and hands both over, or refuses with a reason. Whose key opens
+// which session is the door's to know; what happens from `welcome` on is the runner's.
 
 import { errorTable, isTransferError, TransferError, type ErrorCode } from '../../errors.ts'
 import type { Clock, Millis } from '../../model/clock.ts'
@@ -40,24 +40,35 @@ export interface Tombstone {
   readonly error: TransferError
 }
 
+/** What a connection proved: a ticket's key or a session's. */
+export type Proof = ReturnType<typeof parseIdentity>
+
+/** Knows who may come in, and to which session he leads. */
+export interface Door {
+  /** The key behind an identity that a stranger named; undefined if it opens nothing. */
+  keyFor(identity: string): string | undefined
+  /** The session that a hello asks for. @throws TransferError to refuse it */
+  guestFor(hello: Hello, proof: Proof, peer: string): Pick<Guest, 'role' | 'welcome'>
+}
+
 export interface ReceptionOptions {
   readonly clock: Clock
-  /** No proofs: the session id alone leads to the session. */
-  readonly plain: boolean
+  readonly door: Door
   /** From the connection to its hello. */
   readonly helloDeadlineMs: Millis
   /** How often a dialer hears that the session it asked for is still being opened. */
   readonly pingIdleMs: Millis
 }
 
-/** Who waits here, and who asks for them. */
-export class Reception {
-  readonly #options: ReceptionOptions
+/** The door of a command that waits: sessions that are held for it, each opened by its own keys. */
+export class WaitingRoom implements Door {
+  readonly #plain: boolean
   readonly #guests = new Map<SessionId, Guest>()
   readonly #tombstones = new Map<SessionId, Tombstone>()
 
-  constructor(options: ReceptionOptions) {
-    this.#options = options
+  /** @param plain no proofs: the session id alone leads to the session */
+  constructor(plain: boolean) {
+    this.#plain = plain
   }
 
   add(guest: Guest): void {
@@ -73,13 +84,28 @@ export class Reception {
     this.#tombstones.set(tombstone.session, tombstone)
   }
 
-  /** The key behind an identity that a stranger named. */
   keyFor(identity: string): string | undefined {
     const named = parseIdentity(identity)
     if (named === undefined) return undefined
     const key = this.#guests.get(named.id)?.keyFor(named.of)
     if (key !== undefined || named.of === 'ticket') return key
     return this.#tombstones.get(named.id)?.sessionKey || undefined
+  }
+
+  guestFor(hello: Hello, proof: Proof, peer: string): Guest {
+    const guest = this.#guests.get(hello.session)
+    if (!this.#plain && proof?.id !== hello.session) throw notYours(peer)
+    if (guest !== undefined) return guest
+    throw this.#tombstones.get(hello.session)?.error ?? new TransferError('session-unknown', { session: hello.session })
+  }
+}
+
+/** Who comes, and where he is led. */
+export class Reception {
+  readonly #options: ReceptionOptions
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options
   }
 
   /** Takes a connection that came in; it must not be started yet. */
@@ -95,14 +121,8 @@ export class Reception {
 
   async #greet(connection: Connection, text: string): Promise<ConnectionSink> {
     const hello = decodeHello(text)
-    const guest = this.#guests.get(hello.session)
     const proof = parseIdentity(connection.proof)
-    if (!this.#options.plain && proof?.id !== hello.session) throw notYours(connection)
-    if (guest === undefined) {
-      throw (
-        this.#tombstones.get(hello.session)?.error ?? new TransferError('session-unknown', { session: hello.session })
-      )
-    }
+    const guest = this.#options.door.guestFor(hello, proof, connection.peer)
     if (hello.role === guest.role) throw sameRole(guest.role)
     const fallSilent = this.#giveSignsOfLife(connection)
     return guest.welcome({ connection, hello, proven: proof?.of }).finally(fallSilent)
@@ -156,8 +176,8 @@ class Visit {
   }
 }
 
-function notYours(connection: Connection): TransferError {
-  return new TransferError('protocol', { why: `${connection.peer} proved the key of another session than it asks for` })
+function notYours(peer: string): TransferError {
+  return new TransferError('protocol', { why: `${peer} proved the key of another session than it asks for` })
 }
 
 function sameRole(role: Role): TransferError {

@@ -94,19 +94,21 @@ function withLimits(world: World, deadAfterMs: Millis | undefined): World {
   return { ...world, limits: { ...world.limits, deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) } }
 }
 
-/** The first record of a new session of this plan. */
+/** The first record of a new session of this plan. Where its ticket opens many sessions, a dialer mints the id. */
 export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']): HeaderRecord {
   const { home, tools, identity, frozen, sources } = plan
   const { clock, random } = tools.world
+  const newId = (): string => Buffer.from(random.bytes(16)).toString('hex')
   const header: HeaderRecord = {
     kind: 'header',
-    session: ticket.id,
+    session: ticket.uses === 1 ? ticket.id : newId(),
     role: home.role,
     createdAt: clock.wall(),
     side,
+    ...(ticket.uses === 1 ? {} : { ticket: ticket.id }),
     ticketKey: ticketKey(ticket.secret),
     ticketExpiresAt: ticket.expiresAt,
-    nonce: side === 'dialer' ? Buffer.from(random.bytes(16)).toString('hex') : '',
+    nonce: side === 'dialer' ? newId() : '',
     addresses: ticket.addresses,
     root: home.target?.rootId ?? '',
     sources,

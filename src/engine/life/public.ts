@@ -5,6 +5,9 @@ import { doctor as diagnose } from './doctor.ts'
 import * as manage from './manage.ts'
 import { nodeWorld } from './node-world.ts'
 import { startRun } from './run.ts'
+import { startServer } from './serve.ts'
+import * as office from './ticket-office.ts'
+import { describe, writeTicketFile } from './tickets.ts'
 import * as verifying from './verify.ts'
 import { receiveBody, resumeBody, sendBody } from './transfer.ts'
 
@@ -16,6 +19,25 @@ export const receive: CarryonApi['receive'] = (directory, options = {}) =>
 
 export const resumeSession: CarryonApi['resumeSession'] = (id, options = {}) =>
   startRun(null, options, nodeWorld, (context) => resumeBody(context, id, options))
+
+export const serve: CarryonApi['serve'] = (directory, options = {}) => startServer(directory, options, nodeWorld)
+
+export const newTicket: CarryonApi['newTicket'] = async (directory, options) =>
+  office.newTicket(await nodeWorld(), directory, options)
+
+export const listTickets: CarryonApi['listTickets'] = async (directory) =>
+  office.listTickets(await nodeWorld(), directory)
+
+export const revokeTicket: CarryonApi['revokeTicket'] = async (directory, ticket) =>
+  office.revokeTicket(await nodeWorld(), directory, ticket)
+
+export const rotateTicket: CarryonApi['rotateTicket'] = async (directory, ticket, options = {}) =>
+  office.rotateTicket(await nodeWorld(), directory, ticket, options)
+
+export const writeTicket: CarryonApi['writeTicket'] = async (path, ticket) =>
+  writeTicketFile(await nodeWorld(), path, ticket)
+
+export const describeTicket: CarryonApi['describeTicket'] = (ticket) => describe(ticket)
 
 export const listSessions: CarryonApi['listSessions'] = async (options = {}) =>
   manage.listSessions(await nodeWorld(), options)

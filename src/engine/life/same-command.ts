@@ -7,6 +7,7 @@ import { expireAfterMs } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { SessionId, ShapeWishes } from '../../model/session.ts'
 import type { ReceiveOptions, SendOptions } from '../api.ts'
+import { servedBy } from './served-identity.ts'
 import type { WalkOptions } from '../runner.ts'
 
 /** What a sender's command is about: its real paths with the names they land under. */
@@ -93,6 +94,8 @@ export function shortId(session: SessionId): string {
  */
 export function resumeCommand(header: HeaderRecord, isNewest: boolean, stateDir: string | undefined): string {
   const state = stateDir === undefined ? [] : ['--state-dir', stateDir]
+  const served = servedBy(header.identity)
+  if (served !== undefined) return quoted('carryon', 'serve', served, ...state)
   if (header.side === 'dialer' || !isNewest) return quoted('carryon', 'resume', shortId(header.session), ...state)
   if (header.role === 'receiver') {
     const [, as] = JSON.parse(header.identity) as [string, string]

@@ -8,6 +8,7 @@ import { decodeTicket, encodeTicket, isTicketAddress, ticketAddressesMax, type T
 import { replaceFile } from '../../store/whole-file.ts'
 import { formatAddress, parseAddress, type Address } from '../../transport/addresses.ts'
 import type { World } from '../context.ts'
+import type { TicketText } from '../serve-api.ts'
 import { absolutePath } from './home.ts'
 import { quoted } from './same-command.ts'
 
@@ -18,7 +19,7 @@ import { quoted } from './same-command.ts'
  */
 export function readTicket(text: string, role: Role, allowsPlain: boolean): Ticket {
   const ticket = decodeTicket(text)
-  if (ticket.role !== role) {
+  if (ticket.role !== role && ticket.role !== 'both') {
     const [here, there] = role === 'sender' ? ['send', 'receive'] : ['receive', 'send']
     throw new TransferError('usage', {
       problem: `This ticket was made by a listening carryon ${here}: both sides want to ${here}.`,
@@ -79,15 +80,21 @@ export function commandForPeer(ticket: Ticket, file: string | undefined): string
     : `carryon send PATH ${quoted('--to', secret, ...plain)}`
 }
 
+/** What is to be seen in a ticket's text. @throws TransferError `ticket-damaged` */
+export function describe(text: string): TicketText {
+  const { id, role, uses, addresses, expiresAt } = decodeTicket(text)
+  return { id, role, uses, addresses, expiresAt: new Date(expiresAt).toISOString() }
+}
+
 /** Writes a ticket's text into a file, 0600, replacing it whole. @throws TransferError `folder-not-writable` */
-export async function writeTicketFile({ disk }: World, path: string, ticket: Ticket): Promise<void> {
+export async function writeTicketFile({ disk }: World, path: string, ticket: string): Promise<void> {
   const whole = absolutePath(path)
   const cut = whole.lastIndexOf('/')
   const folder = whole.slice(0, cut) || '/'
   try {
     const directory = await disk.openRoot(folder)
     try {
-      await replaceFile(directory, whole.slice(cut + 1), Buffer.from(`${encodeTicket(ticket)}\n`))
+      await replaceFile(directory, whole.slice(cut + 1), Buffer.from(`${ticket}\n`))
     } finally {
       await directory.close()
     }

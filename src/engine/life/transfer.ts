@@ -13,7 +13,8 @@ import { doneBefore, findDelivered } from './delivered-before.ts'
 import { homeOf, receiverHome, senderHome, type Home } from './home.ts'
 import { isPlain, makePlan, type Plan } from './plan.ts'
 import type { Finished, RunContext } from './run.ts'
-import { receiverFrozen, receiverIdentity, senderFrozen, senderIdentity, shortId } from './same-command.ts'
+import { quoted, receiverFrozen, receiverIdentity, senderFrozen, senderIdentity, shortId } from './same-command.ts'
+import { servedBy } from './served-identity.ts'
 import { Shelves } from './shelves.ts'
 import { readTicket } from './tickets.ts'
 import { waitAgain, waitHere } from './wait-here.ts'
@@ -62,6 +63,12 @@ async function locate(context: RunContext, asked: string, { stateDir }: ResumeOp
   if (before !== undefined) return before
   const { found, folder } = shelves.find(asked)
   if (isOver(found)) throw endingFor(found)
+  const served = servedBy(found.header.identity)
+  if (served !== undefined)
+    throw new TransferError('usage', {
+      problem: `Session ${shortId(found.id)} belongs to the server of ${served}, which alone goes on with it.`,
+      remedy: `Run ${quoted('carryon', 'serve', served)}.`,
+    })
   return { id: found.id, role: found.header.role, folder }
 }
 

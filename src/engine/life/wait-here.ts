@@ -12,7 +12,7 @@ import type { Runner } from '../runner.ts'
 import { endingFor, isBound, isOver, type Found } from './catalog.ts'
 import { holdOrFail } from './contention.ts'
 import { pausedError } from './allowance.ts'
-import { Reception } from './listening.ts'
+import { Reception, WaitingRoom } from './listening.ts'
 import { isPlain, newHeader, type Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
 import type { Finished } from './run.ts'
@@ -88,7 +88,7 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
       if (work.found.isDamaged) await work.runner() // Said here and now, rather than to a peer that comes later.
       lobby.seat(work)
     }
-    for (const found of plan.found.filter(isOver)) lobby.reception.bury(tombstone(found))
+    for (const found of plan.found.filter(isOver)) lobby.room.bury(tombstone(found))
     listener = await openPort(plan, lobby, works)
     if (mints) lobby.seat(await offer(plan, listener))
     else sayKnown(plan, listener, works[0]!)
@@ -104,13 +104,14 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
     await listener?.close()
   }
 
-  function tombstone(found: Found): Parameters<Reception['bury']>[0] {
+  function tombstone(found: Found): Parameters<WaitingRoom['bury']>[0] {
     return { session: found.id, sessionKey: found.checkpoint.bound?.sessionKey ?? '', error: endingFor(found) }
   }
 }
 
 /** The sessions that wait, until a peer has come for one of them. */
 class Lobby {
+  readonly room: WaitingRoom
   readonly reception: Reception
   readonly #plan: Plan
   readonly #seats: { readonly seat: Seat; readonly work: Work }[] = []
@@ -119,12 +120,10 @@ class Lobby {
 
   constructor(plan: Plan) {
     this.#plan = plan
-    this.reception = new Reception({
-      clock: plan.tools.world.clock,
-      plain: plan.options.insecurePlaintext === true,
-      helloDeadlineMs,
-      pingIdleMs: plan.tools.world.limits.pingIdleMs,
-    })
+    this.room = new WaitingRoom(plan.options.insecurePlaintext === true)
+    const { clock, limits } = plan.tools.world
+    const { pingIdleMs } = limits
+    this.reception = new Reception({ clock, door: this.room, helloDeadlineMs, pingIdleMs })
   }
 
   /** Resolves with the session that a peer has come for. */
@@ -145,7 +144,7 @@ class Lobby {
       this.#first.resolve(work)
     })
     this.#seats.push({ seat, work })
-    this.reception.add(seat)
+    this.room.add(seat)
   }
 
   /**
@@ -155,7 +154,7 @@ class Lobby {
   async keepOnly(chosen: Work): Promise<void> {
     for (const { work } of this.#seats.splice(0)) {
       if (work === chosen) continue
-      this.reception.remove(work.id)
+      this.room.remove(work.id)
       const isStillGood = work.resumed && isBound(chosen.found)
       if (isBound(work.found) || isStillGood) await work.release()
       else await work.forget()
@@ -216,12 +215,12 @@ function portOf({ header }: Work): number {
   return header.side === 'listener' && first !== undefined ? parseAddress(first).port : 0
 }
 
-function listenAt(plan: Plan, { reception }: Lobby, address: Address): Promise<Listener> {
+function listenAt(plan: Plan, { room, reception }: Lobby, address: Address): Promise<Listener> {
   const { context, world } = plan.tools
   return listen({
     ...address,
     plain: plan.options.insecurePlaintext === true,
-    keyFor: (identity) => reception.keyFor(identity),
+    keyFor: (identity) => room.keyFor(identity),
     onConnection: (connection) =>
       reception.receive(throttled(connection, context.bandwidth, world.clock, context.spend)),
   })
@@ -236,7 +235,7 @@ async function offer(plan: Plan, listener: Listener): Promise<Work> {
   const ticket = mintTicket(world, { role: home.role, listening: listener.addresses, advertise, plain })
   const work = await Work.create(tools, newHeader(plan, ticket, 'listener'))
   if (plain) context.reporter.warn('insecure', 'Nothing is encrypted and nobody proves anything: this machine only.')
-  if (options.ticketFile !== undefined) await writeTicketFile(world, options.ticketFile, ticket)
+  if (options.ticketFile !== undefined) await writeTicketFile(world, options.ticketFile, encodeTicket(ticket))
   else context.offer(encodeTicket(ticket))
   sayOffer(plan, ticket)
   return work

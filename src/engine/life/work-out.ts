@@ -33,8 +33,9 @@ export async function workOut(
     over.abort()
     const isOutOfTime = isTransferError(error) && error.exit === 5
     if (isOutOfTime) {
-      reporter.stand('interrupted', 'retry-over', 'peer')
-      runner?.note([{ kind: 'parked', reason: 'retry-over' }])
+      const reason = hasCode(error, 'connection-lost') ? 'network' : 'retry-over'
+      reporter.stand('interrupted', reason, 'peer')
+      runner?.note([{ kind: 'parked', reason }])
     }
     await runner?.stop()
     await Promise.allSettled(driving)

@@ -9,7 +9,7 @@ import type { SessionId } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
 import { openRunner } from '../open-runner.ts'
 import type { World } from '../context.ts'
-import type { Runner } from '../runner.ts'
+import type { Reserve, Runner } from '../runner.ts'
 import { entomb, findSession, forget, type Found } from './catalog.ts'
 import { writeSent } from '../../store/sent.ts'
 import { noteTarget } from '../../store/state-directory.ts'
@@ -23,6 +23,7 @@ import { keepDelivered } from './verify.ts'
 export interface Quota {
   readonly maxBytes: number
   readonly maxFiles: number
+  readonly reserve?: Reserve | undefined
 }
 
 export interface WorkTools {
@@ -216,7 +217,10 @@ export class Work {
   }
 }
 
-const refusals: readonly ErrorCode[] = ['ticket-refused', 'session-unknown', 'peer-refused', 'version', 'protocol']
+const refusals: readonly ErrorCode[] = [
+  ...(['ticket-refused', 'ticket-expired', 'ticket-revoked', 'scope', 'limit'] as const),
+  ...(['session-unknown', 'peer-refused', 'version', 'protocol'] as const),
+]
 
 /**
  * What leaves a tombstone. A receiver that was not told `release` keeps everything, so that the same command gives the

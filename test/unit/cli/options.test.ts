@@ -44,6 +44,12 @@ const samples: Partial<Record<OptionName, readonly [text: string, other: string,
   advertise: ['example.org:1', 'x', ['example.org:1']],
   ticketFile: ['t', 'u', 't'],
   bwlimit: ['4MiB/s', 'off', 4 * 1024 ** 2],
+  sessionsMax: ['20', '1', 20],
+  minFree: ['10GiB', '1', 10 * 1024 ** 3],
+  for: ['receive', 'send', 'receive'],
+  path: ['photos/2026', 'x', 'photos/2026'],
+  uses: ['3', '1', 3],
+  file: ['t', 'u', 't'],
 }
 
 const helpTexts = Object.fromEntries(
@@ -105,7 +111,7 @@ describe('the table', () => {
 describe('mistakes', () => {
   it.each([
     [['sned', 'a'], 'There is no command "sned".', 'Did you mean send?'],
-    [['serve', '.'], 'The command serve is not built yet.', ''],
+    [['schedule', '.'], 'The command schedule is not built yet.', ''],
     [['send'], 'carryon send needs a PATH to send.', 'Usage: carryon send PATH...'],
     [['receive', 'a', 'b'], 'carryon receive takes one DIR, not "b".', ''],
     [['ls', 'x'], 'carryon ls takes no operand, not "x".', ''],

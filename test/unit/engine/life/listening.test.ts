@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ConnectionSink } from '../../../../src/engine/runner.ts'
-import { Reception, type Arrival, type Guest } from '../../../../src/engine/life/listening.ts'
+import { Reception, WaitingRoom, type Arrival, type Guest } from '../../../../src/engine/life/listening.ts'
 import { TransferError } from '../../../../src/errors.ts'
 import type { Clock } from '../../../../src/model/clock.ts'
 import type { Connection } from '../../../../src/model/connection.ts'
@@ -61,13 +61,14 @@ function guest(session: string, of: 'ticket' | 'session'): Guest & { arrivals: A
 }
 
 async function receptionWith(guests: readonly Guest[], plain = false, clock: Clock = new FakeClock()) {
-  const reception = new Reception({ clock, plain, helloDeadlineMs: 10_000, pingIdleMs: 5_000 })
-  for (const it of guests) reception.add(it)
+  const room = new WaitingRoom(plain)
+  const reception = new Reception({ clock, door: room, helloDeadlineMs: 10_000, pingIdleMs: 5_000 })
+  for (const it of guests) room.add(it)
   const listener: Listener = await listen({
     host: '127.0.0.1',
     port: 0,
     plain,
-    keyFor: (identity) => reception.keyFor(identity),
+    keyFor: (identity) => room.keyFor(identity),
     onConnection: (connection) => reception.receive(connection),
   })
   open.push(() => listener.close())
@@ -81,7 +82,7 @@ async function receptionWith(guests: readonly Guest[], plain = false, clock: Clo
     open.push(async () => connection.destroy())
     return connection
   }
-  return { reception, dial }
+  return { room, dial }
 }
 
 /** Says something and resolves with the first answer, or with how the connection ended. */
@@ -141,9 +142,9 @@ describe('Reception', () => {
   })
 
   it('tells a late peer how its session ended, if it proves the key', async () => {
-    const { reception, dial } = await receptionWith([])
+    const { room, dial } = await receptionWith([])
     const error = new TransferError('discarded', { by: 'peer' })
-    reception.bury({ session: two, sessionKey: keys[`s.${two}`]!, error })
+    room.bury({ session: two, sessionKey: keys[`s.${two}`]!, error })
     expect(await ask(await dial(`s.${two}`), encodeMessage(hello({ session: two })))).toMatchObject({
       code: 'discarded',
     })
