@@ -146,7 +146,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
   },
   help: {
     usage: 'help [TOPIC]',
-    does: 'Explain: exit-codes, environment, json, states, filters, syntax, tickets.',
+    does: 'On exit-codes, environment, json, states, filters, syntax, tickets.',
     operands: { min: 0, max: 1, what: 'one TOPIC' },
     options: [],
     examples: ['carryon help exit-codes'],
