@@ -27,6 +27,7 @@ export default defineConfig({
       folder('regress'),
       folder('e2e', { ...oneAtATime, exclude: ['**/smoke*.test.ts'] }),
       folder('crash', { ...oneAtATime, exclude: ['**/smoke*.test.ts'] }),
+      folder('powercut', oneAtATime),
       folder('hostile', oneAtATime),
       folder('network', oneAtATime),
       // The few seconds of e2e and crash that every `npm test` runs: files there whose name begins with `smoke`.

@@ -47,6 +47,9 @@ export class Side {
   /** How it ended, once everything of it is closed; rejects if what a process does at its end could not be done. */
   readonly ended: Promise<SessionEnd>
   isOver = false
+  /** Its link to the other side, as long as it has one. */
+  connection: Connection | undefined
+  #isSilent = false
 
   private constructor(scene: Scene, home: Home, held: HeldSession, runner: Runner) {
     this.role = home.role
@@ -72,8 +75,19 @@ export class Side {
     }
   }
 
-  /** As a process that is killed would: no goodbye, nothing more is done. */
+  /** Nothing more goes out from it or comes in. */
+  silence(): void {
+    this.#isSilent = true
+    this.connection?.destroy()
+  }
+
+  get canTalk(): boolean {
+    return !this.isOver && !this.#isSilent
+  }
+
+  /** As a process that is killed: no goodbye. */
   async leave(): Promise<void> {
+    this.silence()
     await this.runner.stop()
     await this.ended.catch(() => undefined)
   }
@@ -151,12 +165,13 @@ async function conclude({ world, session }: Scene, home: Home, held: HeldSession
   }
 }
 
-/** Joins two open sides, again and again until one of them is over. */
+/** Joins two open sides, again and again until one of them is over or silent. */
 export async function keepJoined(sender: Side, receiver: Side, { watcher }: Scene): Promise<void> {
-  for (let tries = 0; !sender.isOver && !receiver.isOver; tries++) {
-    if (tries > 0) await delay(5)
+  for (; sender.canTalk && receiver.canTalk; await delay(5)) {
     const [near, far] = memoryPair({ schedule: setImmediate })
     const link = {}
+    receiver.connection = near
+    sender.connection = far
     const said = (from: Role) => (text: string) => watcher.said(link, from, text)
     const isLost = new Promise<void>((ended) => {
       const data = (frame: Uint8Array): void => watcher.sent(link, frame)
