@@ -6,11 +6,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadHash } from '../../src/hash/xxh64.ts'
-import type { Disk } from '../../src/model/disk.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
 import type { Role } from '../../src/model/session.ts'
+import { nodeDisk } from '../../src/store/node-disk.ts'
 import { keepJoined, type Scene, Side } from '../crash/two-ends.ts'
-import { Ledger } from '../simulation/ledger.ts'
+import { Ledger } from '../crash/ledger.ts'
 import { file, folder, link, listing, noise, plant, type Tree } from '../support/trees.ts'
 import type { CutFlag, Cutter, Volume } from './volume.ts'
 
@@ -63,16 +63,14 @@ export class CutCrossing {
   readonly #through = new Set<Role>()
   readonly #name = `crossing-${randomBytes(4).toString('hex')}`
   readonly #wanted: Readonly<Record<string, string>>
-  readonly #problemsBefore: number
   #onPromise: () => void = () => {}
   #lastPromiseAt = -Infinity
 
-  constructor(disk: Disk, volumes: Record<Role, Volume>, cutter: Cutter, chance: () => number, tally: Tally) {
+  constructor(volumes: Record<Role, Volume>, cutter: Cutter, chance: () => number, tally: Tally) {
     this.#volumes = volumes
     this.#cutter = cutter
     this.#chance = chance
     this.#tally = tally
-    this.#problemsBefore = tally.problems.length
     const at = (role: Role, name: string): string => `${volumes[role].path}/${this.#name}/${name}`
     const folders = {
       source: at('sender', 'source'),
@@ -82,7 +80,7 @@ export class CutCrossing {
     const ledger = new Ledger(hash, limits, (why) => this.#tally.problems.push(why))
     const random = { bytes: (count: number) => new Uint8Array(randomBytes(count)), fraction: Math.random }
     this.#scene = {
-      world: { clock, random, disk, hash, limits },
+      world: { clock, random, disk: nodeDisk, hash, limits },
       session: randomBytes(16).toString('hex'),
       folders,
       watcher: {
@@ -132,7 +130,7 @@ export class CutCrossing {
   }
 
   get #hasFailed(): boolean {
-    return this.#tally.problems.length > this.#problemsBefore
+    return this.#tally.problems.length > 0
   }
 
   /** The sender has its receipt. */

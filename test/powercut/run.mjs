@@ -3,7 +3,8 @@
 // cc; says what is missing and does nothing where it lacks one.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -38,10 +39,18 @@ function canMount() {
   }
 }
 
+/** Under the shim, which does nothing until it is told to. */
 function cut() {
-  const env = { CARRYON_CUTS: values.prove ? '0' : values.cuts }
-  if (values.seed !== undefined) env.CARRYON_CUT_SEED = values.seed
-  return run(['unshare', '-m', '--propagation', 'private', ...command], env)
+  const folder = mkdtempSync(`${tmpdir()}/carryon-shim-`)
+  try {
+    const shim = `${folder}/shim.so`
+    execFileSync('cc', ['-shared', '-fPIC', '-pthread', '-O1', '-o', shim, at('test/crash/shim.c'), '-ldl'])
+    const env = { CARRYON_CUTS: values.prove ? '0' : values.cuts, LD_PRELOAD: shim }
+    if (values.seed !== undefined) env.CARRYON_CUT_SEED = values.seed
+    return run(['unshare', '-m', '--propagation', 'private', ...command], env)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 function run([program, ...args], env) {
