@@ -47,7 +47,7 @@ describe('the command', () => {
     [['sned'], 'Did you mean send?'],
     [['send', 'a', '--bwlimt', '1'], 'Did you mean --bwlimit?'],
     [['send', 'a', '--lanes', '2'], '--lanes is not built yet.'],
-    [['serve', '.'], 'The command serve is not built yet.'],
+    [['schedule', '.'], 'The command schedule is not built yet.'],
     [['help', 'exit-code'], 'Did you mean exit-codes?'],
     [['receive', '--from', 'env:NOT_SET_ANYWHERE'], 'the variable is not set'],
     [['discard'], 'Which session?'],
