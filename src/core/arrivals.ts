@@ -279,7 +279,7 @@ export class Arrivals {
       this.#hub.commit([{ kind: 'outcome', serial: 0, outcomes }], { for: 'given-up', outcomes })
       return
     }
-    if (part.revising === undefined) return
+    assert(part.revising !== undefined, 'writes are waited for by what comes after them')
     const { entry, revision, size, mtimeUs, mode, keep } = part.revising
     this.#hub.commit([{ kind: 'revised', entry, revision, size, mtimeUs, mode, keep, fingerprint: null }], {
       for: 'revision',

@@ -1,5 +1,5 @@
 // A journal's records said again, shorter: what opening for writing writes into the new journal. Folding the result gives
-// the same checkpoint.
+// the same checkpoint, but for parts of which nothing is held: their files are strays, and go.
 
 import type { EntryOutcome } from '../model/messages.ts'
 import type { DurableRun, JournalRecord } from '../model/records.ts'

@@ -2,7 +2,7 @@
 // cost a few dozen megabytes. Names, times and modes stay in the manifest file.
 
 import { assert } from '../errors.ts'
-import type { ManifestState, ManifestTotals } from '../model/manifest.ts'
+import type { ManifestState } from '../model/manifest.ts'
 import { noManifest } from '../model/manifest.ts'
 import type { Outcome } from '../model/session.ts'
 import { entryKinds, type PageShape } from './inputs.ts'
@@ -220,12 +220,6 @@ export class EntryTable {
     return outcomeNames
       .map((outcome, index) => ({ outcome, count: this.#counts[index]! }))
       .filter(({ count }) => count > 0)
-  }
-
-  /** What a complete manifest must hold, or undefined while it is not complete. */
-  get totals(): ManifestTotals | undefined {
-    const { complete, entries, bytes } = this.#manifest
-    return complete ? { entries, bytes } : undefined
   }
 
   #grow(entries: number): void {

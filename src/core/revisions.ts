@@ -2,6 +2,7 @@
 // is seen, by fingerprint or by sample, every held chunk is compared, the agreeing ones are kept, and the rest is sent as a
 // new revision: on both disks before a frame of it, so never a mix under the final name (R51, R52).
 
+import { assert } from '../errors.ts'
 import { hashesPerMessageMax, revisionMax, sampleChunks, sourceChangesMax } from '../model/limits.ts'
 import { parseHex64 } from '../model/hash.ts'
 import type { Hashes } from '../model/messages.ts'
@@ -120,7 +121,7 @@ export class Revisions {
   /** Finds the held chunks that agree with the source as it is now. */
   #compare(file: SendingFile): void {
     const { entry, revision, changedTo } = file
-    if (changedTo === undefined) return
+    assert(changedTo !== undefined, 'what is compared has changed')
     file.stage = 'comparing'
     if (file.unknown().length > 0) return this.#ask(file)
     this.#hub.emit({ kind: 'expectSource', entry, fingerprint: changedTo.fingerprint })
@@ -180,7 +181,7 @@ export class Revisions {
 
   announce(file: SendingFile): void {
     const record = this.#records.get(file.entry)
-    if (record === undefined) return
+    assert(record !== undefined, 'a revision has its record')
     const { entry, revision, size, mtimeUs, mode, keep } = record
     file.stage = 'announcing'
     this.#hub.send({ kind: 'resync', entry, revision, size, mtimeUs, mode, keep })

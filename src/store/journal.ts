@@ -235,11 +235,6 @@ export class Journal {
     return this.#chain.sequence
   }
 
-  /** Stamped on every record; grows with each `opened` record. */
-  get epoch(): number {
-    return this.#chain.epoch
-  }
-
   /**
    * Appends, and resolves when the records are on the disk. Callers that wait at the same time share one sync; their
    * records are written in the order of the calls.

@@ -53,6 +53,18 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
     expect(kindsOf(bench.effects)).not.toContain('warn')
   })
 
+  it('picks them by chance out of all that is held', () => {
+    const fractions = [0, 0.3, 0.49, 0.5, 0.7, 0.99, 0.999, 0]
+    const others = { fraction: () => fractions.shift()! }
+    const bench = Bench.fresh('sender', emptyCheckpoint(), [pageOf([40 * chunkBytes])], [], others)
+    bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
+    const durable = [[0, 10], [30, 10]] as const // prettier-ignore
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable, received: [] }], 1, true))
+    answer(bench, 0, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    answer(bench, 30, [30, 31, 32, 33, 34, 35, 36, 37, 38, 39])
+    expect(bench.take('rehash').chunks).toEqual([0, 6, 9, 30, 34, 39])
+  })
+
   it('a sample that differs is a change: what agrees is kept, the rest is a new revision, on the disk before it is said', () => {
     const bench = resumed(4, [[0, 4]])
     answer(bench, 0, [0, 1, 2, 3])

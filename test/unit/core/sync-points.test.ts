@@ -97,6 +97,24 @@ describe('a minor sync point', () => {
   })
 })
 
+it('R1: what a revision overtakes while its record is on its way to the disk is not called durable', () => {
+  const bench = receiver(2)
+  write(bench, 0, 0)
+  write(bench, 0, 1)
+  const { serial } = bench.take('syncData')
+  bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+  const { purpose } = bench.take('commit')
+  const size = 2 * chunkBytes
+  bench.hear({ kind: 'resync', entry: 0, revision: 1, size, mtimeUs: 0, mode: 0o644, keep: [[0, 1]] })
+  bench.tell({ kind: 'committed', purpose })
+  expect(bench.core.entries.bytesDurable).toBe(0)
+  bench.commit()
+  bench.said()
+  bench.tell({ kind: 'partRevised', entry: 0, revision: 1 })
+  const wants = [{ need: 'part', from: 0, revision: 1, durable: [], received: [[0, 1]] }]
+  expect(bench.said()).toContainEqual(expect.objectContaining({ kind: 'want', wants }))
+})
+
 describe('a major sync point', () => {
   it('R112: begins only when the sender has allowed that content', () => {
     const bench = receiver(2)

@@ -3,13 +3,16 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Directory } from '../../../src/model/disk.ts'
+import { TransferError } from '../../../src/errors.ts'
+import type { Directory, DiskFile } from '../../../src/model/disk.ts'
 import { createJournal, openJournal, rebuildJournal } from '../../../src/store/journal.ts'
 import { readJournal } from '../../../src/store/journal-file.ts'
+import { encodeFileHeader, encodeRecord, readFileHeader, recordHeaderBytes } from '../../../src/store/record-codec.ts'
 import { MemoryDisk } from '../../../src/store/memory-disk.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
 import { seeded } from '../../support/chance.ts'
-import { appended, bytesOf, closed, fresh, header, note, notes, placed, tools } from '../../support/journals.ts'
+import { overridden } from '../../support/overridden.ts'
+import { appended, bytesOf, closed, fresh, hash, header, note, notes, placed, tools } from '../../support/journals.ts'
 
 describe('a torn journal', () => {
   it('R10: cut at each byte behind what was acknowledged, gives the longest whole prefix', async () => {
@@ -80,6 +83,37 @@ describe('a torn journal', () => {
     }
   })
 
+  it('R9: ends before a record that is whole and not the next one', async () => {
+    const { directory } = await fresh()
+    const file = await directory.openFile('journal', 'create')
+    const head = encodeFileHeader(hash)
+    const first = encodeRecord(header, placeOf(1, readFileHeader(head, hash)!.checksum), hash)
+    const third = encodeRecord(note(3), placeOf(3, first.checksum), hash)
+    await file.write(Buffer.concat([head, first.bytes, third.bytes]), 0)
+    expect(await readJournal(directory, tools)).toMatchObject({ records: [header], sequence: 1, tail: 'torn' })
+  })
+
+  it.each<[string, (payload: Uint8Array) => void]>([
+    ['no JSON', (payload) => payload.fill(0x20)],
+    ['of another shape', (payload) => payload.set(Buffer.from('[]'.padEnd(payload.length)))],
+  ])('R9: a record that was written as it is and is %s is damage', async (_what, spoil) => {
+    const { bytes, ends } = await appended(2)
+    const [from, end] = [ends[0]!, ends[1]! - 8]
+    spoil(bytes.subarray(from + recordHeaderBytes, from + recordHeaderBytes + 4))
+    new DataView(bytes.buffer).setBigUint64(end, hash(bytes.subarray(from, end)), true)
+    const { content } = await contentOf(bytes)
+    expect(content).toMatchObject({ tail: 'damaged', records: [header], validBytes: from })
+  })
+
+  it('R10: is looked through to its end, however much lies behind the last record', async () => {
+    const { bytes, ends } = await appended(4, true)
+    const far = new Uint8Array(700_000)
+    far.set(bytes.subarray(0, ends[1]))
+    expect((await contentOf(far)).content.tail).toBe('clean')
+    far.set(bytes.subarray(ends[3], ends[4]), 600_000)
+    expect((await contentOf(far)).content.tail).toBe('damaged')
+  })
+
   it('R70: takes arbitrary bytes without an untyped throw', async () => {
     const { bytes, ends } = await appended(3, true)
     await fc.assert(
@@ -118,6 +152,37 @@ describe('a damaged journal', () => {
     const { directory } = await contentOf(bytes, new MemoryDisk({ hasLinks: false }))
     await expectCode('journal-damaged', openJournal(directory, tools))
     expect(await bytesOf(directory, 'journal.broken-1')).toEqual(await bytesOf(directory, 'journal'))
+  })
+
+  it('gets a copy of its own each time it is another one', async () => {
+    const { bytes, ends } = await appended(5, true)
+    const { directory } = await contentOf(bytes)
+    for (const [i, record] of [3, 2].entries()) {
+      const file = await directory.openFile('journal', 'update')
+      await file.write(new Uint8Array(8).fill(0xee), ends[record]! + 20)
+      await file.close()
+      await expectCode('journal-damaged', openJournal(directory, tools))
+      expect(await directory.list()).toEqual(['journal', 'journal.broken-1', 'journal.broken-2'].slice(0, 2 + i))
+      await directory.unlink('journal')
+      await (await placedIn(directory, bytes)).close()
+    }
+  })
+
+  it('that cannot be copied says why', async () => {
+    const { bytes, ends } = await appended(5, true)
+    bytes.fill(0xee, ends[2]! + 20, ends[2]! + 30)
+    const { directory } = await contentOf(bytes)
+    const broken = new TransferError('disk-failed', { path: 'x', operation: 'link', cause: 'EIO' })
+    const failing = overridden(directory, { link: () => Promise.reject(broken) })
+    await expectCode('disk-failed', openJournal(failing, tools))
+  })
+
+  it('that is sound is opened by rebuilding, too, and no copy is made', async () => {
+    const { bytes } = await appended(3)
+    const { directory } = await contentOf(bytes)
+    const { records } = await closed(await rebuildJournal(directory, tools))
+    expect(records).toEqual([header, ...notes(1, 3)])
+    expect(await directory.list()).toEqual(['journal'])
   })
 
   it('has nothing to rebuild if not even its first record is left', async () => {
@@ -191,4 +256,14 @@ async function syncAll(directory: Directory): Promise<void> {
   const file = await directory.openFile('journal', 'update')
   await file.sync()
   await directory.sync()
+}
+
+function placeOf(sequence: number, previous: bigint) {
+  return { epoch: 0, sequence, committed: 1, previous }
+}
+
+async function placedIn(directory: Directory, bytes: Uint8Array): Promise<DiskFile> {
+  const file = await directory.openFile('journal', 'create')
+  await file.write(bytes, 0)
+  return file
 }

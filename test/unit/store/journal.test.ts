@@ -152,6 +152,18 @@ describe('commit', () => {
     expect((await readJournal(directory, tools)).records.at(-1)).toEqual(durable(refused, 100))
   })
 
+  it('R44: writes not one record more once the lock is lost', async () => {
+    const { directory } = await fresh()
+    let isHeld = true
+    const journal = await createJournal(directory, [header], { ...tools, isHeld: async () => isHeld })
+    await journal.commit([note(1)])
+    isHeld = false
+    await expectCode('lock-lost', journal.commit([note(2)]))
+    isHeld = true
+    await expectCode('lock-lost', journal.commit([note(3)]))
+    expect((await readJournal(directory, tools)).records).toEqual([header, note(1)])
+  })
+
   it('R23: without room for a rewrite the old journal stays', async () => {
     const { disk, directory } = await fresh()
     await (await createJournal(directory, [header, note(1)], tools)).close()

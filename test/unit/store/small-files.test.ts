@@ -43,6 +43,12 @@ describe('hints', () => {
     expect(await readHints(directory, { hash })).toEqual([hint(0), hint(2 ** 32 - 1), hint(3)])
   })
 
+  it('that cannot be opened say why', async () => {
+    const { directory } = await fresh()
+    await directory.makeDirectory('hints', 0o700)
+    await expectCode('not-a-file', openHints(directory, { hash }))
+  })
+
   it('are forgotten by a reset, but those it keeps', async () => {
     const { directory } = await fresh()
     const hints = await openHints(directory, { hash })

@@ -1,0 +1,251 @@
+import { describe, expect, it } from 'vitest'
+import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
+import type { Effect } from '../../../src/core/effects.ts'
+import { standing } from '../../../src/core/entry-table.ts'
+import type { SourceProblem } from '../../../src/core/inputs.ts'
+import { defaultLimits } from '../../../src/model/limits.ts'
+import { noManifest } from '../../../src/model/manifest.ts'
+import type { Want } from '../../../src/model/messages.ts'
+import { Bench, chunkBytes, pageOf, want } from '../../support/core-bench.ts'
+
+const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
+const broken = expect.objectContaining({ kind: 'finish', end: expect.objectContaining({ code: 'protocol' }) })
+const version = { fingerprint: { size: chunkBytes, mtimeNs: '2', ctimeNs: '2', inode: '1' }, mtimeUs: 0, mode: 0o644 }
+const delivered = { entry: 0, outcome: 'delivered', bytes: 4 * chunkBytes, digest: '0123456789abcdef' } as const
+
+/** A sender of files of such sizes, in bytes, that are all wanted. */
+function sender(...sizes: readonly number[]): Bench {
+  const bench = Bench.inPhase('sender', 'transferring')
+  bench.page(sizes)
+  bench.hear(want([{ need: 'all', from: 0, count: sizes.length, revision: 0 }]))
+  bench.said()
+  return bench
+}
+
+/** Everything that is asked to be sent is sent. */
+function sendAll(bench: Bench): string[] {
+  const sent: string[] = []
+  while (bench.effects.some(({ kind }) => kind === 'sendChunk')) {
+    const { place, connection, again } = bench.take('sendChunk')
+    sent.push(`${place.entry}:${place.chunk}${again ? ' again' : ''}`)
+    bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+  }
+  return sent
+}
+
+function problem(bench: Bench, entry: number, of: SourceProblem, revision = 0): void {
+  bench.tell({ kind: 'sourceFailed', entry, revision, problem: of })
+}
+
+function acknowledge(bench: Bench, first: number, count: number, revision = 0, entry = 0): void {
+  const places = [{ entry, revision, first, count }]
+  bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+}
+
+describe('frames under way', () => {
+  it('are at most four; one that went over an older connection makes no room in the new one', () => {
+    const bench = sender(8 * chunkBytes)
+    expect(bench.effects.filter(({ kind }) => kind === 'sendChunk')).toHaveLength(4)
+    const { place, connection } = bench.take('sendChunk')
+    bench.open()
+    bench.effects.length = 0
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }], 1, true))
+    bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+    bench.tell({ kind: 'packSent', connection, files: [] })
+    bench.tell({ kind: 'sendFailed', connection, places: [place] })
+    expect(bench.effects.filter(({ kind }) => kind === 'sendChunk')).toHaveLength(4)
+  })
+
+  it('that could not be sent wait for what that means: the end of the connection, or word of the source', () => {
+    const bench = sender(chunkBytes)
+    const { place, connection } = bench.take('sendChunk')
+    bench.tell({ kind: 'sendFailed', connection, places: [{ ...place, revision: 1 }, place] })
+    expect(kindsOf(bench.effects)).not.toContain('sendChunk')
+    expect(kindsOf(bench.effects)).not.toContain('checkSource')
+    bench.open()
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }], 1, true))
+    expect(sendAll(bench)).toEqual(['0:0 again'])
+  })
+
+  it('of a revision that is over say nothing about the next', () => {
+    const bench = sender(chunkBytes)
+    const { place, connection } = bench.take('sendChunk')
+    problem(bench, 0, { kind: 'changed', version })
+    bench.commit()
+    bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+    expect(kindsOf(bench.effects)).not.toContain('checkSource')
+  })
+
+  it('carry small files together, as many as fit into one frame and the window', () => {
+    const small = 8
+    const pack = (windowBytes: number): number[] => {
+      const limits = { ...defaultLimits, chunkBytes, windowBytes }
+      const bench = Bench.fresh('sender', emptyCheckpoint(), [pageOf(new Array<number>(20).fill(small))], [], {
+        limits,
+      })
+      bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
+      bench.hear(want([{ need: 'all', from: 0, count: 20, revision: 0 }], 1, true))
+      return bench.effects.flatMap((effect) => (effect.kind === 'sendPack' ? [effect.files.length] : []))
+    }
+    expect(pack(64 * 1024)).toEqual([8, 8, 4]) // 8 x (8 + 24) bytes are a frame.
+    expect(pack(3 * (small + 512))).toEqual([3])
+  })
+})
+
+describe('a source', () => {
+  it('that vanished or cannot be read is given up by name', () => {
+    const bench = sender(chunkBytes, chunkBytes)
+    problem(bench, 0, { kind: 'vanished' })
+    problem(bench, 1, { kind: 'unreadable', reason: 'permission denied' })
+    expect(bench.said()).toMatchObject([
+      { kind: 'exception', entry: 0, outcome: 'vanished', code: 'source-vanished' },
+      { kind: 'exception', entry: 1, outcome: 'failed', sentence: 'permission denied' },
+    ])
+  })
+
+  it('of an older revision, or of a file that is done, does not matter', () => {
+    const bench = sender(4 * chunkBytes)
+    problem(bench, 0, { kind: 'vanished' }, 1)
+    bench.hear({ kind: 'acknowledge', serial: 1, places: [], outcomes: [delivered], level: 'checkpoint', syncMs: 0 })
+    problem(bench, 0, { kind: 'vanished' })
+    expect(bench.said().map(({ kind }) => kind)).not.toContain('exception')
+  })
+
+  it('that is gone altogether parks us, and nothing is sent until it is back', () => {
+    const bench = sender(8 * chunkBytes)
+    const { place, connection } = bench.take('sendChunk')
+    bench.tell({ kind: 'sourceGone' })
+    bench.effects.length = 0
+    bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+    expect(kindsOf(bench.effects)).not.toContain('sendChunk')
+    expect(bench.core.phase).toBe('transferring')
+    bench.tell({ kind: 'sourceReturned' })
+    expect(kindsOf(bench.effects)).toContain('sendChunk')
+    expect(bench.effects).toContainEqual(expect.objectContaining({ kind: 'report', state: 'transferring' }))
+  })
+
+  it('R112: that was checked for another revision, or twice, authorises nothing', () => {
+    const bench = sender(chunkBytes)
+    sendAll(bench)
+    bench.take('checkSource')
+    bench.tell({ kind: 'sourceChecked', entry: 0, revision: 1 })
+    expect(bench.said()).toEqual([])
+    bench.tell({ kind: 'sourceChecked', entry: 0, revision: 0 })
+    expect(bench.said()).toMatchObject([{ kind: 'sync', grade: 'major' }])
+    bench.tell({ kind: 'sourceChecked', entry: 0, revision: 0 })
+    expect(bench.said()).toEqual([])
+  })
+
+  it('R112: that was checked while the sides agree anew is checked again', () => {
+    const bench = sender(chunkBytes)
+    sendAll(bench)
+    bench.take('checkSource')
+    bench.open()
+    bench.said()
+    bench.tell({ kind: 'sourceChecked', entry: 0, revision: 0 })
+    expect(bench.said()).toEqual([])
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [[0, 1]] }], 1, true))
+    bench.take('checkSource')
+  })
+
+  it('that changed, of a file whose hashes are not all known, is compared once they are told', () => {
+    const checkpoint = emptyCheckpoint()
+    const bench = Bench.fresh('sender', checkpoint, [pageOf([4 * chunkBytes])])
+    bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 2]], received: [] }], 1, true))
+    problem(bench, 0, { kind: 'changed', version })
+    bench.said()
+    bench.hear({ kind: 'hashes', way: 'answer', entry: 0, revision: 0, first: 0, hashes: '0000000000000007'.repeat(2) })
+    expect(bench.take('rehash').chunks).toEqual([0])
+    // And over a new connection once more, from the beginning.
+    bench.open()
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 2]], received: [] }], 1, true))
+    expect(bench.take('rehash').chunks).toEqual([0])
+    bench.open()
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }], 1, true))
+    expect(bench.take('commit').records).toMatchObject([{ kind: 'revised', keep: [] }])
+  })
+})
+
+describe('what the receiver says', () => {
+  it('of chunks that arrived damaged is done at once, unless the file is over or in another revision', () => {
+    const bench = sender(2 * chunkBytes)
+    sendAll(bench)
+    bench.take('checkSource')
+    const again: Want = { need: 'again', from: 0, revision: 0, chunks: [[1, 1]] }
+    bench.hear(want([{ ...again, revision: 1 }]))
+    expect(sendAll(bench)).toEqual([])
+    bench.hear(want([again]))
+    expect(sendAll(bench)).toEqual(['0:1 again'])
+    bench.hear({ kind: 'acknowledge', serial: 1, places: [], outcomes: [delivered], level: 'checkpoint', syncMs: 0 })
+    bench.hear(want([again]))
+    expect(sendAll(bench)).toEqual([])
+  })
+
+  it('of a part of a file that is done is old news once data flows', () => {
+    const bench = sender(4 * chunkBytes, chunkBytes)
+    bench.hear({ kind: 'acknowledge', serial: 1, places: [], outcomes: [delivered], level: 'checkpoint', syncMs: 0 })
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [] }]))
+    expect(bench.core.entries.standing(0)).toBe(standing.done)
+  })
+
+  it('of places in an older revision counts for nothing', () => {
+    const bench = sender(4 * chunkBytes)
+    acknowledge(bench, 0, 1, 1)
+    expect(bench.core.entries.bytesDurable).toBe(0)
+    acknowledge(bench, 0, 1)
+    expect(bench.core.entries.bytesDurable).toBe(chunkBytes)
+  })
+
+  it.each<[string, (bench: Bench) => void]>([
+    ['chunks behind the end', (bench) => acknowledge(bench, 4, 1)],
+    ['places of what is no file', (bench) => acknowledge(bench, 0, 1, 0, 7)],
+    [
+      'an outcome of what was not sent',
+      (bench) =>
+        bench.hear({
+          kind: 'acknowledge',
+          serial: 1,
+          places: [],
+          outcomes: [{ ...delivered, entry: 7 }],
+          level: 'checkpoint',
+          syncMs: 0,
+        }),
+    ],
+    [
+      'a want behind the end of a file',
+      (bench) => bench.hear(want([{ need: 'again', from: 0, revision: 0, chunks: [[4, 1]] }])),
+    ],
+    [
+      'a part behind the end of a file',
+      (bench) => bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[3, 2]], received: [] }])),
+    ],
+    [
+      'a part in a revision to come',
+      (bench) => bench.hear(want([{ need: 'part', from: 0, revision: 1, durable: [], received: [] }])),
+    ],
+    ['all of a revision to come', (bench) => bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 1 }]))],
+    ['a want of nobody', (bench) => bench.hear(want([{ need: 'all', from: 0, count: 0, revision: 0 }]))],
+    ['answers to pages that were not sent', (bench) => bench.hear(want([], 2))],
+  ])('is refused by name if it names %s', (_what, act) => {
+    const bench = sender(4 * chunkBytes)
+    act(bench)
+    expect(bench.effects).toContainEqual(broken)
+  })
+
+  it('gives a turn back that was never held, and changes nothing', () => {
+    const bench = sender(chunkBytes)
+    bench.effects.length = 0
+    bench.hear({ kind: 'turn', holder: 'sender', reason: null, neededBytes: null, freeBytes: null })
+    expect(bench.effects).toEqual([])
+  })
+
+  it('of outcomes that people want to hear of is reported by name, once', () => {
+    const bench = sender(chunkBytes, chunkBytes)
+    bench.effects.length = 0
+    bench.hear(want([{ need: 'done', from: 0, count: 2, outcome: 'conflict' }]))
+    bench.hear(want([{ need: 'done', from: 0, count: 2, outcome: 'conflict' }]))
+    const reports = bench.effects.filter(({ kind }) => kind === 'reportOutcomes')
+    expect(reports).toMatchObject([{ outcomes: [{ entry: 0, outcome: 'conflict' }, { entry: 1 }] }])
+  })
+})
