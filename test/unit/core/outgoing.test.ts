@@ -148,6 +148,18 @@ describe('a source', () => {
     bench.take('checkSource')
   })
 
+  it('that changed before any of it was sent is not sent until the receiver has answered, turn or no turn', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.page([4 * chunkBytes])
+    bench.hear({ kind: 'turn', holder: 'receiver', reason: 'disk-full', neededBytes: 1, freeBytes: 0 })
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    problem(bench, 0, { kind: 'changed', version })
+    bench.commit()
+    expect(bench.said()).toMatchObject([{ kind: 'resync', revision: 1 }])
+    bench.hear({ kind: 'turn', holder: 'sender', reason: null, neededBytes: null, freeBytes: null })
+    expect(kindsOf(bench.effects)).not.toContain('sendChunk')
+  })
+
   it('that changed, of a file whose hashes are not all known, is compared once they are told', () => {
     const checkpoint = emptyCheckpoint()
     const bench = Bench.fresh('sender', checkpoint, [pageOf([4 * chunkBytes])])

@@ -128,6 +128,17 @@ describe('commit', () => {
     await expectCode('disk-failed', journal.commit([note(2)]))
     expect(disk.operations.length).toBe(writes)
     await journal.close()
+  })
+
+  it('R16: fails those, too, who waited while the sync failed', async () => {
+    const { disk, directory } = await fresh()
+    const journal = await createJournal(directory, [header], tools)
+    disk.failNext('sync-file', 'EIO')
+    const first = journal.commit([note(1)])
+    const second = journal.commit([note(2)])
+    await expectCode('disk-failed', first)
+    await expectCode('disk-failed', second)
+    await journal.close()
     const { records } = await closed(await openJournal(directory, tools))
     expect(records.slice(0, 1)).toEqual([header])
   })
@@ -150,6 +161,21 @@ describe('commit', () => {
     disk.capacityBytes = Infinity
     await journal.commit([durable(refused, 100)])
     expect((await readJournal(directory, tools)).records.at(-1)).toEqual(durable(refused, 100))
+  })
+
+  it('R23: a full disk keeps room for a last word, when there is none for anything else', async () => {
+    const { disk, directory } = await fresh()
+    const journal = await createJournal(directory, [header], tools)
+    disk.capacityBytes = disk.usedBytes
+    let isFull = false
+    for (let serial = 1; !isFull; serial++)
+      await journal.commit([note(serial)]).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'disk-full' })
+        isFull = true
+      })
+    const parked = { kind: 'parked', reason: 'disk-full' } as const
+    await journal.commit([parked])
+    expect((await readJournal(directory, tools)).records.at(-1)).toEqual(parked)
   })
 
   it('R44: writes not one record more once the lock is lost', async () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Entry } from '../../../src/model/manifest.ts'
 import { decodeEntries, digestInput, encodeEntries } from '../../../src/wire/manifest.ts'
+import { nameFromWire } from '../../../src/wire/names.ts'
 import { entry } from '../../support/arbitrary.ts'
 import { codeOf } from '../../support/rejection.ts'
 
@@ -104,6 +105,10 @@ describe('names', () => {
     ['a NUL beside a stray byte', { base64: '/wA=' }],
     ['dots spelled as base64', { base64: 'Li4=' }],
   ]
+  it.each(names)('R60: %s is refused as a bad name where a single one is due', (_, name) => {
+    expect(() => nameFromWire(name)).toThrow(expect.objectContaining({ code: 'bad-name' }))
+  })
+
   it.each(names)('R60: %s is refused as a bad name, wherever it stands', (_, name) => {
     for (const path of [[name], ['a', name], [name, 'a']]) expect(rejection([['d', path, 0, 0]])).toBe('bad-name')
   })
