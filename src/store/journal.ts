@@ -270,7 +270,8 @@ export class Journal {
       const noted = batches.length === 0 ? this.#noted.splice(0) : [] // Behind a commit: notes wait for the next round.
       try {
         if (this.#fault !== undefined) throw this.#fault
-        await this.#append([...batches.flatMap(({ records }) => records), ...noted])
+        if (noted.length > 0) await this.#append(noted, false)
+        else await this.#append(batches.flatMap(({ records }) => records))
         if (batches.length > 0) await this.#sync()
         for (const { resolve } of batches) resolve()
       } catch (error) {
@@ -281,11 +282,11 @@ export class Journal {
   }
 
   /** Only a disk without room is no reason to stop: the file ends where it ended, whatever was half written behind that. */
-  async #append(records: readonly JournalRecord[]): Promise<void> {
+  async #append(records: readonly JournalRecord[], isPromised = true): Promise<void> {
     await this.#checkHeld()
     const chain = this.#chain.fork()
     const bytes = joined(records.map((record) => chain.append(record, this.#committed)))
-    const isLastWord = records.every(({ kind }) => lastWords.has(kind))
+    const isLastWord = isPromised && records.every(({ kind }) => lastWords.has(kind)) // Notes must leave room for one.
     try {
       await this.#write(bytes, isLastWord ? 0 : lastReserveBytes)
     } catch (error) {

@@ -6,7 +6,7 @@ import type { SourceProblem } from '../../../src/core/inputs.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
 import { noManifest } from '../../../src/model/manifest.ts'
 import type { Want } from '../../../src/model/messages.ts'
-import { Bench, chunkBytes, pageOf, want } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, listenerHello, pageOf, want } from '../../support/core-bench.ts'
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
 const broken = expect.objectContaining({ kind: 'finish', end: expect.objectContaining({ code: 'protocol' }) })
@@ -83,7 +83,14 @@ describe('frames under way', () => {
       const bench = Bench.fresh('sender', emptyCheckpoint(), [pageOf(new Array<number>(20).fill(small))], [], {
         limits,
       })
-      bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
+      const greeting = listenerHello('receiver', bench.connection, {
+        ...noManifest,
+        pages: 1,
+        digest: pageOf([]).digest,
+      })
+      if (greeting.kind !== 'helloArrived') throw new Error('a listener is greeted')
+      bench.tell({ ...greeting, hello: { ...greeting.hello, wishes: { chunkBytes, windowBytes, lanes: 1 } } })
+      bench.commit()
       bench.hear(want([{ need: 'all', from: 0, count: 20, revision: 0 }], 1, true))
       return bench.effects.flatMap((effect) => (effect.kind === 'sendPack' ? [effect.files.length] : []))
     }
@@ -153,6 +160,7 @@ describe('a source', () => {
     bench.page([4 * chunkBytes])
     bench.hear({ kind: 'turn', holder: 'receiver', reason: 'disk-full', neededBytes: 1, freeBytes: 0 })
     bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    bench.said()
     problem(bench, 0, { kind: 'changed', version })
     bench.commit()
     expect(bench.said()).toMatchObject([{ kind: 'resync', revision: 1 }])

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { recordMaxBytes } from '../../../src/model/limits.ts'
 import type { JournalRecord } from '../../../src/model/records.ts'
-import { createJournal, openJournal, rebuildJournal } from '../../../src/store/journal.ts'
+import { createJournal, type Journal, openJournal, rebuildJournal } from '../../../src/store/journal.ts'
 import { readJournal } from '../../../src/store/journal-file.ts'
 import { splitRecord } from '../../../src/store/record-codec.ts'
 import { recordText } from '../../../src/store/record-schema.ts'
@@ -163,16 +163,21 @@ describe('commit', () => {
     expect((await readJournal(directory, tools)).records.at(-1)).toEqual(durable(refused, 100))
   })
 
-  it('R23: a full disk keeps room for a last word, when there is none for anything else', async () => {
+  it.each<[string, (journal: Journal, serial: number) => Promise<void>]>([
+    ['small records', (journal, serial) => journal.commit([durable(serial, 1)])],
+    [
+      'notes',
+      async (journal, serial) => {
+        journal.note([note(serial)])
+        await new Promise(setImmediate) // Nobody waits for what is noted.
+      },
+    ],
+  ])('R23: a full disk keeps room for a last word when there is none left for %s', async (_what, write) => {
     const { disk, directory } = await fresh()
     const journal = await createJournal(directory, [header], tools)
     disk.capacityBytes = disk.usedBytes
-    let isFull = false
-    for (let serial = 1; !isFull; serial++)
-      await journal.commit([note(serial)]).catch((error: unknown) => {
-        expect(error).toMatchObject({ code: 'disk-full' })
-        isFull = true
-      })
+    for (let serial = 1; serial < 1000; serial++)
+      await write(journal, serial).catch((error: unknown) => expect(error).toMatchObject({ code: 'disk-full' }))
     const parked = { kind: 'parked', reason: 'disk-full' } as const
     await journal.commit([parked])
     expect((await readJournal(directory, tools)).records.at(-1)).toEqual(parked)
