@@ -13,13 +13,11 @@ const projects = ['unit', 'conformance', 'compat', 'regress', 'simulation']
 const seeds = '40'
 
 /** Branches that no test can take: the file, the text of the line, and why it is there all the same. */
-const exceptions = [
-  ...['hello', 'welcome', 'refuse', 'abort'].map((kind) => ({
-    file: 'src/core/session.ts',
-    line: `case '${kind}':`,
-    why: 'the switch names every kind, so that the compiler asks about a new one; these four never get there',
-  })),
-]
+const exceptions = ['hello', 'welcome', 'refuse', 'abort'].map((kind) => ({
+  file: 'src/core/session.ts',
+  line: `case '${kind}':`,
+  why: 'the switch names every kind, so that the compiler asks about a new one; these four never get there',
+}))
 
 const uncovered = branchesNotTaken()
 const named = ({ file, line }) => exceptions.find((each) => each.file === file && each.line === line)
@@ -41,7 +39,10 @@ function branchesNotTaken() {
   try {
     const options = [
       ...projects.flatMap((project) => ['--project', project]),
-      ...['--reporter=dot', '--coverage', '--coverage.reporter=json', `--coverage.reportsDirectory=${directory}`],
+      '--reporter=dot',
+      '--coverage',
+      '--coverage.reporter=json',
+      `--coverage.reportsDirectory=${directory}`,
       ...measured.flatMap((files) => ['--coverage.include', files]),
     ]
     const vitest = [

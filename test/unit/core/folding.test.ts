@@ -150,7 +150,7 @@ describe('wants', () => {
   it('leave out an entry that nobody has looked at, and cut what is too long for one message', () => {
     const count = runsPerMessageMax + 10
     const entries = new EntryTable()
-    entries.addPage(pageOf(new Array<number>(count).fill(chunkBytes)))
+    entries.addPage(pageOf(Array.from({ length: count }, () => chunkBytes)))
     const parts = new Map<number, Part>()
     for (let entry = 1; entry < count; entry++) {
       entries.stand(entry, standing.part)

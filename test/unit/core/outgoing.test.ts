@@ -80,7 +80,7 @@ describe('frames under way', () => {
     const small = 8
     const pack = (windowBytes: number): number[] => {
       const limits = { ...defaultLimits, chunkBytes, windowBytes }
-      const bench = Bench.fresh('sender', emptyCheckpoint(), [pageOf(new Array<number>(20).fill(small))], [], {
+      const bench = Bench.fresh('sender', emptyCheckpoint(), [pageOf(Array.from({ length: 20 }, () => small))], [], {
         limits,
       })
       const greeting = listenerHello('receiver', bench.connection, {
