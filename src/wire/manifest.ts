@@ -117,17 +117,21 @@ function checkLength(row: readonly unknown[], length: number): void {
 }
 
 function sizeFromWire(value: unknown): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= sizeMax) return value as number
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= sizeMax)
+    return unsigned(value as number)
   throw refusal(`the size of an entry is not a count of at most ${sizeMax} bytes`)
 }
 
+/** JSON can say -0, and canonical text is `0`. */
+const unsigned = (value: number): number => value + 0
+
 function mtimeFromWire(value: unknown): number {
-  if (Number.isSafeInteger(value)) return value as number
+  if (Number.isSafeInteger(value)) return unsigned(value as number)
   throw refusal('the time of an entry is not a safe integer')
 }
 
 function modeFromWire(value: unknown): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777) return value as number
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777) return unsigned(value as number)
   throw refusal('the mode of an entry is not nine permission bits')
 }
 
