@@ -14,6 +14,8 @@ export type Told = Readonly<Record<string, unknown>> & { readonly kind: string }
 export class RawPeer {
   readonly #socket: WebSocket
   readonly told: Told[] = []
+  /** Binary frames, whole. */
+  readonly frames: Buffer[] = []
   readonly #watchers = new Set<() => void>()
   /** The code the other side closed with. */
   readonly closed: Promise<number>
@@ -22,8 +24,8 @@ export class RawPeer {
   private constructor(socket: WebSocket) {
     this.#socket = socket
     socket.on('message', (data, isBinary) => {
-      if (isBinary) return
-      this.told.push(JSON.parse((data as Buffer).toString()) as Told)
+      if (isBinary) this.frames.push(data as Buffer)
+      else this.told.push(JSON.parse((data as Buffer).toString()) as Told)
       for (const look of this.#watchers) look()
     })
     this.closed = new Promise((resolve) => socket.once('close', (code) => ((this.isClosed = true), resolve(code))))
@@ -80,6 +82,15 @@ export class RawPeer {
   /** The first message of a kind; undefined if the connection ends without one. */
   until(kind: string): Promise<Told | undefined> {
     return this.untilThat((told) => told.kind === kind)
+  }
+
+  /** Resolves once a binary frame fits. */
+  untilFrame(fits: (frame: Buffer) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => void (this.frames.some(fits) && resolve())
+      this.#watchers.add(look)
+      look()
+    })
   }
 
   /** The first, or `nth`, message that fits; undefined if the connection ends without one. */
