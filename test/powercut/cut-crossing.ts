@@ -16,7 +16,7 @@ import type { CutFlag, Cutter, Volume } from './volume.ts'
 
 const hash = await loadHash()
 const KiB = 1024
-const patienceMs = 60_000
+const patienceMs = 30_000
 
 const limits = {
   ...defaultLimits,
@@ -159,22 +159,31 @@ export class CutCrossing {
 
   /** Starts who is dead, and waits until the moment has come or both are through. */
   async #live(moment: Moment | undefined): Promise<void> {
+    if (this.#through.has('receiver')) return this.#outlive('sender') // Its session is no more.
     for (const role of roles) this.#sides[role] ??= await this.#open(role)
     const { sender, receiver } = this.#sides as Record<Role, Side>
     const both = Promise.allSettled([sender.ended, receiver.ended, keepJoined(sender, receiver, this.#scene)])
-    const over = both.then(() => 'over' as const)
+    const one = Promise.race([sender.ended, receiver.ended]).catch(() => undefined)
+    const over = Promise.race([both, one.then(() => delay(limits.lingerMs * 2))]).then(() => 'over' as const)
     const what = await Promise.race([over, this.#comes(moment), delay(patienceMs, 'late' as const, { ref: false })])
     if (what === 'late') this.#problem(`it hangs: ${JSON.stringify([sender.runner.view, receiver.runner.view])}`)
     if (what === 'cut') await this.#cut(moment!)
     for (const role of roles) if (this.#sides[role]?.isOver === true) await this.#leave(role)
   }
 
+  /** Waits until a side has tidied up. */
+  async #outlive(role: Role): Promise<void> {
+    await Promise.race([this.#sides[role]?.ended.catch(() => undefined), delay(patienceMs, undefined, { ref: false })])
+    await this.#leave(role)
+    if (!this.#isOver) this.#problem('R41: the receiver was let go, and the sender has no receipt')
+  }
+
   async #open(role: Role): Promise<Side> {
     const side = await Side.open(role, this.#scene)
     void side.ended.then(
-      ({ how }) => {
-        if (how !== 'released') return
-        this.#through.add(role)
+      (end) => {
+        if (end.how !== 'released') return
+        if (role === 'sender' || end.confirmed) this.#through.add(role)
         this.#promised()
       },
       () => undefined, // It was through, and then could not tidy up: no exit 0.
