@@ -79,7 +79,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     usage: 'serve DIR',
     does: 'Receive into DIR, and send from it, for many at once.',
     operands: { min: 1, max: 1, what: 'one DIR' },
-    options: ['listen', 'advertise', 'sessionsMax', 'minFree', 'allowRoot', 'deadAfter', 'expires'],
+    options: ['listen', 'advertise', 'sessionsMax', 'minFree', 'allowRoot', 'printUnit', 'deadAfter', 'expires'],
     examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
   },
   ticket: {
@@ -177,7 +177,7 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   send: laterTransfer,
   receive: laterTransfer,
   serve: [
-    ...(['stdio', 'quota', 'public-url', 'trusted-proxy', 'print-unit', 'metrics', 'on-released'] as const),
+    ...(['stdio', 'quota', 'public-url', 'trusted-proxy', 'metrics', 'on-released'] as const),
     ...(['bwlimit', 'insecure-plaintext', 'ticket-file', ...laterDialogue] as const),
   ],
   ticket: ['qr'],

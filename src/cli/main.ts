@@ -38,6 +38,8 @@ async function main(): Promise<void> {
 function shellOf(signals: Shell['signals']): Shell {
   return {
     args,
+    program: [process.execPath, ...process.argv.slice(1, 2)],
+    listenDescriptor: handedOver(process.env),
     env: process.env,
     get stdin() {
       return process.stdin // Opened only when something is read from it.
@@ -54,6 +56,11 @@ function shellOf(signals: Shell['signals']): Shell {
     signals,
     library: () => import('../index.ts'),
   }
+}
+
+/** sd_listen_fds(3): the first socket is descriptor 3, and meant for us only if we are the process that is named. */
+function handedOver({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): number | null {
+  return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) >= 1 ? 3 : null
 }
 
 function version(): string {

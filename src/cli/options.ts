@@ -59,6 +59,7 @@ export interface OptionValues {
   sessionsMax: number
   minFree: number
   allowRoot: boolean
+  printUnit: boolean
   for: Scope
   path: string
   mayReplace: boolean
@@ -173,6 +174,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     parse: ([size]) => parseSize(size),
   },
   allowRoot: flag('Serve as root all the same.'),
+  printUnit: flag('Print a hardened systemd unit for this server, and do nothing else.'),
   for: { ...word('send', 'receive', 'both'), help: 'What the holder of the ticket may do.' },
   path: text('FOLDER', 'Only below this folder of the served one.'),
   mayReplace: flag('The holder may replace files that are there.'),

@@ -12,6 +12,10 @@ export interface Output extends NodeJS.WritableStream {
 export interface Shell {
   /** Without node and script. */
   readonly args: readonly string[]
+  /** What started this program, before its arguments: words of a command line, absolute paths. */
+  readonly program: readonly string[]
+  /** A socket that listens already, handed over by a service manager (LISTEN_FDS); null: there is none. */
+  readonly listenDescriptor: number | null
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: NodeJS.ReadStream
   readonly stdout: Output

@@ -51,6 +51,8 @@ export class Sink extends Writable {
 
 export class TestShell implements Shell {
   readonly args: readonly string[]
+  readonly program = ['/usr/bin/node', '/usr/bin/carryon']
+  readonly listenDescriptor = null
   readonly env: Record<string, string | undefined>
   readonly stdin: NodeJS.ReadStream
   readonly stdout: Sink

@@ -1,17 +1,24 @@
 // carryon serve DIR: runs until a signal ends it, and tells what its sessions do.
 
+import { TransferError } from '../../errors.ts'
 import type { Call, Result } from '../call.ts'
 import { exitBySignal, exitOfError, success } from '../exit.ts'
+import { print } from '../print.ts'
 import { ServerReporter } from '../report/server-reporter.ts'
-import type { StopSignal } from '../shell.ts'
+import type { Values } from '../parse.ts'
+import type { Shell, StopSignal } from '../shell.ts'
+import { serviceUnit } from '../systemd-unit.ts'
+
+const usualPort = 22_779
 
 export async function serve({ shell, operands, values }: Call): Promise<Result> {
+  if (values.printUnit === true) return printUnit(shell, operands[0]!, values)
   const library = await shell.library()
   const reporter = new ServerReporter(shell, values)
   const server = library.serve(operands[0]!, {
     stateDir: values.stateDir,
     listen: values.listen,
-    listenDescriptor: undefined,
+    listenDescriptor: shell.listenDescriptor ?? undefined,
     advertise: values.advertise,
     maxSessions: values.sessionsMax,
     minFree: values.minFree,
@@ -40,4 +47,18 @@ export async function serve({ shell, operands, values }: Call): Promise<Result> 
   } finally {
     unhandle()
   }
+}
+
+async function printUnit(shell: Shell, operand: string, { listen }: Values): Promise<Result> {
+  const { program } = shell
+  if (!operand.startsWith('/'))
+    throw new TransferError('usage', {
+      problem: 'A unit needs the whole path of the folder.',
+      remedy: 'Say /srv/in, for example.',
+    })
+  await print(shell.stdout, serviceUnit({ program, directory: operand, port: listen?.port || usualPort }))
+  const isHidden = program.some((path) => /^\/(home|root|run\/user)\//.test(path))
+  if (isHidden)
+    shell.stderr.write('Hint: carryon or Node lies in a home folder, which this unit hides: install it elsewhere.\n')
+  return { exit: success, signal: null }
 }
