@@ -39,7 +39,7 @@ describe.each(['receiver', 'sender'] as const)('SIGSTOP of the %s', (stopped: Si
     scene.expectClean()
   })
 
-  it('longer than it would wait itself, beside a peer that waits longer, costs no connection', async () => {
+  it('longer than it would wait itself, beside a peer that has nothing to say meanwhile, costs no connection', async () => {
     const scene = new Scene()
     plant(scene.source, { 'disk.img': noise(size) })
     const [mine, theirs] = [
@@ -48,7 +48,14 @@ describe.each(['receiver', 'sender'] as const)('SIGSTOP of the %s', (stopped: Si
     ]
     const receiver = scene.receive(...(stopped === 'receiver' ? mine : theirs))
     const ticket = await receiver.ticket()
-    const sender = scene.send('disk.img', '--to', ticket, ...slowly, ...(stopped === 'sender' ? mine : theirs))
+    const sender = scene.send(
+      'disk.img',
+      '--to',
+      ticket,
+      '--bwlimit',
+      '1KiB',
+      ...(stopped === 'sender' ? mine : theirs),
+    )
     await sender.until('checkpoint')
     const sleeper = stopped === 'receiver' ? receiver : sender
     stop(sleeper)
