@@ -55,11 +55,17 @@ export interface NewSession {
  * @throws TransferError `already-exists` if there is such a session; `busy` if another process is making it
  */
 export async function createSession(base: Directory, id: SessionId, session: NewSession): Promise<HeldSession> {
-  if ((await base.stat(id)) !== undefined) throw new TransferError('already-exists', { path: `${base.label}/${id}` })
+  if (await isMade(base, id)) throw alreadyMade(base, id)
   const fresh = `new-${id}`
   await base.makeDirectory(fresh, 0o700)
-  const held = await hold(base, fresh, id, session.locker)
+  const held = await holdIfThere(base, fresh, id, session.locker)
   if (held === undefined) throw new TransferError('busy', { session: id, directory: base.label })
+  if (await isMade(base, id)) {
+    // Another process held the name before, and has renamed what it made: this one is new again, and empty.
+    await held.close()
+    await removeEmptied(base, fresh).catch(() => undefined) // A third one may have come.
+    throw alreadyMade(base, id)
+  }
   try {
     await empty(held.directory, isOwnButLock)
     await fill(held.directory, session)
@@ -70,6 +76,14 @@ export async function createSession(base: Directory, id: SessionId, session: New
     await held.close()
     throw error
   }
+}
+
+async function isMade(base: Directory, id: SessionId): Promise<boolean> {
+  return (await base.stat(id)) !== undefined
+}
+
+function alreadyMade(base: Directory, id: SessionId): TransferError {
+  return new TransferError('already-exists', { path: `${base.label}/${id}` })
 }
 
 async function fill(directory: Directory, { records, tools, withParts }: NewSession): Promise<void> {
@@ -209,6 +223,16 @@ async function hold(base: Directory, name: Name, id: SessionId, locker: Locker):
   }
   await directory.close()
   return undefined
+}
+
+/** As `hold`; a directory that another process removes meanwhile is that one's. */
+async function holdIfThere(...what: Parameters<typeof hold>): ReturnType<typeof hold> {
+  try {
+    return await hold(...what)
+  } catch (error) {
+    if (!hasCode(error, 'not-found')) throw error
+    return undefined
+  }
 }
 
 /** The lock was bound through the first pin, so that one stays open; messages shall name the directory as it is now. */

@@ -8,7 +8,7 @@ import { ownAddresses } from '../../transport/addresses.ts'
 import { dialAny } from '../../transport/dial.ts'
 import { sessionIdentity, sessionKey, ticketIdentity, ticketKey } from '../../transport/keys.ts'
 import { throttled } from '../../transport/throttle.ts'
-import { endingFor, isBound, isOver, type Found } from './catalog.ts'
+import { endingFor, findSession, isBound, isOver, type Found } from './catalog.ts'
 import { holdOrFail } from './contention.ts'
 import { deliveredIn, doneBefore } from './delivered-before.ts'
 import { Dialing, dialWithAnyKey, type DialingOptions, type DialKey, type WayThere } from './dialing.ts'
@@ -33,7 +33,20 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
   if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, { first: older.connection })
-  return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+  return keepConnected(plan, await begin(plan, ticket), ticket.addresses)
+}
+
+/** Makes the session of a ticket, unless another process has made it just now: then it is gone on with. */
+async function begin(plan: Plan, ticket: Ticket): Promise<Work> {
+  const { tools, home } = plan
+  try {
+    return await Work.create(tools, newHeader(plan, ticket, 'dialer'))
+  } catch (error) {
+    if (!hasCode(error, 'already-exists')) throw error
+    const found = await findSession(tools.world, home.base, ticket.id)
+    if (found === undefined) throw error
+    return resume(plan, found)
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // Session directories: born whole or not at all, buried, removed, and never anybody else's files.
 
 import * as fs from 'node:fs'
+import { overridden } from '../../support/overridden.ts'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadHash } from '../../../src/hash/xxh64.ts'
@@ -98,6 +99,17 @@ describe('a new session', () => {
     expect(made).toHaveLength(1)
     expect((await listSessions(base, tools)).map((each) => each.id)).toEqual([id])
     await made[0]!.close()
+  })
+
+  it('is made once, however late others come to make it', async () => {
+    // Who looked before it was there, and makes it when it is: `new-<id>` is free again, and must not stay behind.
+    const base = await scratch()
+    let looks = 0
+    const late = overridden(base, { stat: async (name) => (++looks === 1 ? undefined : base.stat(name)) })
+    const held = await createSession(base, id, request())
+    await expectCode('already-exists', createSession(late, id, request()))
+    expect(await base.list()).toEqual([id])
+    await held.close()
   })
 })
 
