@@ -42,7 +42,7 @@ export interface ListenOptions {
   onConnection(connection: Connection): void
   /** From accept to the first message; 10 s unless set. */
   readonly helloDeadlineMs?: number
-  /** Connections without a first message: 64 unless set; the oldest makes room for a newcomer. */
+  /** Connections without a first message: 64 unless set; one of them makes room for a newcomer. */
   readonly pendingMax?: number
   /** The same for one peer network: 8 unless set; newcomers are refused. */
   readonly perNetworkMax?: number
@@ -100,6 +100,7 @@ function serverWithKeys({ keyFor }: ListenOptions, lobby: Lobby): Server {
       return key === undefined ? random : Buffer.from(key, 'hex')
     },
   })
+  server.on('secureConnection', (socket: TLSSocket) => lobby.proven(socket))
   server.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
     const proof = proofs.get(socket)
     if (proof !== undefined) lobby.proofFailed(proof.address)

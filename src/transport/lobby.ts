@@ -1,6 +1,7 @@
 // Sockets that were accepted and whose first message has not come yet: how many there may be, for how long, and how much
 // they may say until then (R75). Networks that fail to prove a key too often wait outside (R87).
 
+import { randomInt } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { networkOf } from './addresses.ts'
 import { FailedProofs } from './failed-proofs.ts'
@@ -22,6 +23,8 @@ interface Visitor {
   readonly network: string
   readonly deadline: number
   heardBytes: () => number
+  /** Has proved a key: no crowd of strangers pushes it out. */
+  isProven: boolean
 }
 
 const lookEveryMs = 100
@@ -29,7 +32,7 @@ const lookEveryMs = 100
 export class Lobby {
   readonly #limits: LobbyLimits
   readonly #failures: FailedProofs
-  /** By the peer's address and port, oldest first: the TLS socket that leaves is not the raw one that entered. */
+  /** By the peer's address and port: the TLS socket that leaves is not the raw one that entered. */
   readonly #visitors = new Map<string, Visitor>()
   #watch: NodeJS.Timeout | undefined
 
@@ -38,14 +41,14 @@ export class Lobby {
     this.#failures = new FailedProofs(limits.failuresPerMinuteMax)
   }
 
-  /** Admits a socket until it leaves, closes, is too slow or says too much. A crowded network is refused; a full lobby loses its oldest. */
+  /** Admits a socket until it leaves, closes, is too slow or says too much. A crowded network is refused; a full lobby loses one of its strangers. */
   enter(socket: Socket): void {
     socket.on('error', () => {}) // Told by 'close'; under TLS nobody else listens.
     const network = networkOf(socket.remoteAddress ?? '')
     if (network === '' || this.#isUnwelcome(network)) return void socket.destroy()
-    if (this.#visitors.size >= this.#limits.max) this.#dropOldest()
+    if (this.#visitors.size >= this.#limits.max) this.#dropOne()
     const deadline = performance.now() + this.#limits.deadlineMs
-    const visitor = { socket, network, deadline, heardBytes: () => socket.bytesRead }
+    const visitor = { socket, network, deadline, heardBytes: () => socket.bytesRead, isProven: false }
     const name = nameOf(socket)
     this.#visitors.set(name, visitor)
     this.#watch ??= setInterval(() => this.#look(), lookEveryMs)
@@ -56,6 +59,12 @@ export class Lobby {
   upgraded(end: RemoteEnd, heardBytes: () => number): void {
     const visitor = this.#visitors.get(nameOf(end))
     if (visitor !== undefined) visitor.heardBytes = heardBytes
+  }
+
+  /** The peer behind `end` has proved a key. */
+  proven(end: RemoteEnd): void {
+    const visitor = this.#visitors.get(nameOf(end))
+    if (visitor !== undefined) visitor.isProven = true
   }
 
   /** The peer behind `end` is through. */
@@ -80,13 +89,17 @@ export class Lobby {
     return count >= this.#limits.perNetworkMax || this.#failures.areTooMany(network)
   }
 
-  /** So a crowd that holds its places open keeps nobody out; who is honest is through within a few round trips. */
-  #dropOldest(): void {
-    for (const [name, visitor] of this.#visitors) {
-      this.#forget(name, visitor)
-      visitor.socket.destroy()
-      return
-    }
+  /**
+   * So a crowd that holds its places open keeps nobody out. Anyone, and not the oldest: a crowd that comes again and again
+   * would outlast whoever is honest and far away every time, by chance it does so now and then.
+   */
+  #dropOne(): void {
+    const all = [...this.#visitors]
+    const strangers = all.filter(([, { isProven }]) => !isProven)
+    const some = strangers.length > 0 ? strangers : all
+    const [name, visitor] = some[randomInt(some.length)]!
+    this.#forget(name, visitor)
+    visitor.socket.destroy()
   }
 
   #look(): void {
