@@ -6,7 +6,7 @@ import type { DurableRun, JournalRecord } from '../model/records.ts'
 import { type Checkpoint, foldRecords, type HeldRun } from './checkpoint.ts'
 
 const outcomesPerRecord = 4_096 // Keeps a record far below recordMaxBytes, long names included.
-const hashesPerRecord = 128 * 1024 // 8 bytes each, 11 as text.
+const hashesPerRecord = 8 * 1024 // 8 bytes each, 11 as text: short texts cost a reader of a million hashes little memory.
 
 /** The fewest records that fold into the same checkpoint, in an order that can be folded. */
 export function compactRecords(records: readonly JournalRecord[]): JournalRecord[] {
@@ -58,7 +58,7 @@ function joined(runs: readonly HeldRun[]): HeldRun[] {
     const state = states[first]!
     let next = first + 1
     while (next < end && states[next] === state && next - first < hashesPerRecord) next++
-    const run = hashes.slice(first, next)
+    const run = hashes.subarray(first, next) // No copy: there may be a million.
     if (state !== 0) result.push({ first, hashes: run, holes: state === 2 ? run.length : 0 })
     first = next
   }

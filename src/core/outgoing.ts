@@ -322,6 +322,7 @@ export class Outgoing {
     if (file.stage !== 'sending' || this.#hub.phase !== 'transferring') return
     const { entry, next } = file
     if (next !== undefined) this.#queueOf(file).addFirst(entry)
+    else if (file.isSent && file.hasUnknown) this.revisions.collect(file)
     else if (file.isSent) {
       file.stage = 'checking'
       this.#hub.emit({ kind: 'checkSource', entry: file.entry, revision: file.revision })

@@ -50,9 +50,12 @@ export class Revisions {
   wanted(file: SendingFile): void {
     if (this.#committing.has(file.entry)) file.stage = 'announcing'
     else if (file.changedTo !== undefined) this.#compare(file)
-    else if (file.unknown().length > 0) {
+    else if (file.hasUnknown) {
       file.stage = 'verifying'
-      this.#ask(file)
+      file.sample = this.#sampleOf(file)
+      const unknown = file.sample.filter((chunk) => !file.known.has(chunk)).map((chunk) => [chunk, 1] as const)
+      this.#ask(file, ChunkSet.of(file.chunks, unknown))
+      if (unknown.length === 0) this.#rehashSample(file)
     } else this.#verified(file)
   }
 
@@ -67,18 +70,28 @@ export class Revisions {
     this.#hub.emit({ kind: 'rehash', entry: file.entry, revision: file.revision, chunks: [] })
   }
 
+  /** All of a file is there: what is missing is the hashes that go into its digest. However long the file, data went first (R15). */
+  collect(file: SendingFile): void {
+    file.stage = 'collecting'
+    this.#ask(file, file.unknown())
+  }
+
   #verified(file: SendingFile): void {
     file.stage = 'sending'
     this.#owner.goOn(file)
   }
 
-  #ask(file: SendingFile): void {
+  /** As many at once as one message holds, however many runs they are in: the answers take room on both sides. */
+  #ask(file: SendingFile, chunks: ChunkSet): void {
     const { entry, revision } = file
-    for (const [first, count] of file.unknown())
-      for (let from = first; from < first + count; from += hashesPerMessageMax) {
-        const asked = Math.min(hashesPerMessageMax, first + count - from)
-        this.#hub.send({ kind: 'hashes', way: 'ask', entry, revision, first: from, count: asked })
-      }
+    let left = hashesPerMessageMax
+    for (const [first, held] of chunks.runs()) {
+      const count = Math.min(left, held)
+      if (count === 0) return
+      this.#hub.send({ kind: 'hashes', way: 'ask', entry, revision, first, count })
+      file.questions++
+      left -= count
+    }
   }
 
   hashesArrived({ entry, revision, first, hashes }: Hashes & { way: 'answer' }): void {
@@ -87,23 +100,29 @@ export class Revisions {
     const count = Math.floor(hashes.length / hexDigits)
     peerMust(first + count <= file.chunks, 'hashes were answered for chunks behind the end of a file')
     for (let i = 0; i < count; i++) file.know(first + i, parseHex64(hashes.slice(i * hexDigits, (i + 1) * hexDigits)))
-    if (file.unknown().length > 0) {
-      peerMust(count > 0, 'hashes were not answered for chunks that are held')
-      return
-    }
-    if (file.stage === 'verifying') this.#sample(file)
+    peerMust(count > 0 || !file.held.has(first), 'hashes were not answered for chunks that are held')
+    file.questions = Math.max(0, file.questions - 1)
+    if (file.questions > 0) return
+    if (file.stage === 'verifying') this.#rehashSample(file)
     else if (file.stage === 'comparing') this.#compare(file)
+    else if (file.stage === 'collecting' && file.hasUnknown) this.#ask(file, file.unknown())
+    else if (file.stage === 'collecting') this.#verified(file)
   }
 
   /** First, last and some random held chunks (R52). */
-  #sample(file: SendingFile): void {
-    if (file.held.count === 0) return this.#verified(file) // All of them were damaged.
+  #sampleOf(file: SendingFile): readonly number[] {
     const { fraction } = this.#hub.settings
     const runs = file.held.runs()
     const picked = new Set<number>([runs[0]![0], lastOf(runs)])
     for (let i = 0; i < sampleChunks; i++) picked.add(nth(runs, Math.floor(fraction() * file.held.count)))
-    const chunks = [...picked].toSorted((a, b) => a - b)
-    this.#hub.emit({ kind: 'rehash', entry: file.entry, revision: file.revision, chunks })
+    return [...picked].toSorted((a, b) => a - b)
+  }
+
+  #rehashSample(file: SendingFile): void {
+    const { entry, revision } = file
+    const chunks = file.sample.filter((chunk) => file.held.has(chunk)) // Some may have proved damaged meanwhile.
+    if (chunks.length === 0) this.#verified(file)
+    else this.#hub.emit({ kind: 'rehash', entry, revision, chunks })
   }
 
   /** The source is not what was announced. */
@@ -123,7 +142,7 @@ export class Revisions {
     const { entry, revision, changedTo } = file
     assert(changedTo !== undefined, 'what is compared has changed')
     file.stage = 'comparing'
-    if (file.unknown().length > 0) return this.#ask(file)
+    if (file.hasUnknown) return this.#ask(file, file.unknown())
     this.#hub.emit({ kind: 'expectSource', entry, fingerprint: changedTo.fingerprint })
     const chunks = all(file.held.runs()).filter((chunk) => chunk * this.#hub.chunkBytes < changedTo.fingerprint.size)
     if (chunks.length === 0) this.#commit(file, changedTo, [])

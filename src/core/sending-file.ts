@@ -6,14 +6,16 @@ import type { SourceVersion } from './inputs.ts'
 /**
  * What is being done about a file.
  * - `waiting`: the receiver has not said what it holds in this epoch
- * - `verifying`: hashes of held chunks are asked for, a sample of the source is compared
+ * - `verifying`: hashes of a sample of the held chunks are asked for and compared with the source
  * - `sending`: chunks go out
+ * - `collecting`: all is there; the hashes of the other chunks are asked for, for the file's digest
  * - `checking`: all is there; descriptor and path are looked at once more
  * - `comparing`: the source changed; chunks that agree are looked for
  * - `announcing`: `resync` is said, the answer is awaited
  * - `sent`: the receiver may publish it
  */
-export type Stage = 'waiting' | 'verifying' | 'sending' | 'checking' | 'comparing' | 'announcing' | 'sent'
+export type Stage =
+  'waiting' | 'verifying' | 'sending' | 'collecting' | 'checking' | 'comparing' | 'announcing' | 'sent'
 
 export class SendingFile {
   readonly entry: number
@@ -28,6 +30,10 @@ export class SendingFile {
   readonly hashes: BigUint64Array
   /** Chunks whose hash is known: sent by this process, or told by the receiver. */
   readonly known: ChunkSet
+  /** Questions for hashes that are not answered. */
+  questions = 0
+  /** What is compared with the source before anything is sent. */
+  sample: readonly number[] = []
   /** How often the source changed in this run. */
   changes = 0
   /** The version of the source that differs from the one announced. */
@@ -59,6 +65,7 @@ export class SendingFile {
     this.sending.clear()
     this.#again.clear()
     this.#cursor = 0
+    this.questions = 0
     this.stage = 'waiting'
   }
 
@@ -76,7 +83,7 @@ export class SendingFile {
         this.durable.remove(chunk)
         this.#again.add(chunk)
       }
-    if (this.stage === 'waiting' || this.stage === 'checking' || this.stage === 'sent') this.stage = 'sending'
+    if (['waiting', 'collecting', 'checking', 'sent'].includes(this.stage)) this.stage = 'sending'
   }
 
   start(): void {
@@ -88,11 +95,14 @@ export class SendingFile {
     this.known.add(chunk)
   }
 
-  /** Held chunks whose hash is not known. */
-  unknown(): Run[] {
-    const unknown = ChunkSet.of(this.chunks, this.held.runs())
-    for (const [first, count] of this.known.runs()) unknown.removeRun(first, count)
-    return unknown.runs()
+  /** Whether chunks are held whose hash is not known: without it there is no digest. */
+  get hasUnknown(): boolean {
+    return this.held.exceeds(this.known)
+  }
+
+  /** These chunks. */
+  unknown(): ChunkSet {
+    return this.held.without(this.known)
   }
 
   /** Notes that a chunk is on its way to the socket. */

@@ -2,7 +2,6 @@
 
 import { runsPerMessageMax } from '../model/limits.ts'
 import type { Want } from '../model/messages.ts'
-import { ChunkSet, type Run } from '../model/places.ts'
 import { type EntryTable, standing } from './entry-table.ts'
 import type { Part } from './part.ts'
 
@@ -58,7 +57,7 @@ function wantAt(entries: EntryTable, parts: ReadonlyMap<number, Part>, from: num
 /** Where a file under way stands. One that is being published is held whole: nothing more is wanted of it. */
 function wantPart(part: Part): Want {
   const { entry, revision, held, durable } = part
-  const received = notYetDurable(held.runs(), durable)
+  const received = held.without(durable).runs()
   const room = runsPerMessageMax / 2
   // Runs beyond the bound are left out: those chunks are sent again, which is harmless.
   return {
@@ -68,10 +67,4 @@ function wantPart(part: Part): Want {
     durable: durable.runs().slice(0, room),
     received: received.slice(0, room),
   }
-}
-
-function notYetDurable(held: readonly Run[], durable: ChunkSet): Run[] {
-  const set = ChunkSet.of(durable.size, held)
-  for (const [first, count] of durable.runs()) set.removeRun(first, count)
-  return set.runs()
 }

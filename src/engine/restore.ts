@@ -6,7 +6,7 @@ import { assert, hasCode } from '../errors.ts'
 import type { Directory } from '../model/disk.ts'
 import { defaultLimits } from '../model/limits.ts'
 import type { EntryOutcome } from '../model/messages.ts'
-import { chunkCount, chunkLength, placeRuns } from '../model/places.ts'
+import { chunkCount, chunkLength, ChunkSet, placeRuns } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
 import { type Checkpoint, foldRecords, type HeldRun, withoutChunks } from '../core/checkpoint.ts'
 import { compactRecords } from '../core/compact.ts'
@@ -195,15 +195,17 @@ class Restoring {
     const last = runs.at(-1)
     if (last === undefined) return []
     const size = await this.#sizeOf(entry)
-    const held = new Map<number, boolean>()
-    for (const run of runs) run.hashes.forEach((_, i) => held.set(run.first + i, run.holes > 0))
+    const data = new ChunkSet(chunkCount(size, this.#chunkBytes))
+    for (const { first, hashes, holes } of runs) {
+      if (holes === 0) data.addRun(first, hashes.length)
+      else for (let i = 0; i < hashes.length; i++) data.remove(first + i) // The later run is right.
+    }
     let dataBytes = 0
     let end = 0
-    for (const [chunk, isHole] of held) {
-      if (isHole) continue
-      const length = chunkLength(size, this.#chunkBytes, chunk)
-      dataBytes += length
-      end = Math.max(end, chunk * this.#chunkBytes + length)
+    for (const [first, count] of data.runs()) {
+      const last = first + count - 1
+      dataBytes += (count - 1) * this.#chunkBytes + chunkLength(size, this.#chunkBytes, last)
+      end = last * this.#chunkBytes + chunkLength(size, this.#chunkBytes, last)
     }
     const stat = await this.#files.stat(entry)
     if (stat === undefined) return dataBytes === 0 ? [] : runs

@@ -77,11 +77,32 @@ export class ChunkSet {
   }
 
   addRun(first: number, count: number): void {
-    for (let chunk = first; chunk < first + count; chunk++) this.add(chunk)
+    for (let chunk = first; chunk < first + count; chunk++) {
+      const word = chunk >>> 5
+      const isWhole = (chunk & 31) === 0 && chunk + 32 <= first + count && this.#words[word] === 0
+      if (!isWhole) this.add(chunk)
+      else {
+        this.#words[word] = 0xffffffff // A run may be a million chunks long.
+        this.#count += 32
+        chunk += 31
+      }
+    }
   }
 
-  removeRun(first: number, count: number): void {
-    for (let chunk = first; chunk < first + count; chunk++) this.remove(chunk)
+  /** Whether it has a chunk that the other set of this size lacks. */
+  exceeds(other: ChunkSet): boolean {
+    return this.#words.some((word, i) => (word & ~other.#words[i]!) !== 0)
+  }
+
+  /** Its chunks that are not in the other set of this size. */
+  without(other: ChunkSet): ChunkSet {
+    const rest = new ChunkSet(this.size)
+    for (let chunk = 0; chunk < this.size; chunk++) {
+      const word = chunk >>> 5
+      if ((chunk & 31) === 0 && (this.#words[word]! & ~other.#words[word]!) === 0) chunk += 31
+      else if (this.has(chunk) && !other.has(chunk)) rest.add(chunk)
+    }
+    return rest
   }
 
   /** The first chunk at or after `from` that is not in the set, or `size`. */

@@ -27,6 +27,10 @@ export interface OpenedJournal {
 
 const freshName = 'journal.new'
 
+/** A rewrite goes out in pieces: the records of a large file would be held twice. */
+const piecesPerWrite = 1024
+const blockBytes = 64 * 1024
+
 /** Zeros written ahead of the last record, so that a full disk still takes the next ones (R23) and a sync moves no metadata. */
 const reserveBytes = 64 * 1024
 /** Of these, what only records of the list below may use. */
@@ -73,7 +77,7 @@ export async function rebuildJournal(directory: Directory, tools: JournalTools):
 }
 
 async function rewrite(directory: Directory, content: JournalContent, tools: JournalTools): Promise<OpenedJournal> {
-  const records = tools.compact(content.records)
+  const records = tools.compact(content.records.splice(0)) // Gone once said again: there may be many.
   return { journal: await writeFresh(directory, records, content, tools), records }
 }
 
@@ -100,16 +104,25 @@ async function writeFresh(
     const header = encodeFileHeader(hash)
     const chain = new Chain(hash, readFileHeader(header, hash)!.checksum, before)
     const committed = before.sequence + records.length
-    const bytes = joined([header, ...records.map((record) => chain.append(record, committed))])
-    await file.write(bytes, 0)
-    await file.write(new Uint8Array(reserveBytes), bytes.length)
+    let length = 0
+    const append = async (bytes: Uint8Array): Promise<void> => {
+      await file.write(bytes, length)
+      length += bytes.length
+    }
+    let pieces = [header]
+    for (const record of records) {
+      pieces.push(chain.append(record, committed))
+      if (pieces.length < piecesPerWrite && pieces.at(-1)!.length < blockBytes) continue
+      await append(joined(pieces.splice(0)))
+    }
+    await append(joined([...pieces, new Uint8Array(reserveBytes)]))
     await file.sync()
     await file.close()
     await directory.rename(freshName, directory, journalName)
     await directory.sync()
     const journal = await directory.openFile(journalName, 'update') // Anew, so that faults name it as it is called now.
-    return new Journal(journal, chain, bytes.length, {
-      reservedTo: bytes.length + reserveBytes,
+    return new Journal(journal, chain, length - reserveBytes, {
+      reservedTo: length,
       label: directory.label,
       isHeld,
     })

@@ -114,9 +114,19 @@ const run: Shaper<Run> = (value) => {
 /** Hashes as base64 of little-endian u64s: a third of the room of hexadecimal digits. */
 const hashes: Shaper<BigUint64Array> = (value) => {
   if (value instanceof BigUint64Array) return value
-  const bytes = Buffer.from(text(Number.MAX_SAFE_INTEGER)(value), 'base64')
-  if (bytes.length % 8 !== 0 || bytes.toString('base64') !== value) throw new Misfit('a list of hashes is cut')
-  return BigUint64Array.from({ length: bytes.length / 8 }, (_, i) => bytes.readBigUInt64LE(i * 8))
+  const base64 = text(Number.MAX_SAFE_INTEGER)(value)
+  const bytes = Buffer.from(base64, 'base64')
+  if (bytes.length % 8 !== 0 || base64.length !== Math.ceil(bytes.length / 3) * 4)
+    throw new Misfit('a list of hashes is cut')
+  const view = viewOf(bytes)
+  const values = new BigUint64Array(bytes.length / 8)
+  for (let i = 0; i < values.length; i++) values[i] = view.getBigUint64(i * 8, true)
+  return values
+}
+
+/** Several times as fast as the methods of Buffer, and a large file has a million hashes (R15, measured). */
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 const totals = fields<ManifestTotals>({ entries: count, bytes: count })
@@ -262,7 +272,8 @@ export function recordFrom(kind: RecordKind, payload: string): JournalRecord {
 
 function base64Of(values: BigUint64Array): string {
   const bytes = Buffer.alloc(values.length * 8)
-  values.forEach((value, i) => bytes.writeBigUInt64LE(value, i * 8))
+  const view = viewOf(bytes)
+  for (let i = 0; i < values.length; i++) view.setBigUint64(i * 8, values[i]!, true)
   return bytes.toString('base64')
 }
 

@@ -27,13 +27,18 @@ export interface Found {
   readonly id: SessionId
   readonly base: Directory
   readonly header: HeaderRecord
-  readonly checkpoint: Checkpoint
+  /** But for its parts: who lists a session needs no hashes, and a large file has a million. */
+  readonly checkpoint: Omit<Checkpoint, 'parts'>
+  /** Durable bytes of files under way. As far as the journal tells: the last chunk may be shorter than it is counted here. */
+  readonly partBytes: number
   /** Acknowledged records are lost: only a rebuild goes on from here. */
   readonly isDamaged: boolean
   /** Why the last run of it ended or waited, if it had time to say so. */
   readonly stuckBy: StateReason | null
   /** Wall time of its last record, ms. */
   readonly updatedAt: number
+  /** Changes whenever its journal does. */
+  readonly stamp: string
 }
 
 /** A session that is there and that nobody here may go on with: written by a newer carryon, of another folder, not ours to read. */
@@ -88,11 +93,25 @@ async function foundFrom(
   records: readonly JournalRecord[],
   isDamaged: boolean,
 ): Promise<Found> {
-  const checkpoint = foldRecords(records)
+  const { parts, ...checkpoint } = foldRecords(records)
   const { header } = checkpoint
   assert(header !== undefined, 'a session is listed by its header')
-  const stuckBy = lastReason(records)
-  return { id, base, header, checkpoint, isDamaged, stuckBy, updatedAt: await updatedAt(base, id, header) }
+  const found = { id, base, header, checkpoint, isDamaged, stuckBy: lastReason(records) }
+  const partBytes = bytesIn(parts, checkpoint.bound?.chunkBytes ?? 0)
+  return { ...found, partBytes, ...(await stampOf(base, id, header)) }
+}
+
+/** The same session as its journal tells now, which is read only if it has changed; undefined if it is gone. */
+export async function foundAgain(world: World, found: Found): Promise<Found | undefined> {
+  const { base, id, header, stamp } = found
+  if ((await base.stat(id)) === undefined) return undefined
+  return stamp !== '' && (await stampOf(base, id, header)).stamp === stamp ? found : findSession(world, base, id)
+}
+
+function bytesIn(parts: Checkpoint['parts'], chunkBytes: number): number {
+  let chunks = 0
+  for (const { runs } of parts.values()) for (const { hashes } of runs) chunks += hashes.length
+  return chunks * chunkBytes
 }
 
 /** Of the last run: a new epoch means that what was said before is over. */
@@ -101,11 +120,17 @@ function lastReason(records: readonly JournalRecord[]): StateReason | null {
   return last?.kind === 'parked' ? last.reason : null
 }
 
-async function updatedAt(base: Directory, id: SessionId, header: HeaderRecord): Promise<number> {
+async function stampOf(
+  base: Directory,
+  id: SessionId,
+  header: HeaderRecord,
+): Promise<Pick<Found, 'updatedAt' | 'stamp'>> {
   const directory = await base.openDirectory(id)
   try {
     const stat = await directory.stat('journal')
-    return stat === undefined ? header.createdAt : Number(stat.mtimeNs / 1_000_000n)
+    if (stat === undefined) return { updatedAt: header.createdAt, stamp: '' }
+    const { mtimeNs, ctimeNs, inode, size } = stat
+    return { updatedAt: Number(mtimeNs / 1_000_000n), stamp: [mtimeNs, ctimeNs, inode, size].join(' ') }
   } finally {
     await directory.close()
   }
@@ -193,7 +218,12 @@ function dueFor(found: Found, wall: number, { afterMs }: Expiry): Due {
 }
 
 /** Leaves a tombstone in place of a session. Its journal must be closed. */
-export async function entomb(world: World, home: Home, held: HeldSession, checkpoint: Checkpoint): Promise<void> {
+export async function entomb(
+  world: World,
+  home: Home,
+  held: HeldSession,
+  checkpoint: Found['checkpoint'],
+): Promise<void> {
   const { header, bound, ended } = checkpoint
   const keep = [header, bound, ended].filter((record) => record !== undefined)
   await bury(held.directory, keep, world.hash)

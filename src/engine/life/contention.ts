@@ -47,12 +47,12 @@ export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
 }
 
 /** Holds a session; undefined if another process does. @throws TransferError `session-not-found`: that one ended it meanwhile */
-async function holdIfThere(tools: Plan['tools'], { id }: Found): Promise<Work | undefined> {
+async function holdIfThere(tools: Plan['tools'], found: Found): Promise<Work | undefined> {
   try {
-    return await Work.hold(tools, id)
+    return await Work.hold(tools, found.id, found)
   } catch (error) {
     if (hasCode(error, 'not-found'))
-      throw new TransferError('session-not-found', { asked: shortId(id) }, { cause: error })
+      throw new TransferError('session-not-found', { asked: shortId(found.id) }, { cause: error })
     throw error
   }
 }

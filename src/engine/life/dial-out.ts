@@ -135,7 +135,7 @@ async function findOlder(plan: Plan, ticket: Ticket): Promise<{ work: Work; conn
   if (older === undefined || isPlain(older.header) !== (ticket.tls === 'plain') || isPlain(older.header))
     return undefined
   checkFrozen(older.header, plan.frozen)
-  const work = await Work.hold(plan.tools, older.id)
+  const work = await Work.hold(plan.tools, older.id, older)
   if (work === undefined) return undefined
   try {
     return { work, connection: await dialOlder(plan, older, ticket) }

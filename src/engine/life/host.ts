@@ -169,10 +169,8 @@ export function grantOf({ header, checkpoint }: Found): string {
 }
 
 /** What is not in place was received whole chunks at a time; what was found in place was not brought in. */
-function writtenBytesOf({ checkpoint }: Found): number {
-  const { parts, outcomes, bound } = checkpoint
-  let bytes = 0
-  for (const { outcome, bytes: its } of outcomes.values()) if (outcome !== 'unchanged') bytes += its
-  for (const { runs } of parts.values()) for (const run of runs) bytes += run.hashes.length * (bound?.chunkBytes ?? 0)
+function writtenBytesOf({ checkpoint, partBytes }: Found): number {
+  let bytes = partBytes
+  for (const { outcome, bytes: its } of checkpoint.outcomes.values()) if (outcome !== 'unchanged') bytes += its
   return bytes
 }

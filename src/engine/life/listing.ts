@@ -64,7 +64,7 @@ async function lookAt(
     sources: header.sources.map(({ path }) => path),
     directory: folder ?? null,
     peer: live?.peer ?? (header.side === 'dialer' ? (header.addresses[0] ?? null) : null),
-    bytesDurable: live?.bytesDurable ?? bytesDurable(found, last?.bytes),
+    bytesDurable: live?.bytesDurable ?? Math.min(bytesDurable(found), last?.bytes ?? Infinity),
     bytesTotal: live?.bytesTotal ?? last?.bytes ?? null,
     filesDone: live?.filesDone ?? checkpoint.outcomes.size,
     filesTotal: live?.filesTotal ?? last?.entries ?? null,
@@ -161,14 +161,11 @@ function restingState(found: Found, held: boolean): Standing {
   return { state: reason === 'disk-full' ? 'parked' : 'interrupted', reason, who: 'self' }
 }
 
-/** As far as the journal tells: of files under way the last chunk may be shorter than it is counted here. */
-function bytesDurable({ header, checkpoint }: Found, total: number | undefined): number {
+function bytesDurable({ header, checkpoint, partBytes }: Found): number {
   if (header.role === 'sender') return checkpoint.bytesAcknowledged
-  const chunkBytes = checkpoint.bound?.chunkBytes ?? 0
-  let bytes = 0
+  let bytes = partBytes
   for (const outcome of checkpoint.outcomes.values()) bytes += outcome.bytes
-  for (const { runs } of checkpoint.parts.values()) for (const run of runs) bytes += run.hashes.length * chunkBytes
-  return Math.min(bytes, total ?? bytes)
+  return bytes
 }
 
 function outcomesOf({ checkpoint }: Found): readonly OutcomeCount[] {

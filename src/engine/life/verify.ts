@@ -65,7 +65,7 @@ export async function keepDelivered(
   world: World,
   home: Home,
   held: HeldSession,
-  checkpoint: Checkpoint,
+  checkpoint: Omit<Checkpoint, 'parts'>,
 ): Promise<void> {
   const { receipt, bound } = checkpoint
   if (home.state === undefined || receipt === undefined || bound === undefined) return
@@ -83,7 +83,10 @@ export async function keepDelivered(
 const placed: readonly string[] = ['delivered', 'unchanged', 'replaced', 'renamed']
 
 /** Files that have their outcome and are there, in the order of the manifest. */
-async function* inPlace({ outcomes, revised }: Checkpoint, pages: ManifestPages): AsyncGenerator<DeliveredFile> {
+async function* inPlace(
+  { outcomes, revised }: Pick<Checkpoint, 'outcomes' | 'revised'>,
+  pages: ManifestPages,
+): AsyncGenerator<DeliveredFile> {
   for (const { entry, outcome, target, digest } of [...outcomes.values()].toSorted((a, b) => a.entry - b.entry)) {
     const listed = await pages.entry(entry)
     if (listed.kind !== 'file' || !placed.includes(outcome)) continue

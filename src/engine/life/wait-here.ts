@@ -68,7 +68,7 @@ async function awaitedReceives(plan: Plan, same: readonly Found[]): Promise<Awai
   for (const found of same.filter(isBound)) checkFrozen(found.header, plan.frozen)
   const works: Work[] = []
   for (const found of same) {
-    const work = isBound(found) || isAlike(plan, found) ? await Work.hold(plan.tools, found.id) : undefined
+    const work = isBound(found) || isAlike(plan, found) ? await Work.hold(plan.tools, found.id, found) : undefined
     if (work !== undefined) works.push(work)
   }
   return { works, mints: true }

@@ -10,7 +10,7 @@ import { createSession, holdSession, type HeldSession } from '../../store/sessio
 import { openRunner } from '../open-runner.ts'
 import type { World } from '../context.ts'
 import type { Reserve, Runner } from '../runner.ts'
-import { entomb, findSession, forget, type Found } from './catalog.ts'
+import { entomb, findSession, forget, foundAgain, type Found } from './catalog.ts'
 import { writeSent } from '../../store/sent.ts'
 import { noteTarget } from '../../store/state-directory.ts'
 import type { Home } from './home.ts'
@@ -64,11 +64,12 @@ export class Work {
   }
 
   /** Holds a session that was found; undefined if another process holds it, or if it is gone. */
-  static async hold(tools: WorkTools, id: SessionId): Promise<Work | undefined> {
+  static async hold(tools: WorkTools, id: SessionId, listed?: Found): Promise<Work | undefined> {
     const { home, world, context } = tools
     const held = await holdSession(home.base, id, context.locker)
     if (held === undefined) return undefined
-    const found = await findSession(world, home.base, id) // Again, under the lock: another process may have gone on.
+    const again = listed === undefined ? findSession(world, home.base, id) : foundAgain(world, listed)
+    const found = await again // Under the lock: another process may have gone on.
     if (found !== undefined) return new Work(tools, held, found, true)
     await held.close()
     return undefined

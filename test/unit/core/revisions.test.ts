@@ -42,13 +42,18 @@ function change(bench: Bench, to: SourceVersion): void {
 }
 
 describe('R52: a sender that comes back to chunks an earlier process sent', () => {
-  it('asks for their hashes, compares a sample of the source, first and last among it, and sends the rest', () => {
+  it('asks for the hashes of a sample, first and last among it, compares it with the source, and sends what is missing', () => {
     const bench = resumed(20, [[2, 5]])
-    expect(bench.said()).toEqual([{ kind: 'hashes', way: 'ask', entry: 0, revision: 0, first: 2, count: 5 }])
+    const ask = { kind: 'hashes', way: 'ask', entry: 0, revision: 0, count: 1 } as const
+    expect(bench.said()).toEqual([
+      { ...ask, first: 2 },
+      { ...ask, first: 6 }, // This bench has no chance: all random picks are the first.
+    ])
+    answer(bench, 2, [2])
+    expect(kindsOf(bench.effects)).not.toContain('rehash')
+    answer(bench, 6, [6])
     expect(kindsOf(bench.effects)).not.toContain('sendChunk')
-    answer(bench, 2, [2, 3, 4, 5, 6])
-    const sampled = rehash(bench, hashOf, version(20 * chunkBytes))
-    expect(sampled).toEqual([2, 6]) // This bench has no chance: all random picks are the first.
+    expect(rehash(bench, hashOf, version(20 * chunkBytes))).toEqual([2, 6])
     expect(bench.take('sendChunk').place).toEqual({ entry: 0, revision: 0, chunk: 0 })
     expect(kindsOf(bench.effects)).not.toContain('warn')
   })
@@ -60,16 +65,74 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
     bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
     const durable = [[0, 10], [30, 10]] as const // prettier-ignore
     bench.hear(want([{ need: 'part', from: 0, revision: 0, durable, received: [] }], 1, true))
-    answer(bench, 0, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-    answer(bench, 30, [30, 31, 32, 33, 34, 35, 36, 37, 38, 39])
+    for (const chunk of [0, 6, 9, 30, 34, 39]) answer(bench, chunk, [chunk])
     expect(bench.take('rehash').chunks).toEqual([0, 6, 9, 30, 34, 39])
+  })
+
+  it('R15: asks for the other hashes, which make the digest, only once all of the file is there, and once', () => {
+    const bench = resumed(6, [[0, 5]])
+    bench.said()
+    answer(bench, 0, [0])
+    answer(bench, 4, [4])
+    rehash(bench, hashOf, version(6 * chunkBytes))
+    const { place, connection } = bench.take('sendChunk')
+    expect(bench.said()).toEqual([])
+    bench.tell({ kind: 'chunkSent', connection, place, hash: hashOf(5), zeros: false })
+    expect(bench.said()).toEqual([{ kind: 'hashes', way: 'ask', entry: 0, revision: 0, first: 1, count: 3 }])
+    const places = [{ entry: 0, revision: 0, first: 5, count: 1 }]
+    bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+    expect(bench.said()).toEqual([])
+    answer(bench, 1, [1, 2]) // Less than was asked for: the rest is asked for again.
+    expect(kindsOf(bench.effects)).not.toContain('checkSource')
+    expect(bench.said()).toMatchObject([{ first: 3, count: 1 }])
+    answer(bench, 3, [3])
+    bench.tell({ kind: 'sourceChecked', entry: bench.take('checkSource').entry, revision: 0 })
+    const digest = (BigInt(6 * chunkBytes) + 21n).toString(16).padStart(16, '0') // As this bench adds hashes up.
+    expect(bench.said()).toEqual([{ kind: 'sync', grade: 'major', files: [{ entry: 0, revision: 0, digest }] }])
+  })
+
+  it('needs no answer for what it has sent itself: the sample is compared at once', () => {
+    const bench = resumed(3, [])
+    for (const chunk of [0, 1, 2]) {
+      const { place, connection } = bench.take('sendChunk')
+      expect(place.chunk).toBe(chunk)
+      if (chunk !== 1) bench.tell({ kind: 'chunkSent', connection, place, hash: hashOf(chunk), zeros: false })
+    }
+    bench.open()
+    bench.said()
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 3]], received: [] }], 1, true))
+    expect(bench.said()).toEqual([])
+    expect(rehash(bench, hashOf, version(3 * chunkBytes))).toEqual([0, 2])
+    expect(bench.said()).toMatchObject([{ way: 'ask', first: 1, count: 1 }])
+  })
+
+  it('takes no answer for one that proved damaged meanwhile: that one is sent again', () => {
+    const bench = resumed(2, [[0, 2]])
+    bench.hear(want([{ need: 'again', from: 0, revision: 0, chunks: [[0, 1]] }]))
+    answer(bench, 0, [])
+    answer(bench, 1, [1])
+    expect(rehash(bench, hashOf, version(2 * chunkBytes))).toEqual([1])
+    expect(bench.take('sendChunk').place.chunk).toBe(0)
+  })
+
+  it('R15: sends again what proves damaged while it waits for those hashes', () => {
+    const bench = resumed(3, [[0, 3]])
+    bench.said()
+    for (const chunk of [0, 2]) answer(bench, chunk, [chunk])
+    rehash(bench, hashOf, version(3 * chunkBytes))
+    expect(bench.said()).toMatchObject([{ first: 1, count: 1 }])
+    bench.hear(want([{ need: 'again', from: 0, revision: 0, chunks: [[1, 1]] }]))
+    expect(bench.take('sendChunk').place).toEqual({ entry: 0, revision: 0, chunk: 1 })
   })
 
   it('a sample that differs is a change: what agrees is kept, the rest is a new revision, on the disk before it is said', () => {
     const bench = resumed(4, [[0, 4]])
-    answer(bench, 0, [0, 1, 2, 3])
+    for (const chunk of [0, 3]) answer(bench, chunk, [chunk])
+    bench.said()
     bench.effects.length = 0
     rehashAfterTold(bench)
+    expect(bench.said()).toMatchObject([{ way: 'ask', first: 1, count: 2 }]) // Now all of them are compared.
+    answer(bench, 1, [1, 2])
     expect(bench.effects).toContainEqual(expect.objectContaining({ kind: 'warn', code: 'source-changed', entry: 0 }))
     const all = rehash(bench, (chunk) => (chunk === 3 ? 99n : hashOf(chunk)), version(4 * chunkBytes, '2'))
     expect(all).toEqual([0, 1, 2, 3])
@@ -90,20 +153,21 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
   }
 
   it('takes the answers to a long question in parts', () => {
-    const count = hashesPerMessageMax + 3
+    const count = hashesPerMessageMax + 4
     const bench = resumed(count, [[0, count]])
-    expect(bench.said()).toMatchObject([
-      { first: 0, count: hashesPerMessageMax },
-      { first: hashesPerMessageMax, count: 3 },
-    ])
+    for (const chunk of [0, count - 1]) answer(bench, chunk, [chunk])
+    bench.said()
+    rehash(bench, hashOf, version(count * chunkBytes))
+    expect(bench.said()).toMatchObject([{ first: 1, count: hashesPerMessageMax }])
     answer(
       bench,
-      0,
-      Array.from({ length: hashesPerMessageMax }, (_, i) => i),
+      1,
+      Array.from({ length: hashesPerMessageMax }, (_, i) => i + 1),
     )
-    expect(kindsOf(bench.effects)).not.toContain('rehash')
-    answer(bench, hashesPerMessageMax, [count - 3, count - 2, count - 1])
-    expect(kindsOf(bench.effects)).toContain('rehash')
+    expect(kindsOf(bench.effects)).not.toContain('checkSource')
+    expect(bench.said()).toMatchObject([{ first: hashesPerMessageMax + 1, count: 2 }])
+    answer(bench, hashesPerMessageMax + 1, [count - 3, count - 2])
+    expect(kindsOf(bench.effects)).toContain('checkSource')
   })
 
   it.each<[string, (bench: Bench) => void]>([

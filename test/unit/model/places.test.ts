@@ -32,11 +32,11 @@ describe('chunks of a file', () => {
 })
 
 describe('a set of chunks', () => {
-  type Step = { readonly does: 'add' | 'remove' | 'addRun' | 'removeRun'; readonly at: number; readonly count: number }
+  type Step = { readonly does: 'add' | 'remove' | 'addRun'; readonly at: number; readonly count: number }
   const sizes = fc.constantFrom(1, 2, 31, 32, 33, 63, 64, 65, 200)
   const steps = fc.array(
     fc.record({
-      does: fc.constantFrom('add' as const, 'remove' as const, 'addRun' as const, 'removeRun' as const),
+      does: fc.constantFrom('add' as const, 'remove' as const, 'addRun' as const),
       at: fc.nat(199),
       count: fc.integer({ min: 1, max: 70 }),
     }),
@@ -54,6 +54,21 @@ describe('a set of chunks', () => {
         }
       }),
       { numRuns: 400 },
+    )
+  })
+
+  it('is compared with another one as plain Sets are', () => {
+    fc.assert(
+      fc.property(sizes, steps, steps, (size, list, others) => {
+        const [[set, plain], [other, otherPlain]] = [list, others].map((all) => {
+          const pair = [new ChunkSet(size), new Set<number>()] as const
+          for (const step of all) apply(...pair, step, size)
+          return pair
+        }) as [readonly [ChunkSet, Set<number>], readonly [ChunkSet, Set<number>]]
+        const rest = new Set([...plain].filter((chunk) => !otherPlain.has(chunk)))
+        expect(set.exceeds(other)).toBe(rest.size > 0)
+        compare(set.without(other), rest, size)
+      }),
     )
   })
 
@@ -83,12 +98,9 @@ describe('a set of chunks', () => {
       const wasThere = set.has(first)
       plain.delete(first)
       expect(set.remove(first)).toBe(wasThere)
-    } else if (does === 'addRun') {
+    } else {
       chunks.forEach((chunk) => plain.add(chunk))
       set.addRun(first, chunks.length)
-    } else {
-      chunks.forEach((chunk) => plain.delete(chunk))
-      set.removeRun(first, chunks.length)
     }
   }
 

@@ -28,7 +28,8 @@ function seated({ header = {}, records = [] }: { header?: Partial<HeaderRecord>;
     },
     note: (given: readonly JournalRecord[]) => noted.push(...given),
   } as unknown as Runner
-  const found = { checkpoint: foldRecords([whole, ...records]) } as Seated['found']
+  const checkpoint: Seated['found']['checkpoint'] = foldRecords([whole, ...records])
+  const found = { checkpoint } as Seated['found']
   const work: Seated = { id: sessionId, header: whole, found, runner: async () => runner }
   const seat = new Seat(work, { clock }, () => {})
   const come = (proven: Arrival['proven'], nonce: string) => seat.welcome({ hello: { nonce }, proven } as Arrival)
