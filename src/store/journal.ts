@@ -109,7 +109,7 @@ async function writeFresh(
       await file.write(bytes, length)
       length += bytes.length
     }
-    let pieces = [header]
+    const pieces = [header]
     for (const record of records) {
       pieces.push(chain.append(record, committed))
       if (pieces.length < piecesPerWrite && pieces.at(-1)!.length < blockBytes) continue
