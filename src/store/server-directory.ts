@@ -52,6 +52,7 @@ export async function readGrants(server: Directory): Promise<Grant[]> {
   return within(server, grantsName, async (grants) => {
     const all: Grant[] = []
     for (const id of await grants.list()) {
+      if (!/^[0-9a-f]{32}$/.test(id)) continue // One that is being written has another name.
       const grant = parseGrant(await textOf(grants, id))
       if (grant?.id === id) all.push(grant)
     }

@@ -223,6 +223,28 @@ describe('tickets', () => {
     expect(renewed.last('summary').bytesReused).toBeGreaterThan(0)
   })
 
+  it('R90: a session that goes by another ticket still does after a restart of the server', async () => {
+    const scene = new ServeScene()
+    const server = await scene.serve()
+    const [old, fresh] = [await scene.ticket(), await scene.ticket()]
+    withDisk(scene, 'ann', 1)
+    const first = scene.send('ann', 'ann.img', '--to', `@${old.file}`, ...slowly)
+    await begun(first)
+    await scene.office('revoke', old.id)
+    expect(await first.code()).toBe(4)
+    const second = scene.send('ann', 'ann.img', '--to', `@${fresh.file}`, ...slowly)
+    await second.until('session', ({ state }) => state === 'transferring')
+    const back = second.untilNext('session', ({ state }) => state === 'transferring')
+    await server.killed()
+    await scene.serve()
+    await back
+    second.hurry()
+    await bothSucceed(second)
+    expect(second.last('summary').session).toBe(first.last('progress').session)
+    const used = (await scene.tickets()).map((ticket) => [ticket.state, ticket.used.bytes])
+    expect(Object.fromEntries(used)).toEqual({ revoked: 0, good: size })
+  })
+
   it('R90: exchanged, the old secret still opens, and running sessions notice nothing', async () => {
     const scene = new ServeScene()
     await scene.serve()

@@ -10,7 +10,7 @@ import type { ConflictPolicy, Role, SessionId } from '../../model/session.ts'
 import { parseIdentity } from '../../transport/keys.ts'
 import { endingFor, isOver, type Found } from './catalog.ts'
 import type { GrantBook, Pass } from './grant-book.ts'
-import { Hosted, withoutPaths, type HostTools } from './hosted.ts'
+import { Hosted, withoutPaths, type HostTools, type Origin } from './hosted.ts'
 import type { Ledger } from './ledger.ts'
 import type { Door, Guest, Proof } from './listening.ts'
 
@@ -123,7 +123,7 @@ export class Host implements Door {
     // What was opened before and is not here was here once: it is not begun again behind its sender's back.
     if (!isThere && hello.epoch > 0) throw new TransferError('session-unknown', { session: hello.session })
     this.#checkRoom(grant)
-    return this.#bringToLife(hello, grant, isThere ? undefined : pass)
+    return this.#bringToLife(hello, grant, known === undefined ? { pass } : { goesBy: known.grant })
   }
 
   #checkRoom({ id, maxSessions }: Grant): void {
@@ -134,9 +134,9 @@ export class Host implements Door {
     if (asked >= limit) throw new TransferError('limit', { what: 'sessions at once', limit, asked: asked + 1 })
   }
 
-  #bringToLife({ session, role }: Hello, grant: Grant, pass: Pass | undefined): Hosted {
+  #bringToLife({ session, role }: Hello, grant: Grant, origin: Origin): Hosted {
     const { tools, onBegun } = this.#options
-    const hosted = new Hosted(tools, session, role === 'sender' ? 'receiver' : 'sender', grant, pass)
+    const hosted = new Hosted(tools, session, role === 'sender' ? 'receiver' : 'sender', grant, origin)
     this.#active.set(session, hosted)
     void this.#follow(hosted, grant.path)
     onBegun(hosted)

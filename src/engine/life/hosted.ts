@@ -52,6 +52,12 @@ export interface Left {
   readonly isReleased: boolean
 }
 
+/** A new session, begun under a ticket; or one that is there, and the grant it has gone by so far. */
+export interface Origin {
+  readonly pass?: Pass | undefined
+  readonly goesBy?: string
+}
+
 const awayMs: Millis = 60_000 // A reconnect finds what is received and not yet durable; later ones go by the journal.
 const lookEveryMs: Millis = 1_000 // How late expiry and revocation are noticed.
 const patienceMs: Millis = 24 * 3_600_000 // With a full disk.
@@ -67,15 +73,17 @@ export class Hosted {
   #grant: string
   #bound: { readonly nonce: string; readonly sessionKey: string } | undefined
   #isJoined = false
+  /** Somebody was welcomed: until then nobody knows which ticket it goes by. */
+  #isMet = false
   #isLeaving = false
   #view: (() => Runner['view']) | undefined
 
-  /** @param pass under which it begins; undefined: it is there already */
-  constructor(tools: HostTools, session: SessionId, role: Role, grant: Grant, pass: Pass | undefined) {
+  /** @param grant of whoever came for it first: says in which folder it is */
+  constructor(tools: HostTools, session: SessionId, role: Role, grant: Grant, { pass, goesBy }: Origin) {
     this.#tools = tools
     this.session = session
     this.role = role
-    this.#grant = grant.id
+    this.#grant = goesBy ?? grant.id
     const left = deferred<Left | undefined>()
     this.left = left.promise
     const { deadAfterMs, progressIntervalMs, stateDir } = tools
@@ -122,6 +130,7 @@ export class Hosted {
     if (isRenewed) await this.#tools.renew(this.session, this.#grant, pass.grant)
     this.#bound = bound
     if (pass !== undefined) this.#grant = pass.grant.id
+    this.#isMet = true
     const isNews = isRenewed || !runner.view.isBound
     const shape = { onConflict: 'fail', checksum: false } as const // The core, which agrees it, fills it in.
     const record = { kind: 'bound', ...bound, chunkBytes: 0, shape, root: '', ticket: this.#grant } as const
@@ -201,7 +210,7 @@ export class Hosted {
     let lastSeenAt = clock.now()
     while (!over.aborted) {
       const now = clock.now()
-      const end = this.#tools.endOf(this.#grant)
+      const end = this.#isMet ? this.#tools.endOf(this.#grant) : undefined
       if (end !== undefined) {
         this.#isLeaving = true
         context.ask(end)
