@@ -1,7 +1,7 @@
 // The few big buffers that payload is read into: taken, filled, sent, given back. Waiting for one is the back-pressure on
-// reading. Header room lies in front, so a frame is one send of one buffer.
+// reading. Room for headers lies in front, so a frame is one send of one buffer.
 
-import { headerBytes } from '../model/limits.ts'
+import { frameRoomBytes, headerBytes } from '../model/limits.ts'
 
 export class BufferPool {
   readonly #payloadBytes: number
@@ -15,13 +15,13 @@ export class BufferPool {
     this.#left = count
   }
 
-  /** A buffer of header room and payload room; waits for one to come back. */
+  /** A buffer of header room and payload room, with `frameRoomBytes` in front of it; waits for one to come back. */
   async take(): Promise<Uint8Array> {
     const buffer = this.#free.pop()
     if (buffer !== undefined) return buffer
     if (this.#left > 0) {
       this.#left--
-      return new Uint8Array(headerBytes + this.#payloadBytes)
+      return new Uint8Array(frameRoomBytes + headerBytes + this.#payloadBytes).subarray(frameRoomBytes)
     }
     return new Promise((resolve) => this.#waiting.push(resolve))
   }

@@ -164,12 +164,12 @@ export class Links {
     this.#pauseOrResume(link)
   }
 
-  /** Sends a frame; false if the connection is gone. */
-  async sendFrame(id: ConnectionId, frame: Uint8Array): Promise<boolean> {
+  /** Sends a frame, with room in front of it as `Connection` explains; false if the connection is gone. */
+  async sendFrame(id: ConnectionId, frame: Uint8Array, roomBytes = 0): Promise<boolean> {
     const link = this.#links.get(id)
     if (link === undefined) return false
     try {
-      await link.connection.sendData(frame)
+      await link.connection.sendData(frame, roomBytes)
       return true
     } catch (error) {
       if (!isTransferError(error)) throw error

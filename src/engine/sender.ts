@@ -2,7 +2,7 @@
 // at sources again. What can't be read fails alone; a root that is gone makes its reads wait until it is back.
 
 import { assert, hasCode, isTransferError } from '../errors.ts'
-import { headerBytes, packRowBytes } from '../model/limits.ts'
+import { frameRoomBytes, headerBytes, packRowBytes } from '../model/limits.ts'
 import type { Entry, FileEntry, Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import { chunkLength } from '../model/places.ts'
 import type { SenderEffect } from '../core/effects.ts'
@@ -140,7 +140,7 @@ export class Sender {
       writeHeader(buffer, 0, { kind: zeros ? 'zeros' : 'chunk', epoch, ...place, hash }, world.hash)
       const frame = buffer.subarray(0, zeros ? headerBytes : headerBytes + length)
       counters.sent(length, frame.length, again) // As it is handed over: a frame that is cut off may have arrived.
-      if (!(await links.sendFrame(connection, frame))) return // Its end is told apart, and begins all of this anew.
+      if (!(await links.sendFrame(connection, frame, frameRoomBytes))) return // Its end is told apart, and begins all of this anew.
       tell({ kind: 'chunkSent', connection, place, hash, zeros })
     } finally {
       pool.give(buffer)
@@ -175,7 +175,7 @@ export class Sender {
       const bytes = end - bytesStart
       counters.sent(bytes - againBytes, frame.length, false)
       if (againBytes > 0) counters.sent(againBytes, 0, true)
-      if (!(await links.sendFrame(connection, frame))) return
+      if (!(await links.sendFrame(connection, frame, frameRoomBytes))) return
       tell({ kind: 'packSent', connection, files: sentFiles })
     } finally {
       pool.give(buffer)

@@ -31,8 +31,13 @@ export interface Connection {
   start(handlers: ConnectionHandlers): void
   /** Queues a text frame. */
   sendText(text: string): void
-  /** Sends a binary frame; resolves when the kernel has taken the bytes, which may not be changed before. Rejects with `connection-lost`. */
-  sendData(frame: Uint8Array): Promise<void>
+  /**
+   * Sends a binary frame; resolves when the kernel has taken the bytes, which may not be changed before. Rejects with
+   * `connection-lost`.
+   * @param roomBytes so many bytes in front of the frame, in its ArrayBuffer, are the connection's to write into: with
+   *   `frameRoomBytes` of them it sends one piece, which TLS need not copy together first. 0 unless given
+   */
+  sendData(frame: Uint8Array, roomBytes?: number): Promise<void>
   /** Stops and restarts reading; while paused, `heardBytes` does not grow and silence is no sign of death. */
   pause(): void
   resume(): void

@@ -55,6 +55,7 @@ export function clamp(wish: number, range: Range, fallback: number): number {
 
 export const headerBytes = 32 // A data frame's header; drawn in docs/protocol.md.
 export const packRowBytes = 24 // One file's row in a pack's table.
+export const frameRoomBytes = 14 // In front of a frame, for the longest header of a WebSocket.
 export const frameMaxBytes: number = MiB + 64 * KiB // Fits one chunk and its header; ws `maxPayload`.
 export const controlMaxBytes: number = MiB // One message.
 export const helloMaxBytes: number = 64 * KiB // All a stranger may send before `welcome`: TLS, HTTP and his first message.

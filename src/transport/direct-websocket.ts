@@ -1,19 +1,25 @@
-// A WebSocket of ws whose socket reads straight into our buffers. Node gives its `onread` option only to sockets that it
-// makes for us, so once the handshake is over, the handle moves into a new one. That touches two things that are nobody's
-// promise, `_handle` of net.Socket and `setSocket` of ws: where either looks different, everything goes on as ws does it
-// (docs/decisions/0009).
+// A WebSocket of ws whose socket reads straight into our buffers, and takes frames from them in one piece. Node gives its
+// `onread` option only to sockets that it makes for us, so once the handshake is over, the handle moves into a new one. That
+// touches two things that are nobody's promise, `_handle` of net.Socket and `setSocket` of ws: where either looks different,
+// everything goes on as ws does it (docs/decisions/0009, 0011).
 
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import { FrameReader } from './frame-reader.ts'
 
 export type FrameHandler = (payload: Uint8Array, release: () => void) => void
 
-/** The socket that large frames are read from, and how to begin. */
-export interface DirectReading {
+/** The socket that large frames are read from, and how to begin; and a way to send one. */
+export interface DirectAccess {
   readonly socket: Socket
   start(onFrame: FrameHandler): void
+  /**
+   * Sends a binary frame in one piece; ws makes two, which TLS copies into one. Overwrites the `frameRoomBytes` in front
+   * of it.
+   */
+  send(frame: Uint8Array, sent: (error?: Error | null) => void): void
 }
 
 type SetSocket = (socket: Duplex, head: Buffer, options: object) => void
@@ -21,10 +27,10 @@ type SetSocket = (socket: Duplex, head: Buffer, options: object) => void
 const nothing = Buffer.alloc(0)
 
 export class DirectWebSocket extends WebSocket {
-  #direct: DirectReading | undefined
+  #direct: DirectAccess | undefined
 
   /** Undefined where ws reads for itself; then all frames come as messages. */
-  get direct(): DirectReading | undefined {
+  get direct(): DirectAccess | undefined {
     return this.#direct
   }
 
@@ -68,7 +74,7 @@ interface SocketOptions extends SocketConstructorOpts {
 }
 
 /** Moves the handle below `socket` into a new one, which is paused. Undefined if this is not the Node we know. */
-function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectReading | undefined {
+function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectAccess | undefined {
   const old = socket as unknown as { _handle: Handle | null }
   const handle = old._handle
   if (typeof handle?.useUserBuffer !== 'function' || typeof handle.readStop !== 'function') return undefined
@@ -95,6 +101,8 @@ function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectReadin
     },
   }
   const direct = new Socket(options)
+  // TLS copies what it gets in pieces into one; frame by frame it encrypts them where they lie.
+  if (socket instanceof TLSSocket) Object.assign(direct, { _writev: undefined })
   old._handle = null
   direct.once('close', () => socket.destroy())
   socket.once('close', () => direct.destroy())
@@ -104,5 +112,22 @@ function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectReadin
       onFrame = handler
       for (const bytes of early.splice(0)) reader.take(bytes)
     },
+    // In order with what ws sends: without compression it keeps nothing back.
+    send: (frame, sent) => void direct.write(withHeader(frame, !isServer), sent),
   }
+}
+
+/** A frame behind the header that ws would give it: binary, whole, and if masked, by zeros. */
+function withHeader(frame: Uint8Array, isMasked: boolean): Uint8Array {
+  const { buffer, byteOffset, length } = frame
+  const isLarge = length > 0xffff
+  const headerLength = (isLarge ? 10 : length > 125 ? 4 : 2) + (isMasked ? 4 : 0)
+  const whole = new Uint8Array(buffer, byteOffset - headerLength, headerLength + length)
+  const header = new DataView(buffer, whole.byteOffset, headerLength)
+  header.setUint8(0, 0x82)
+  header.setUint8(1, (isMasked ? 0x80 : 0) | (isLarge ? 127 : length > 125 ? 126 : length))
+  if (isLarge) header.setBigUint64(2, BigInt(length))
+  else if (length > 125) header.setUint16(2, length)
+  if (isMasked) header.setUint32(headerLength - 4, 0)
+  return whole
 }

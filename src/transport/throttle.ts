@@ -23,6 +23,7 @@ const burstMs = 100 // What an idle link may save up: a frame that comes a littl
 
 interface Waiting {
   readonly frame: Uint8Array
+  readonly roomBytes: number
   readonly resolve: (sent: Promise<void>) => void
   readonly reject: (error: Error) => void
 }
@@ -53,10 +54,10 @@ class Throttled implements Connection {
     this.#paidAt = clock.now()
   }
 
-  sendData(frame: Uint8Array): Promise<void> {
-    if (this.#isClosing) return this.#inner.sendData(frame)
+  sendData(frame: Uint8Array, roomBytes = 0): Promise<void> {
+    if (this.#isClosing) return this.#inner.sendData(frame, roomBytes)
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ frame, resolve, reject })
+      this.#waiting.push({ frame, roomBytes, resolve, reject })
       this.#waitingBytes += frame.length
       if (this.#cancelTimer === undefined) this.#sendDue()
     })
@@ -133,7 +134,7 @@ class Throttled implements Connection {
     this.#debtBytes += first.frame.length
     this.#waitingBytes -= first.frame.length
     this.#spent(first.frame.length)
-    first.resolve(this.#inner.sendData(first.frame))
+    first.resolve(this.#inner.sendData(first.frame, first.roomBytes))
   }
 
   /** Pays the debt down to now, and tells how long the rest takes at the present rate. */

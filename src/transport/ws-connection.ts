@@ -5,8 +5,8 @@ import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { assert, TransferError } from '../errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../model/connection.ts'
-import { controlMaxBytes } from '../model/limits.ts'
-import { DirectWebSocket, type DirectReading } from './direct-websocket.ts'
+import { controlMaxBytes, frameRoomBytes } from '../model/limits.ts'
+import { DirectWebSocket, type DirectAccess } from './direct-websocket.ts'
 
 /** The two ends of one connection, as seen from here. */
 export interface Ends {
@@ -26,7 +26,7 @@ export class WsConnection implements Connection {
   readonly proof: string
   readonly #ws: WebSocket
   /** Where large frames come from past ws, if they do. */
-  readonly #direct: DirectReading | undefined
+  readonly #direct: DirectAccess | undefined
   readonly #socket: Socket
   /** Rejects what is not yet taken by the kernel. */
   readonly #unsent = new Set<(error: Error) => void>()
@@ -68,15 +68,18 @@ export class WsConnection implements Connection {
     if (this.#ws.readyState === WebSocket.OPEN) this.#ws.send(text)
   }
 
-  sendData(frame: Uint8Array): Promise<void> {
+  sendData(frame: Uint8Array, roomBytes = 0): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#unsent.add(reject)
-      this.#ws.send(frame, (error) => {
+      const sent = (error?: Error | null): void => {
         this.#unsent.delete(reject)
         // A write that destroy() cut short calls back without an error (net.Socket), so that alone proves nothing.
-        if (error || this.#socket.destroyed) reject(this.#lost(error))
+        if (error || this.#socket.destroyed) reject(this.#lost(error ?? undefined))
         else resolve()
-      })
+      }
+      const isOpen = this.#ws.readyState === WebSocket.OPEN
+      if (isOpen && this.#direct !== undefined && roomBytes >= frameRoomBytes) this.#direct.send(frame, sent)
+      else this.#ws.send(frame, sent)
     })
   }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Connection, ConnectionHandlers, EndReason } from '../../src/model/connection.ts'
-import { controlMaxBytes, frameMaxBytes } from '../../src/model/limits.ts'
+import { controlMaxBytes, frameMaxBytes, frameRoomBytes } from '../../src/model/limits.ts'
 
 const MiB = 1024 * 1024
 
@@ -96,6 +96,33 @@ export function connectionSuite(name: string, join: () => Promise<Pair>): void {
       frames.forEach((frame, index) => expect(isSame(heard[2 * index + 1], frame), `frame ${index}`).toBe(true))
       expect(await atLeft.heard(1)).toEqual(['answer'])
       expect(await outcomes(sent)).toEqual(frames.map(() => 'taken'))
+      left.destroy()
+      await Promise.all([atLeft.end(), atRight.end()])
+    })
+
+    it('sends a frame with room in front of it alike, in order, and writes into nothing but the room', async () => {
+      const [left, right] = await join()
+      const [atLeft, atRight] = [record(left), record(right)]
+      const lengths = [0, 1, 125, 126, 65_535, 65_536, 1_000_000]
+      const before = bytesOf(50, 3)
+      for (const from of [left, right]) {
+        const sent = lengths.map(async (length) => {
+          const whole = new Uint8Array(before.length + frameRoomBytes + length)
+          const frame = whole.subarray(before.length + frameRoomBytes)
+          whole.set(before)
+          frame.set(bytesOf(length))
+          from.sendText(`before ${length}`)
+          await from.sendData(frame, frameRoomBytes)
+          expect(whole.subarray(0, before.length)).toEqual(before)
+          expect(isSame(frame, bytesOf(length))).toBe(true)
+        })
+        const heard = await (from === left ? atRight : atLeft).heard(2 * lengths.length)
+        lengths.forEach((length, index) => {
+          expect(heard[2 * index]).toBe(`before ${length}`)
+          expect(isSame(heard[2 * index + 1], bytesOf(length)), `${length} bytes`).toBe(true)
+        })
+        await Promise.all(sent)
+      }
       left.destroy()
       await Promise.all([atLeft.end(), atRight.end()])
     })

@@ -1,8 +1,10 @@
-// Reading past ws really happens where it can, counted in buffers; and where it can't, ws reads.
+// Reading and writing past ws really happen where they can, counted in buffers and calls; and where they can't, ws does it.
 
+import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterAll, expect, it } from 'vitest'
 import { DirectWebSocket } from '../../../src/transport/direct-websocket.ts'
+import { frameRoomBytes } from '../../../src/model/limits.ts'
 import { wsLimits } from '../../../src/transport/ws-limits.ts'
 import { bytesOf } from '../../conformance/connection-suite.ts'
 import { connectedPairs } from '../../support/loopback.ts'
@@ -39,12 +41,39 @@ for (const plain of [true, false]) {
         ended: () => ends[0]!.resolve(),
       })
       writer!.start({ text: () => {}, data: () => {}, ended: () => ends[1]!.resolve() })
+      writer!.sendText('Whoever has said nothing yet may not say much.')
       await Promise.allSettled(Array.from({ length: frames }, () => writer!.sendData(bytes)))
       await Promise.all(ends.map(({ promise }) => promise))
       expect([count, buffers.size]).toEqual([frames, 1])
     },
   )
 }
+
+it.each(['dialer', 'listener'])('gives large frames to TLS one by one and each in one piece (%s)', async (end) => {
+  const pairs = await connectedPairs({ plain: false })
+  const pair = await pairs.join()
+  const [writer, reader] = end === 'dialer' ? pair : pair.toReversed()
+  const ends = pair.map(() => withResolvers())
+  const { _writev } = Socket.prototype
+  let collected = 0
+  Socket.prototype._writev = function (...args) {
+    collected += 1
+    return _writev!.apply(this, args)
+  }
+  try {
+    reader!.start({ text: () => {}, data: (_frame, release) => release!(), ended: () => ends[0]!.resolve() })
+    writer!.start({ text: () => {}, data: () => {}, ended: () => ends[1]!.resolve() })
+    writer!.sendText('Whoever has said nothing yet may not say much.')
+    const frame = (): Uint8Array => new Uint8Array(frameRoomBytes + 1024 * 1024).subarray(frameRoomBytes)
+    await Promise.all(Array.from({ length: frames }, () => writer!.sendData(frame(), frameRoomBytes)))
+    expect(collected).toBe(0)
+  } finally {
+    Socket.prototype._writev = _writev!
+  }
+  writer!.destroy()
+  await Promise.all(ends.map(({ promise }) => promise))
+  await pairs.close()
+})
 
 it('leaves a stream that is no socket of Node to ws', async () => {
   const stream = new Duplex({ read: () => {}, write: (_bytes, _encoding, done) => done() })
