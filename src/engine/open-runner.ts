@@ -199,6 +199,7 @@ class SessionRunner implements Runner {
         reserve: receive.reserve,
         revised: checkpoint.revised,
         tell: (input) => this.#tell(input),
+        warn: (code, sentence) => observer({ kind: 'warning', code, sentence, path: null }),
       })
     }
     return { state, begin }

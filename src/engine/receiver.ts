@@ -2,6 +2,7 @@
 // A full disk makes the work wait; any other fault of the disk ends the run, and the next one starts from the journal.
 
 import { assert, hasCode, isTransferError } from '../errors.ts'
+import type { WarningCode } from '../model/events.ts'
 import { hex64 } from '../model/hash.ts'
 import type { Entry, FileEntry } from '../model/manifest.ts'
 import { entriesMax, fileChunksMax, manifestMaxBytes, pagesMax } from '../model/limits.ts'
@@ -50,6 +51,8 @@ export interface ReceiverParts {
   /** Newest revision of each entry that has one. */
   readonly revised: Map<number, RevisedRecord>
   readonly tell: (input: Input) => void
+  /** Tells users of something that is no error. */
+  readonly warn: (code: WarningCode, sentence: string) => void
 }
 
 type Of<Kind extends ReceiverEffect['kind']> = ReceiverEffect & { readonly kind: Kind }
@@ -259,7 +262,7 @@ export class Receiver {
     await inParallel(syncsUnderWay, finish, async (file) => {
       intents.push(await room.use(() => this.#finishFile(file)))
     })
-    await room.use(() => files.syncNames()) // Last: a file that is one hole is only made when it is finished.
+    this.#namesSynced(await room.use(() => files.syncNames())) // Last: a file that is one hole is only made when it is finished.
     tell({ kind: 'dataSynced', serial, finished: intents, syncMs: world.clock.now() - started })
   }
   #covered: Hint[] = []
@@ -293,7 +296,7 @@ export class Receiver {
       const { path } = await this.#fileEntry(intent.entry)
       results.push({ entry: intent.entry, result: await room.use(() => this.#place(intent, path)) })
     }
-    await room.use(() => target.syncDirectories())
+    this.#namesSynced(await room.use(() => target.syncDirectories()))
     tell({ kind: 'filesPlaced', serial, results })
   }
 
@@ -342,7 +345,8 @@ export class Receiver {
     const { session, room, tell } = this.#parts
     const { shape } = session
     assert(shape !== undefined, 'a session is bound before it ends')
-    const outcomes = await room.use(() => finishTree({ ...this.#parts, shape }))
+    const namesSynced = (isDurable: boolean): void => this.#namesSynced(isDurable)
+    const outcomes = await room.use(() => finishTree({ ...this.#parts, shape, namesSynced }))
     tell({ kind: 'treeFinished', outcomes })
   }
 
@@ -351,6 +355,18 @@ export class Receiver {
     const digest = await digestOfSession(this.#parts, world.hash)
     tell({ kind: 'sessionDigested', digest, finishedAt: new Date(world.clock.wall()).toISOString() })
   }
+
+  /** That a file system cannot put names on the disk is said once (R7). */
+  #namesSynced(isDurable: boolean): void {
+    if (isDurable || this.#isDegraded) return
+    this.#isDegraded = true
+    const folder = this.#parts.target.root.label
+    this.#parts.warn(
+      'durability-degraded',
+      `The file system of ${folder} cannot sync directories: a power cut may take the newest files with it.`,
+    )
+  }
+  #isDegraded = false
 
   async #fileEntry(index: number): Promise<FileEntry> {
     const entry = await this.#parts.pages.entry(index)

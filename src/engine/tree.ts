@@ -18,10 +18,12 @@ export interface TreeTools {
   readonly pages: ManifestPages
   readonly session: Session
   readonly shape: Shape
+  /** Told whether the file system could put names on the disk. */
+  readonly namesSynced: (isDurable: boolean) => void
 }
 
 /** Makes what needs no bytes. @returns the outcomes of all entries that had none */
-export async function finishTree({ target, pages, session, shape }: TreeTools): Promise<EntryOutcome[]> {
+export async function finishTree({ target, pages, session, shape, namesSynced }: TreeTools): Promise<EntryOutcome[]> {
   const outcomes: EntryOutcome[] = []
   const directories: number[] = []
   for (let page = 0; page < pages.pages; page++) {
@@ -36,7 +38,7 @@ export async function finishTree({ target, pages, session, shape }: TreeTools): 
       }
     }
   }
-  await target.syncDirectories()
+  namesSynced(await target.syncDirectories())
   for (const index of directories.toReversed()) {
     const entry = (await pages.entry(index)) as DirectoryEntry
     const failed = await outcomeOf(() => target.finishDirectory(entry.path, entry.mode, entry.mtimeUs))

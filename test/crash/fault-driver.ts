@@ -60,6 +60,7 @@ class Trial {
   #acknowledged = 0
   #onAcknowledged: () => void = () => {}
   #isFullyParked = false
+  readonly #warnings: string[] = []
 
   constructor(fault: Fault) {
     this.#fault = fault
@@ -102,6 +103,7 @@ class Trial {
       order('pass')
       order('forget')
       const counts = order('disarm')
+      const warnings = this.#warnings.slice()
       this.#checkNothingOpen()
       const second = this.#hasReceipt ? undefined : await this.#live()
       this.#check(first, second)
@@ -110,6 +112,7 @@ class Trial {
         ends: first,
         counts: countsIn(counts),
         isParked: this.#isFullyParked,
+        warnings,
         problems: this.#problems,
       }
     } finally {
@@ -118,6 +121,7 @@ class Trial {
   }
 
   #observed(role: Role, event: RunnerEvent): void {
+    if (role === 'receiver' && event.kind === 'warning') this.#warnings.push(event.code)
     if (event.kind !== 'state' || event.state !== 'parked' || event.reason !== 'disk-full') return
     if (role === 'receiver' || event.who !== 'peer') return
     this.#isFullyParked = true // Both know; now space returns.

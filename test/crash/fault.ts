@@ -38,6 +38,8 @@ export interface Lived {
   readonly counts: Readonly<Record<string, number>>
   /** Both sides said that the disk was full; then space returned. */
   readonly isParked: boolean
+  /** Codes of what the receiver warned of in that life. */
+  readonly warnings: readonly string[]
   /** Empty: all is well. */
   readonly problems: readonly string[]
 }

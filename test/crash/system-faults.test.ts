@@ -44,7 +44,6 @@ const endings: Readonly<Record<string, readonly string[]>> = {
   ENOSPC: ['disk-full', 'disk-failed', 'folder-not-writable'],
   EDQUOT: ['disk-full', 'disk-failed', 'folder-not-writable'],
   EMFILE: ['too-many-open-files'],
-  short: [],
 }
 
 describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C compiler)', { timeout: 600_000 }, () => {
@@ -126,6 +125,17 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
     expect(lived.filter(({ isParked }) => isParked)).toEqual([])
   })
 
+  it.each(['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM'])(
+    'is the sync of a directory, with %s: durability is degraded, said once, and nothing else changes (R7)',
+    async (how) => {
+      const lived = await suffer(spots.map((spot) => ({ ...spot, call: 'dirsync', k: 1, how, many: always })))
+      for (const { fault, ends, warnings } of lived) {
+        expect(ends).toEqual({ sender: 'released', receiver: 'released' })
+        expect(warnings).toEqual(fault.side === 'receiver' ? ['durability-degraded'] : [])
+      }
+    },
+  )
+
   it('for want of descriptors is survived (R24)', async () => {
     await suffer([...each(receiving, ['open'], 'EMFILE'), ...each(spots[1]!, ['open'], 'EMFILE')])
   })
@@ -153,7 +163,7 @@ function isDocumented({ fault, ends, counts }: Lived): boolean {
   const other = fault.side === 'sender' ? 'receiver' : 'sender'
   const fine = ['released', 'released-unconfirmed']
   if (counts['failed'] === 0) return fine.includes(ends[fault.side])
-  const isNamed = [...fine, ...endings[fault.how]!].includes(ends[fault.side])
+  const isNamed = [...fine, ...(endings[fault.how] ?? [])].includes(ends[fault.side])
   return isNamed && [...fine, 'retry-over'].includes(ends[other])
 }
 

@@ -41,13 +41,16 @@ describe.skipIf(process.env['CARRYON_CUTS'] === undefined)('power cuts (npm run 
     return tally
   }
 
-  const lost = 'cost what was promised, within 20 of them, where %s does nothing: this test can fail'
-  it.each(['fdatasync', 'fsync', 'dirsync'])(lost, { timeout: 300_000 }, async (call) => {
-    readlinkSync(`/carryon-shim/arm ${call} 1 skip 1000000000 ${folder}`)
-    const { cuts: needed, problems } = await suffer(20).finally(() => readlinkSync('/carryon-shim/disarm'))
-    console.log(`where ${call} does nothing, cut ${needed} cost something: ${problems[0]?.slice(0, 200)}`)
-    expect(problems).not.toEqual([])
-  })
+  it.each(['fdatasync', 'fsync', 'dirsync'])(
+    'cost what was promised, within 20 of them, where %s does nothing: this test can fail',
+    { timeout: 300_000 },
+    async (call) => {
+      readlinkSync(`/carryon-shim/arm ${call} 1 skip 1000000000 ${folder}`)
+      const { cuts: needed, problems } = await suffer(20).finally(() => readlinkSync('/carryon-shim/disarm'))
+      console.log(`where ${call} does nothing, cut ${needed} cost something: ${problems[0]?.slice(0, 200)}`)
+      expect(problems).not.toEqual([])
+    },
+  )
 
   it.runIf(cuts > 0)(
     `${cuts} of them cost nothing that was acknowledged, and no name is seen half (R1, R3, R4, R5, R41, R45, R115)`,
