@@ -55,9 +55,12 @@ export class Sending {
     this.#pagesAnswered = 0
     this.outgoing.opened()
     if (this.releasing.receipt !== undefined) return this.releasing.opened()
+    const known = entries.firstOf(pagesAtReceiver)
     for (let entry = 0; entry < entries.manifest.entries; entry++) {
+      if (entry >= known) entries.reopen(entry) // A receiver that was rolled back may not even have heard of it (R46).
       const where = entries.standing(entry)
-      if (where !== standing.later && where !== standing.done) entries.stand(entry, standing.unknown)
+      if (where === standing.later || where === standing.done) continue
+      entries.stand(entry, entries.isFile(entry) ? standing.unknown : standing.later)
     }
     this.#pumpPages()
   }

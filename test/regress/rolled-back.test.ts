@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Want } from '../../src/model/messages.ts'
+import { noManifest } from '../../src/model/manifest.ts'
 import { standing } from '../../src/core/entry-table.ts'
 import { Bench, chunkBytes, want } from '../support/core-bench.ts'
 
@@ -53,6 +54,15 @@ describe('R46: a receiver that was rolled back', () => {
     const { filesDone, bytesPublished, bytesDurable, unfinished } = bench.core.entries
     expect([filesDone, bytesPublished, bytesDurable, unfinished]).toEqual([0, 0, 0, 2])
     expect(bench.effects.some(({ kind }) => kind === 'sendChunk' || kind === 'sendPack')).toBe(true)
+  })
+
+  it('gets a file again of whose page it has not heard any more', () => {
+    const bench = sender('delivered')
+    bench.open(noManifest)
+    bench.hear(want([], 0, true))
+    bench.hear(want([nothing, { need: 'all', from: 1, count: 1, revision: 0 }], 1))
+    expect(bench.core.entries.standing(0)).not.toBe(standing.done)
+    expect(bench.core.entries.unfinished).toBe(2)
   })
 
   it('is no other thing than a want that crossed the outcome, once data flows', () => {

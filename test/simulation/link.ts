@@ -118,15 +118,16 @@ export class Link {
       if (this.faults.tells[i]!) end.owner.after(this.#chance.between(0, 50), () => end.end(lost('cut')))
   }
 
-  /** A data frame as it will arrive. */
-  onItsWay(frame: Uint8Array): Uint8Array {
-    const copy = frame.slice()
+  /** What is handed over, as it will arrive: a copy of its own, damaged perhaps. */
+  onItsWay(freight: Freight): Freight {
+    if (freight.kind !== 'data') return freight
+    const copy = freight.frame.slice()
     if (this.#dataFrames++ === this.faults.damagedFrame && copy.length > headerBytes) {
       this.watcher.troubled('frame damaged')
       const at = headerBytes + this.#chance.below(copy.length - headerBytes)
       copy[at] = copy[at]! ^ 1
     }
-    return copy
+    return { kind: 'data', frame: copy }
   }
 
   /** Whether this frame arrives a second time. */
@@ -186,14 +187,15 @@ export class End implements Connection {
 
   sendData(frame: Uint8Array): Promise<void> {
     if (this.#isEnded) return Promise.reject(new TransferError('connection-lost', { peer: this.peer, cause: 'ended' }))
-    this.#send({ kind: 'data', frame: this.link.onItsWay(frame) }, frame.length)
+    this.#send({ kind: 'data', frame }, frame.length)
     if (this.#onWayBytes <= capacityBytes) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  #send(freight: Freight, bytes: number): void {
+  #send(handedOver: Freight, bytes: number): void {
     const { link } = this
-    link.watcher.sent(this, freight)
+    link.watcher.sent(this, handedOver)
+    const freight = link.onItsWay(handedOver)
     this.#onWayBytes += bytes
     const travelMs = link.travelMs(this, bytes)
     if (travelMs === undefined) return
@@ -202,11 +204,15 @@ export class End implements Connection {
     const isDoubled = link.isDoubled(freight)
     to.owner.after(this.#lastArrival - link.now, () => {
       if (link.isBroken && !link.faults.tells[to.index]!) return
-      this.#onWayBytes -= bytes
-      for (const waiting of this.#waiting.splice(0)) waiting.resolve()
+      if (!link.isSilenced(to)) this.#taken(bytes) // Else no word of it comes back.
       to.arrive(freight, bytes)
       if (isDoubled) to.arrive(freight, bytes)
     })
+  }
+
+  #taken(bytes: number): void {
+    this.#onWayBytes -= bytes
+    for (const waiting of this.#waiting.splice(0)) waiting.resolve()
   }
 
   arrive(freight: Freight, bytes: number): void {
