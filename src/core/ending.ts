@@ -106,9 +106,16 @@ export class Ending {
 
   /** The sender has the receipt: nothing is owed any more. */
   releaseArrived(): void {
-    peerMust(this.#receipt !== undefined, 'release came before the receipt')
+    if (this.#receipt === undefined) return this.#sayForgotten()
     this.#lingerUntil = undefined
     this.#hub.commit([{ kind: 'ended', how: 'released', by: 'peer', at: 0 }], { for: 'end' })
+  }
+
+  /** The sender has a receipt that this side has not: it was restored from before it, and can't confirm it (R46). */
+  #sayForgotten(): void {
+    const sentence =
+      'The receiver no longer knows of its receipt: its disk was restored, and what it received may be gone.'
+    this.#hub.send({ kind: 'exception', code: 'rolled-back', sentence, entry: null, outcome: null })
   }
 
   endCommitted(): void {

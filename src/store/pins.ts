@@ -33,6 +33,7 @@ export class Pins {
   readonly #known = new Set<string>()
   #fault: Error | undefined
   #isDegraded = false
+  #hasMade = false
 
   /** The root stays the caller's to close. */
   constructor(root: Directory) {
@@ -63,6 +64,7 @@ export class Pins {
    * @throws TransferError `disk-failed`: none of them may be taken as durable
    */
   async syncAll(): Promise<boolean> {
+    this.#hasMade = false
     const pins = [this.#root, ...this.#pins.values()].filter((pin) => pin.isDirty || pin.syncing !== undefined)
     for (const pin of pins) pin.users++
     await Promise.all(pins.map((pin) => this.#settle(pin)))
@@ -75,6 +77,11 @@ export class Pins {
     const isDurable = !this.#isDegraded
     this.#isDegraded = false
     return isDurable
+  }
+
+  /** Puts directories that were made since the last sync on the disk: what moves into one must not be lost with it. */
+  async syncMade(): Promise<void> {
+    if (this.#hasMade) await this.syncAll()
   }
 
   /** Closes all but the root. Syncs nothing. */
@@ -135,6 +142,7 @@ export class Pins {
   async #makeBelow(parent: Pin, name: Name, key: string): Promise<void> {
     await parent.directory.makeDirectory(name, 0o700)
     parent.isDirty = true
+    this.#hasMade = true
     if (this.#known.size >= knownMax) this.#known.clear()
     this.#known.add(key)
   }

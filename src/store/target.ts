@@ -86,11 +86,12 @@ export class Target {
   ): Promise<Placed> {
     return this.#within(path, true, async ({ directory, touch }) => {
       if (method === 'link') {
-        const isPlaced = await linkOrReserve(parts, partName, directory, targetName)
+        const isPlaced = await linkOrReserve(parts, partName, directory, targetName, () => this.#pins.syncMade())
         if (isPlaced) touch()
         return isPlaced ? 'placed' : 'exists'
       }
       if ((await directory.stat(targetName))?.kind === 'directory') return 'exists'
+      await this.#pins.syncMade()
       await parts.rename(partName, directory, targetName)
       touch()
       return 'placed'
@@ -126,17 +127,19 @@ export class Target {
       const there = await directory.stat(name)
       const isSame = there?.kind === 'link' && (await directory.readLink(name)) === text
       if (there !== undefined && !isSame && (method === 'link' || there.kind === 'directory')) return 'exists'
-      if (!isSame) {
-        const fresh = `link-${process.pid}-${linksMade++}`
-        await this.own.unlink(fresh)
-        await this.own.makeLink(fresh, text)
-        if (there === undefined && !(await placeNew(this.own, fresh, directory, name))) return 'exists'
-        if (there !== undefined) await this.own.rename(fresh, directory, name)
-      }
+      if (there === undefined && !(await madeLink(directory, name, text))) return 'exists'
+      if (there !== undefined && !isSame) await this.#replaceByLink(directory, name, text)
       await directory.setLinkTimes(name, mtimeUs)
       touch()
       return 'placed'
     })
+  }
+
+  async #replaceByLink(directory: Directory, name: Name, text: Name): Promise<void> {
+    const fresh = `link-${process.pid}-${linksMade++}`
+    await this.own.unlink(fresh)
+    await this.own.makeLink(fresh, text)
+    await this.own.rename(fresh, directory, name)
   }
 
   /** Sets a directory's mode and time and syncs it; idempotent. Its entries must be finished before (R116). */
@@ -283,6 +286,17 @@ async function readRootId(own: Directory): Promise<string | undefined> {
   }
 }
 
+/** False if the name exists. */
+async function madeLink(directory: Directory, name: Name, text: Name): Promise<boolean> {
+  try {
+    await directory.makeLink(name, text)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'already-exists')) return false
+    throw error
+  }
+}
+
 /** Moves a name without ever replacing another; false if that one exists, and the old name goes either way. */
 async function placeNew(from: Directory, name: Name, to: Directory, toName: Name): Promise<boolean> {
   const isPlaced = await linkOrReserve(from, name, to, toName)
@@ -290,7 +304,14 @@ async function placeNew(from: Directory, name: Name, to: Directory, toName: Name
   return isPlaced
 }
 
-async function linkOrReserve(from: Directory, name: Name, to: Directory, toName: Name): Promise<boolean> {
+/** @param beforeRename called before the file leaves its old name, if it has to */
+async function linkOrReserve(
+  from: Directory,
+  name: Name,
+  to: Directory,
+  toName: Name,
+  beforeRename?: () => Promise<void>,
+): Promise<boolean> {
   try {
     return await from.link(name, to, toName)
   } catch (error) {
@@ -299,6 +320,7 @@ async function linkOrReserve(from: Directory, name: Name, to: Directory, toName:
   const reserved = await reserve(to, toName)
   if (reserved === undefined) return false
   try {
+    await beforeRename?.()
     await from.rename(name, to, toName)
   } catch (error) {
     if ((await to.stat(toName))?.inode === reserved) await to.unlink(toName) // Or it would be in our own way.

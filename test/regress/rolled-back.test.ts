@@ -65,6 +65,14 @@ describe('R46: a receiver that was rolled back', () => {
     expect(bench.core.entries.unfinished).toBe(2)
   })
 
+  it('does not take the receipt for a breach that it has forgotten', () => {
+    const bench = Bench.inPhase('receiver', 'transferring')
+    bench.said()
+    bench.hear({ kind: 'release' })
+    expect(bench.said()).toMatchObject([{ kind: 'exception', code: 'rolled-back' }])
+    expect(bench.effects.filter(({ kind }) => kind === 'finish')).toEqual([])
+  })
+
   it('is no other thing than a want that crossed the outcome, once data flows', () => {
     const bench = sender('delivered')
     bench.hear(want([nothing]))

@@ -40,7 +40,7 @@ const callsAtOnceMax = 20_000
 const finalName = /^\/dst\/(?!\.carryon(\/|$))/
 
 /** What the system may answer to a call, besides doing it. */
-const errnos: Readonly<Record<Call['kind'], readonly string[]>> = {
+export const errnos: Readonly<Record<Call['kind'], readonly string[]>> = {
   open: ['EIO', 'EMFILE', 'ENFILE', 'EACCES', 'EBUSY'],
   create: ['EIO', 'EMFILE', 'EACCES', 'ENOSPC', 'EDQUOT', 'EROFS'],
   read: ['EIO'],
@@ -72,7 +72,7 @@ export class Calls implements Gate {
   async pass<T>(call: Call, act: () => Promise<T>): Promise<T> {
     const { process, chance, diskMs, plan, marks } = this.#tools
     if (!process.isAlive || this.#isBusyLoop(call)) return never()
-    const number = ++process.calls
+    const number = process.calls.push(call.kind)
     const isLast = number === plan.last?.call
     const isDone = !isLast || chance.is(0.5)
     if (diskMs > 0) await process.sleep(chance.fraction() * diskMs)
@@ -117,6 +117,7 @@ export class Calls implements Gate {
     }
     if (number !== plan.failed?.call) return undefined
     const code = plan.failed.code ?? chance.pick(errnos[kind])
+    if (!errnos[kind].includes(code)) return undefined // No system answers that to this call.
     if (plan.failed.forMs > 0) this.#failing = { kind, code, until: process.clock.now() + plan.failed.forMs }
     process.wasHit = true
     this.#tools.failed(path, code)

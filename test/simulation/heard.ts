@@ -2,6 +2,7 @@
 // the sender has authorised. The checks look it up here; nothing is judged.
 
 import type { Hash64 } from '../../src/model/hash.ts'
+import { headerBytes } from '../../src/model/limits.ts'
 import type { ManifestMessage, Resync, Sync } from '../../src/model/messages.ts'
 import type { Place } from '../../src/model/places.ts'
 import { fileDigest } from '../../src/hash/xxh64.ts'
@@ -79,7 +80,7 @@ export class Heard {
   /** A data frame has reached the receiver: a pack authorises itself. */
   frameHeard(frame: Uint8Array): void {
     const header = readHeader(frame, this.#hash)
-    if (header.kind !== 'pack') return
+    if (header.kind !== 'pack' || this.#hash(frame.subarray(headerBytes)) !== header.hash) return
     for (const { entry, revision, length, hash } of readPackRows(frame, header))
       this.#authorised.add(`${entry}:${revision}:${fileDigest([hash], length, this.#hash)}`)
   }

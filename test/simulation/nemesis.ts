@@ -25,6 +25,7 @@ export class Nemesis {
   /** A file may fail alone: reading or placing it met a fault. */
   mayFail = false
   readonly #world: World
+  readonly #plannedCalls: ((role: Role) => CallPlan) | undefined
   readonly #chance: Chance
   readonly #left: { -readonly [K in keyof Faults]: Faults[K] }
   #wasKilled = false
@@ -33,8 +34,10 @@ export class Nemesis {
   readonly forgetful: Set<Role> = new Set()
   readonly #damaged = new Set<Role>()
 
-  constructor(world: World) {
+  /** @param plan what each process will meet, in place of what the seed says */
+  constructor(world: World, plan?: (role: Role) => CallPlan) {
     this.#world = world
+    this.#plannedCalls = plan
     this.#chance = world.chance.of('nemesis')
     this.#left = { ...world.scenario.faults }
   }
@@ -80,6 +83,7 @@ export class Nemesis {
 
   /** What a process that starts now will meet. */
   planCalls(role: Role): CallPlan {
+    if (this.#plannedCalls !== undefined) return this.#plannedCalls(role)
     return { last: this.#drawLastCall(), failed: this.#drawFailedCall(role), slow: this.#drawSlowCall() }
   }
 

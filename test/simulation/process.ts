@@ -4,6 +4,7 @@ import type { Runner } from '../../src/engine/runner.ts'
 import type { Clock } from '../../src/model/clock.ts'
 import type { Role } from '../../src/model/session.ts'
 import type { End } from './link.ts'
+import type { Call } from './process-disk.ts'
 import type { Timeline } from './timeline.ts'
 
 const bornAt = 1_700_000_000_000
@@ -16,8 +17,8 @@ export class Process {
   isAlive = true
   /** Files and directories that are open. */
   readonly handles: Set<object> = new Set()
-  /** Calls to the disk so far. */
-  calls = 0
+  /** Calls to the disk so far, by kind. */
+  readonly calls: Call['kind'][] = []
   /** A call to its disk failed on purpose. */
   wasHit = false
   readonly #timeline: Timeline

@@ -4,6 +4,7 @@
 import type { ConnectionSink, Runner } from '../../src/engine/runner.ts'
 import type { Connection } from '../../src/model/connection.ts'
 import type { Hash64 } from '../../src/model/hash.ts'
+import { headerBytes } from '../../src/model/limits.ts'
 import type { HeaderRecord } from '../../src/model/records.ts'
 import type { Role } from '../../src/model/session.ts'
 import { readHeader, readPackRows } from '../../src/wire/frames.ts'
@@ -35,6 +36,7 @@ export function headerOf(scenario: Scenario, session: string, role: Role, root: 
 /** A data frame, for the log. */
 export function frameText(frame: Uint8Array, hash: Hash64): string {
   const header = readHeader(frame, hash)
+  if (header.kind === 'pack' && hash(frame.subarray(headerBytes)) !== header.hash) return 'pack, damaged'
   if (header.kind === 'pack')
     return `pack of ${readPackRows(frame, header)
       .map(({ entry }) => entry)

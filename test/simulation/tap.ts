@@ -83,6 +83,7 @@ export class Tap implements Watcher {
   /** This side may have forgotten what only it knew. */
   forgot(role: Role): void {
     this.#opened[role] = 0
+    this.past.length = 0 // An epoch that nobody remembers may come again; its frames had better not.
     this.#epoch = this.#opened[role === 'sender' ? 'receiver' : 'sender']
   }
 

@@ -13,7 +13,7 @@ import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { readReceipt } from '../../src/store/receipts.ts'
 import { createSession } from '../../src/store/session-directory.ts'
 import { openTarget } from '../../src/store/target.ts'
-import { Calls } from './calls.ts'
+import { type CallPlan, Calls } from './calls.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { Heard } from './heard.ts'
 import { Ledger } from './ledger.ts'
@@ -21,7 +21,7 @@ import { type End, Link } from './link.ts'
 import { Marks } from './marks.ts'
 import { Nemesis } from './nemesis.ts'
 import { Process } from './process.ts'
-import { ProcessDisk, ProcessFile } from './process-disk.ts'
+import { type Call, ProcessDisk, ProcessFile } from './process-disk.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
 import { answer, headerOf, refuse } from './session.ts'
 import { Tap } from './tap.ts'
@@ -35,6 +35,8 @@ const restMs = 30_000 // For the side that is left over when the other has ended
 const stepsMax = 200_000
 
 export interface Result {
+  /** The calls to the disk that each side's first process made, by kind. */
+  readonly calls: Record<Role, readonly Call['kind'][]>
   /** Of all that happened, in order; '' unless logged. */
   readonly digest: string
   readonly steps: number
@@ -46,6 +48,8 @@ export interface SimulateOptions {
   readonly marks?: Marks
   /** Keep what happens, for people and for comparing; without it a run is faster. */
   readonly log?: string[]
+  /** What each process will meet, in place of what the seed says. */
+  readonly plan?: (role: Role) => CallPlan
 }
 
 /** Lives through a scenario. @throws Error that names what was broken */
@@ -79,7 +83,7 @@ export class World {
   #dialed: End | undefined
   #leftOverUntil: number | undefined
 
-  constructor(scenario: Scenario, { marks = new Marks(), log }: SimulateOptions) {
+  constructor(scenario: Scenario, { marks = new Marks(), log, plan }: SimulateOptions) {
     this.scenario = scenario
     this.marks = marks
     this.#log = log
@@ -98,7 +102,7 @@ export class World {
     })
     const { disks, heard, chance, ledger, window, watch } = this
     this.trees = new Trees({ scenario, disks, chance: chance.of('trees'), heard, hash, fail })
-    this.nemesis = new Nemesis(this)
+    this.nemesis = new Nemesis(this, plan)
     this.tap = new Tap({
       hash,
       heard,
@@ -135,6 +139,7 @@ export class World {
     for (const role of ['sender', 'receiver'] as const) this.kill(role)
     return {
       digest: this.#digest.toString(16),
+      calls: this.#calls,
       steps,
       virtualMs: Math.round(this.timeline.now),
       resentMax: this.window.resentMax,
@@ -225,6 +230,7 @@ export class World {
     if (this.ends[role] !== undefined) return
     const process = new Process(role, this.timeline, () => this.nemesis.wallMs[role])
     this.processes[role] = process
+    this.#first[role] ??= process
     this.note(`${role} starts`)
     if (role === 'sender') this.window.senderStarted()
     const calls = new Calls({
@@ -249,6 +255,11 @@ export class World {
     })
   }
   #spawned = 0
+  readonly #first: Partial<Record<Role, Process>> = {}
+
+  get #calls(): Result['calls'] {
+    return { sender: this.#first.sender?.calls ?? [], receiver: this.#first.receiver?.calls ?? [] }
+  }
 
   async #start(process: Process, disk: ProcessDisk, rebuild: boolean): Promise<void> {
     const { role, clock } = process

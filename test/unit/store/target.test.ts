@@ -9,6 +9,7 @@ import { nodeDisk } from '../../../src/store/node-disk.ts'
 import { MemoryDisk } from '../../../src/store/memory-disk.ts'
 import { openTarget, type Target } from '../../../src/store/target.ts'
 import { expectCode, floorUs } from '../../conformance/disk-suite.ts'
+import { seeded } from '../../support/chance.ts'
 import { scratchPath } from '../../support/scratch.ts'
 
 let bytesGiven = 0
@@ -104,6 +105,25 @@ describe('publishing', () => {
     expect(await textOf(target.root, 'f')).toBe('new')
   })
 
+  it.each(['link', 'replace'] as const)(
+    'R1: never moves a part into a directory that may be lost (%s)',
+    async (method) => {
+      const disk = new MemoryDisk({ hasLinks: false })
+      const target = await openTarget(disk, '/in', random)
+      const parts = await disk.openRoot('/parts')
+      await part(parts, '0', 'new')
+      await parts.sync()
+      expect(await target.publish(parts, '0', ['d', 'e', 'f'], 'f', method)).toBe('placed')
+      for (let seed = 1; seed < 100; seed++) {
+        const image = disk.image(seeded(seed))
+        const isKept = [image.durableBytes('/parts/0'), image.durableBytes('/in/d/e/f')].some(
+          (bytes) => bytes?.length === 3,
+        )
+        expect(isKept, `seed ${seed}`).toBe(true)
+      }
+    },
+  )
+
   it('replaces what is there but a directory', async () => {
     const { path, target, parts } = await real()
     fs.writeFileSync(join(path, 'f'), 'old')
@@ -174,6 +194,14 @@ describe('publishing', () => {
 })
 
 describe('links and directories', () => {
+  it('makes a link in one step, also where files have one name only', async () => {
+    const disk = new MemoryDisk({ hasLinks: false })
+    const target = await openTarget(disk, '/in', random)
+    const before = disk.operations.length
+    expect(await target.makeLink(['l'], 'x', 0)).toBe('placed')
+    expect(disk.operations.slice(before).map(({ kind }) => kind)).toEqual(['make-link', 'metadata'])
+  })
+
   it('makes a link once, never over another thing unless told', async () => {
     const { path, target } = await real()
     expect(await target.makeLink(['d', 'l'], '../x\udcff', 1_000_003)).toBe('placed')

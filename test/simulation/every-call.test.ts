@@ -1,0 +1,115 @@
+// One small transfer in which nothing goes wrong but one call to a disk: the first, the second, and so on to the last.
+
+import { describe, expect, it } from 'vitest'
+import type { Role } from '../../src/model/session.ts'
+import { type CallPlan, errnos as errnosOf } from './calls.ts'
+import type { Call } from './process-disk.ts'
+import type { Scenario } from './scenario.ts'
+import { simulate } from './world.ts'
+
+const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7) & 0xff)
+const holed = bytes(1000)
+holed.fill(0, 256, 512)
+
+/** A pack, a file of chunks with a hole, an empty one; directories and a link. */
+const scenario: Scenario = {
+  seed: 1,
+  limits: {
+    chunkBytes: 256,
+    windowBytes: 2048,
+    syncEveryBytes: 512,
+    syncEveryMs: 100,
+    deadAfterMs: 3_000,
+    pingIdleMs: 1_000,
+    watchdogMs: 15_000,
+    lingerMs: 4_000,
+  },
+  dialer: 'sender',
+  isSpilled: false,
+  onConflict: 'fail',
+  checksum: false,
+  files: [
+    { path: ['empty'], content: bytes(0), mode: 0o644 },
+    { path: ['deep', 'holed'], content: holed, mode: 0o600 },
+    { path: ['deep', 'small'], content: bytes(10), mode: 0o755 },
+  ],
+  directories: [['deep']],
+  links: [{ path: ['link'], target: 'empty' }],
+  before: new Map(),
+  pageEntries: 3,
+  hasLinks: true,
+  changesOptions: false,
+  latencyMs: 1,
+  diskMs: 0,
+  doubled: 0,
+  troubledMs: 50,
+  faults: {
+    kills: 0,
+    powerCuts: 0,
+    stops: 0,
+    clockJumps: 0,
+    pauses: 0,
+    discards: 0,
+    fullDisks: 0,
+    failedCalls: 0,
+    slowCalls: 0,
+    rollbacks: 0,
+    damagedJournals: 0,
+    damagedParts: 0,
+    linkFaults: 0,
+    damagedFrames: 0,
+    oldFrames: 0,
+    takeovers: 0,
+    edits: 0,
+    intruders: 0,
+  },
+}
+
+/** Lives through the scenario with something wrong in the first process of one side. */
+function live(role: Role, plan: CallPlan, hasLinks = true) {
+  let isFirst = true
+  const planOf = (of: Role): CallPlan => {
+    if (of !== role || !isFirst) return {}
+    isFirst = false
+    return plan
+  }
+  return simulate({ ...scenario, hasLinks }, { plan: planOf })
+}
+
+/** The kinds of the calls that there are if nothing goes wrong. */
+async function callsOf(role: Role): Promise<readonly Call['kind'][]> {
+  const calls = (await live(role, {})).calls[role]
+  expect(calls.length).toBeGreaterThan(50)
+  return calls
+}
+
+const errnos = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES'] // Each stands for those that mean the same to us.
+const roles = ['sender', 'receiver'] as const
+const cases = roles.flatMap((role) => errnos.map((code) => [role, code] as const))
+
+describe('every call', () => {
+  it.each(cases)(
+    'R21: of the %s fails with %s, once and for a while, and it ends as it should',
+    async (role, code) => {
+      for (const [i, kind] of (await callsOf(role)).entries())
+        for (const forMs of errnosOf[kind].includes(code) ? [0, 2_000] : [])
+          await live(role, { failed: { call: i + 1, forMs, code } }).catch((error: unknown) => {
+            expect.fail(`call ${i + 1}, ${kind}, for ${forMs} ms: ${String(error)}`)
+          })
+    },
+    120_000,
+  )
+
+  it.each(roles)(
+    'R11: of the %s is the last one, of a process or of the machine',
+    async (role) => {
+      for (const [i, kind] of (await callsOf(role)).entries())
+        for (const power of [false, true])
+          for (const hasLinks of role === 'receiver' ? [false, true] : [true])
+            await live(role, { last: { call: i + 1, power } }, hasLinks).catch((error: unknown) => {
+              expect.fail(`call ${i + 1}, ${kind}, ${power ? 'power' : 'kill'}, links ${hasLinks}: ${String(error)}`)
+            })
+    },
+    120_000,
+  )
+})
