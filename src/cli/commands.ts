@@ -52,6 +52,7 @@ const session: readonly OptionName[] = [
   'files',
   'maxTransfer',
   'maxDuration',
+  'failIfNothing',
 ]
 const dialogue: readonly OptionName[] = ['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext']
 const oneSession = { min: 0, max: 1, what: 'one SESSION' } as const
@@ -112,7 +113,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     operands: oneSession,
     options: [
       ...(['all', 'rebuild', 'wait', 'retryFor', 'connectFor', 'deadAfter', 'files'] as const),
-      ...(['maxTransfer', 'maxDuration', 'bwlimit'] as const),
+      ...(['maxTransfer', 'maxDuration', 'failIfNothing', 'bwlimit'] as const),
     ],
     examples: ['carryon resume', 'carryon resume --all'],
   },
@@ -158,7 +159,7 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 /** Commands that are promised and not built yet. */
 export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
-const laterSession = ['fail-if-nothing', 'durability', 'window', 'chunk-size', 'dry-run']
+const laterSession = ['durability', 'window', 'chunk-size', 'dry-run']
 const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
 const reserved = [
   'verify',

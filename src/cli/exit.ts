@@ -32,7 +32,7 @@ export const exitTable: Readonly<Record<number, ExitRow>> = {
   6: { when: 'only entries deleted while sending are missing (--vanished ok: 0, fail: 3)', usuallyResumable: 'rerun' },
   7: { when: 'the peer refuses: scope, quota, version, folder, or it ended the session', usuallyResumable: 'no' },
   8: { when: '--max-transfer reached', usuallyResumable: 'yes' },
-  9: { when: 'nothing to do under --fail-if-nothing (not built yet)', usuallyResumable: '-' },
+  9: { when: 'all was there already, under --fail-if-nothing', usuallyResumable: '-' },
   10: { when: '--max-duration reached', usuallyResumable: 'yes' },
   11: { when: 'another process works on the session, and no --wait', usuallyResumable: 'yes' },
   12: { when: 'data differs and sending it again did not cure it; damaged journal', usuallyResumable: 'after a look' },
@@ -46,11 +46,24 @@ export const exitTable: Readonly<Record<number, ExitRow>> = {
 export const success: Exit = { code: 0, name: 'ok', resumable: false }
 
 /** How a run that ended so exits. */
-export function exitOf(ending: Ending, vanished: VanishedPolicy, signal: StopSignal | null): Exit {
+export function exitOf(ending: Ending, wishes: EndingWishes, signal: StopSignal | null): Exit {
   const { resumable } = ending
   if (signal !== null && ending.receipt === null) return exitBySignal(signal, resumable)
   if (ending.error !== null) return exitOfError(ending.error, resumable)
-  return { ...named(gravest(ending, vanished)), resumable }
+  const code = gravest(ending, wishes.vanished ?? 'report')
+  return { ...named(code === 0 && wishes.failIfNothing === true && isNothing(ending) ? 9 : code), resumable }
+}
+
+/** What the command line says of endings that are no failures. */
+export interface EndingWishes {
+  readonly vanished?: VanishedPolicy
+  readonly failIfNothing?: boolean
+}
+
+/** Nothing was put in place: all was there before the session began. */
+function isNothing({ receipt }: Ending): boolean {
+  const moved = receipt?.outcomes.some(({ outcome }) => ['delivered', 'replaced', 'renamed'].includes(outcome))
+  return moved === false
 }
 
 /** How a command that failed before or beside a session exits. */

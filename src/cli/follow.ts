@@ -30,9 +30,7 @@ export async function follow(
     for await (const event of session) await reporter.tell(event)
     const ending = await session.ending
     const goesOnElsewhere = session.attached && asked.signal !== null
-    const exit = goesOnElsewhere
-      ? exitBySignal(asked.signal!, false)
-      : exitOf(ending, values.vanished ?? 'report', asked.signal)
+    const exit = goesOnElsewhere ? exitBySignal(asked.signal!, false) : exitOf(ending, values, asked.signal)
     const resumeCommand = resumeCommandOf(shell.args, values, reporter.view.session)
     await reporter.end({ exit, error: ending.error, signal: asked.signal, goesOnElsewhere, resumeCommand })
     return { exit, signal: exit.code > 128 ? asked.signal : null }

@@ -41,6 +41,7 @@ export interface OptionValues {
   files: boolean
   maxTransfer: number
   maxDuration: number
+  failIfNothing: boolean
   // Dialogue
   listen: ListenAddress
   advertise: readonly string[]
@@ -146,6 +147,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     parse: ([size]) => parseSize(size),
   },
   maxDuration: duration('Pause after this time: code 10.', 'forever', 1_000, Infinity),
+  failIfNothing: flag('Where all was there already: code 9.'),
 
   listen: { takes: '[HOST]:PORT', help: 'Listen there.', fallback: 'any free port', parse: ([text]) => address(text) },
   advertise: list('HOST[:PORT]', 'Another address the ticket should name; repeatable.'),

@@ -5,6 +5,25 @@ import { begun, size } from '../support/broken-session.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
+describe('--fail-if-nothing', () => {
+  it('is code 9 on both sides where all was there already, and 0 where something was not', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'photos/a': 'a', 'photos/b': 'b' })
+    for (const [added, code] of [
+      [{}, 0],
+      [{}, 9],
+      [{ 'photos/c': 'c' }, 0],
+    ] as const) {
+      plant(scene.source, added)
+      const receiver = scene.receive('--fail-if-nothing')
+      const sender = scene.send('photos', '--to', await receiver.ticket(), '--fail-if-nothing')
+      expect([await sender.code(), await receiver.code()], sender.transcript).toEqual([code, code])
+      if (code === 9) expect(sender.last('exit')).toMatchObject({ name: 'nothing-to-do', resumable: false })
+    }
+    expect(Object.keys(listing(scene.target))).toEqual(Object.keys(listing(scene.source)))
+  })
+})
+
 describe('what one run may use up', () => {
   it('--max-transfer: the sender stops within a frame, with code 8; the same command goes on, run after run', async () => {
     const scene = new Scene()
