@@ -60,6 +60,7 @@ class Trial {
   #acknowledged = 0
   #onAcknowledged: () => void = () => {}
   #isFullyParked = false
+  #isArmed = false
   readonly #warnings: string[] = []
 
   constructor(fault: Fault) {
@@ -98,8 +99,10 @@ class Trial {
       const { side, call, k, how, many } = this.#fault
       const below = side === 'receiver' ? join(this.#home, 'receiver') : folders.state.sender
       order(`arm ${call} ${k} ${how in constants.errno ? constants.errno[how as 'EIO'] : how} ${many} ${below}`)
+      this.#isArmed = true
       const spaceReturns = setTimeout(() => order('pass'), noRoomMs) // Nobody parks before the two have agreed.
       const first = await this.#live().finally(() => clearTimeout(spaceReturns))
+      this.#isArmed = false
       order('pass')
       order('forget')
       const counts = order('disarm')
@@ -136,7 +139,7 @@ class Trial {
     try {
       if (sender !== undefined && receiver !== undefined) {
         const enough = new Promise<void>((resolve) => {
-          this.#onAcknowledged = () => this.#acknowledged >= acknowledges && resolve()
+          this.#onAcknowledged = () => (this.#acknowledged >= acknowledges || this.#hasLostSync) && resolve()
         })
         await Promise.race([this.#crossed(sender, receiver), enough, signal])
       }
@@ -155,6 +158,11 @@ class Trial {
     const ends = await Promise.race([sender.ended, receiver.ended]).catch(() => undefined)
     if (ends?.how !== 'released') return
     await Promise.race([Promise.allSettled([sender.ended, receiver.ended]), delay(2_000, undefined, { ref: false })])
+  }
+
+  /** A sync has failed: who acknowledges anything now dies of it, and what was lost comes to light. */
+  get #hasLostSync(): boolean {
+    return this.#isArmed && this.#fault.call.endsWith('sync') && countsIn(order('counts'))['failed']! > 0
   }
 
   /** The sender's copy is on its disk: for it the session is over. */
