@@ -149,7 +149,12 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   maxDuration: duration('Pause after this time: code 10.', 'forever', 1_000, Infinity),
   failIfNothing: flag('Where all was there already: code 9.'),
 
-  listen: { takes: '[HOST]:PORT', help: 'Listen there.', fallback: 'any free port', parse: ([text]) => address(text) },
+  listen: {
+    takes: '[HOST]:PORT',
+    help: 'Listen there.',
+    fallback: 'any free port; serve: 22779',
+    parse: ([text]) => address(text),
+  },
   advertise: list('HOST[:PORT]', 'Another address the ticket should name; repeatable.'),
   ticketFile: text('FILE', 'Write the ticket to FILE, readable by you alone, and show it nowhere.'),
   bwlimit: {
@@ -168,7 +173,12 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   olderThan: duration('With --expired: that got nowhere for so long.', 'as --expires', 60_000, 365 * 86_400_000),
   rebuild: flag('After a damaged journal: keep what the data on disk proves, and go on.'),
 
-  sessionsMax: { takes: 'COUNT', help: 'At most so many sessions at once.', parse: ([count]) => parseCount(count) },
+  sessionsMax: {
+    takes: 'COUNT',
+    help: 'At most so many sessions at once.',
+    fallback: '100',
+    parse: ([count]) => parseCount(count),
+  },
   minFree: {
     takes: 'SIZE',
     help: 'Leave so much of the disk free.',

@@ -1,6 +1,8 @@
 // What one run may use up, and how fast it may go: it stops with all kept, and the same command goes on.
 
+import { appendFileSync, existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { Command } from '../support/command.ts'
 import { begun, size } from '../support/broken-session.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
@@ -122,3 +124,22 @@ describe('resume --bwlimit', () => {
     expect(late.last('exit').error?.code).toBe('session-not-found')
   })
 })
+
+describe('what a receiver refuses', () => {
+  it('a file that grows while it is sent counts against --max-bytes as one that is offered does', async () => {
+    // Only the manifest was counted: a sender that announced a small file and then "changed" it brought in what it liked.
+    const scene = new Scene()
+    plant(scene.source, { 'log.txt': noise(3 * MiB) })
+    const receiver = scene.receive('--max-bytes', '4MiB')
+    const sender = scene.send('log.txt', '--to', await receiver.ticket(), '--bwlimit', '300KiB')
+    await begunSending(sender)
+    appendFileSync(`${scene.source}/log.txt`, noise(8 * MiB, 2))
+    sender.hurry()
+    expect(await sender.code(), sender.transcript).toBe(7)
+    expect(sender.last('exit')).toMatchObject({ error: { code: 'limit' } })
+    expect(await receiver.code()).toBe(7)
+    expect(existsSync(`${scene.target}/log.txt`)).toBe(false)
+  })
+})
+
+const begunSending = (command: Command) => command.until('progress', ({ bytesDurable }) => bytesDurable > 0)

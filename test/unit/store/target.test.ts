@@ -202,6 +202,19 @@ describe('links and directories', () => {
     expect(disk.operations.slice(before).map(({ kind }) => kind)).toEqual(['make-link', 'metadata'])
   })
 
+  it('makes links for two sessions of one process in one folder, each with its own text', async () => {
+    const path = scratchPath()
+    const targets = [await openTarget(nodeDisk, path, random), await openTarget(nodeDisk, path, random)]
+    const names = Array.from({ length: 50 }, (_, i) => `${i}`)
+    const made = targets.flatMap((target, who) =>
+      names.map((name) => target.makeLink([`${who}-${name}`], `to ${who}`, 0)),
+    )
+    expect(new Set(await Promise.all(made))).toEqual(new Set(['placed']))
+    for (const who of [0, 1])
+      for (const name of names) expect(fs.readlinkSync(join(path, `${who}-${name}`))).toBe(`to ${who}`)
+    for (const target of targets) await close(target)
+  })
+
   it('makes a link once, never over another thing unless told', async () => {
     const { path, target } = await real()
     expect(await target.makeLink(['d', 'l'], '../x\udcff', 1_000_003)).toBe('placed')
