@@ -3,7 +3,7 @@
 
 import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
-import { chunkBytesRange, clamp, epochJumpMax } from '../model/limits.ts'
+import { chunkBytesRange, clamp, epochJumpMax, signOfLifeEveryMs } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
 import {
   type Hello,
@@ -264,8 +264,7 @@ export class GreetingMachine {
   get deadline(): Millis | undefined {
     const greeting = this.#greeting
     if (greeting === undefined) return undefined
-    const { deadAfterMs, pingIdleMs } = this.#hub.settings.limits
-    return greeting.since + (isStoring(greeting) ? pingIdleMs : deadAfterMs)
+    return greeting.since + (isStoring(greeting) ? signOfLifeEveryMs : this.#hub.settings.limits.deadAfterMs)
   }
 
   /** A peer that takes the connection and never greets is given up like a silent one; our own disk may take its time. */

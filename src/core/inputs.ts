@@ -81,8 +81,13 @@ export type Input =
       readonly sentence: string
     }
   | { readonly kind: 'connectionEnded'; readonly connection: ConnectionId; readonly reason: string }
-  /** Bytes came in, or we were not reading; `arrivingBytes` of a frame under way. */
-  | { readonly kind: 'heard'; readonly connection: ConnectionId; readonly arrivingBytes: number }
+  /** Bytes came in, `arrivingBytes` of them of a frame under way; or we are not reading. */
+  | {
+      readonly kind: 'heard'
+      readonly connection: ConnectionId
+      readonly arrivingBytes: number
+      readonly isReading: boolean
+    }
   /** This machine slept. */
   | { readonly kind: 'woke'; readonly sleptMs: Millis }
   | { readonly kind: 'deadlinePassed' }

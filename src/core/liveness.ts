@@ -3,6 +3,7 @@
 // stuck. The peer can switch none of this off (R31 to R33). Time in which this side stood still itself proves nothing (R37).
 
 import type { Millis } from '../model/clock.ts'
+import { signOfLifeEveryMs } from '../model/limits.ts'
 import type { Ping } from '../model/messages.ts'
 import { earliest, type Hub } from './hub.ts'
 
@@ -18,6 +19,8 @@ export class Liveness {
   #peerBytes = 0
   /** Of a frame under way to us: on a slow link a whole one takes minutes. */
   #arrivingBytes = 0
+  /** Who does not read answers no ping: the peer hears from us of our own accord, and more often. */
+  #isReading = true
 
   /** @param isOwed whether the peer owes progress */
   constructor(hub: Hub, isOwed: () => boolean) {
@@ -32,12 +35,14 @@ export class Liveness {
     this.#hub.sentAt = now
     this.#peerBytes = 0
     this.#arrivingBytes = 0
+    this.#isReading = true
   }
 
-  /** Bytes came in, or we were not reading. */
-  heard(arrivingBytes: number): void {
+  /** Bytes came in, or we are not reading. */
+  heard(arrivingBytes: number, isReading: boolean): void {
     this.#heardAt = this.#hub.now
     this.#arrivingBytes = arrivingBytes
+    this.#isReading = isReading
   }
 
   /** The peer got on: it acknowledged, wanted or counted further. */
@@ -80,24 +85,26 @@ export class Liveness {
   }
 
   get deadline(): Millis | undefined {
-    const { open, sentAt, settings } = this.#hub
+    const { open, settings } = this.#hub
     if (open === undefined) return undefined
-    const { pingIdleMs, deadAfterMs, watchdogMs } = settings.limits
-    return earliest(
-      sentAt + pingIdleMs,
-      this.#heardAt + deadAfterMs,
-      this.#isOwed() ? this.#movedAt + watchdogMs : undefined,
-    )
+    const { deadAfterMs, watchdogMs } = settings.limits
+    return earliest(this.#pingAt, this.#heardAt + deadAfterMs, this.#isOwed() ? this.#movedAt + watchdogMs : undefined)
+  }
+
+  get #pingAt(): Millis {
+    const { sentAt, settings } = this.#hub
+    const { pingIdleMs } = settings.limits
+    return sentAt + (this.#isReading ? pingIdleMs : Math.min(pingIdleMs, signOfLifeEveryMs))
   }
 
   deadlinePassed(): void {
-    const { open, now, sentAt, settings } = this.#hub
+    const { open, now, settings } = this.#hub
     if (open === undefined) return
-    const { pingIdleMs, deadAfterMs, watchdogMs } = settings.limits
+    const { deadAfterMs, watchdogMs } = settings.limits
     if (!this.#isOwed()) this.moved()
     if (now >= this.#heardAt + deadAfterMs) this.#hub.emit({ kind: 'destroy', connection: open, reason: 'peer-silent' })
     else if (now >= this.#movedAt + watchdogMs)
       this.#hub.emit({ kind: 'destroy', connection: open, reason: 'no-progress' })
-    else if (now >= sentAt + pingIdleMs) this.#say('ping', ++this.#number)
+    else if (now >= this.#pingAt) this.#say('ping', ++this.#number)
   }
 }

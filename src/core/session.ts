@@ -186,7 +186,7 @@ export class Session {
         return this.#connectionEnded(input.connection, input.reason)
       case 'heard':
         this.#greeting.heard(input.connection)
-        if (input.connection === this.#hub.open) this.#liveness.heard(input.arrivingBytes)
+        if (input.connection === this.#hub.open) this.#liveness.heard(input.arrivingBytes, input.isReading)
         return
       case 'woke':
         return this.#liveness.woke(input.sleptMs)

@@ -213,7 +213,13 @@ export class Links {
       link.queuedBytes = queuedBytes
       link.isCrowded &&= queuedBytes > queuedMaxBytes / 2
       this.#pauseOrResume(link)
-      if (isAlive) this.#tell({ kind: 'heard', connection, arrivingBytes: heardBytes - link.wholeBytes })
+      if (isAlive)
+        this.#tell({
+          kind: 'heard',
+          connection,
+          arrivingBytes: heardBytes - link.wholeBytes,
+          isReading: !link.isPaused,
+        })
     }
     this.#cancelWatch = this.#links.size === 0 ? undefined : this.#clock.after(heardEveryMs, () => this.#watch())
   }

@@ -34,6 +34,7 @@ export interface Limits {
 export const chunkBytesRange: Range = { min: 64 * KiB, max: MiB }
 export const windowBytesRange: Range = { min: 2 * MiB, max: GiB }
 export const deadAfterMsRange: Range = { min: 3_000, max: 300_000 }
+export const signOfLifeEveryMs = 1_000 // Of who can't answer a ping just now: the peer may have the shortest patience.
 export const lanesRange: Range = { min: 1, max: 16 }
 
 export const defaultLimits: Limits = {

@@ -46,7 +46,7 @@ describe.skipIf(missing !== undefined)('is not taken for dead (R32)', () => {
   it.skipIf(!hasStrace)('a disk whose every sync takes longer than that', async () => {
     const scene = new CableScene()
     plant(scene.source, { 'disk.img': noise(MiB) })
-    const receiver = scene.receive(...impatiently)
+    const receiver = scene.receive() // Patient itself, and it knows nothing of the sender's impatience.
     const ticket = await receiver.ticket()
     await slowDown(receiver, 3_300)
     const sender = scene.send('disk.img', '--to', ticket, ...impatiently)
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)('is not taken for dead (R32)', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', scene.target])
     onTestFinished(() => void execFileSync('umount', ['-l', scene.target]))
     plant(scene.source, { 'disk.img': noise(32 * MiB) })
-    const receiver = scene.receive(...impatiently)
+    const receiver = scene.receive() // Patient itself, and it knows nothing of the sender's impatience.
     const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...impatiently)
     await sender.until('waiting', ({ reason }) => reason === 'disk-full')
     await setTimeout(10_000) // This time is what is tested.

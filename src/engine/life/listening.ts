@@ -5,6 +5,7 @@
 import { errorTable, isTransferError, TransferError, type ErrorCode } from '../../errors.ts'
 import type { Clock, Millis } from '../../model/clock.ts'
 import type { Connection } from '../../model/connection.ts'
+import { signOfLifeEveryMs } from '../../model/limits.ts'
 import { type Hello, signOfLife } from '../../model/messages.ts'
 import type { Role, SessionId } from '../../model/session.ts'
 import { parseIdentity } from '../../transport/keys.ts'
@@ -56,8 +57,6 @@ export interface ReceptionOptions {
   readonly door: Door
   /** From the connection to its hello. */
   readonly helloDeadlineMs: Millis
-  /** How often a dialer hears that the session it asked for is still being opened. */
-  readonly pingIdleMs: Millis
 }
 
 /** The door of a command that waits: sessions that are held for it, each opened by its own keys. */
@@ -130,9 +129,9 @@ export class Reception {
 
   /** Until the function returned is called. */
   #giveSignsOfLife(connection: Connection): () => void {
-    const { clock, pingIdleMs } = this.#options
+    const { clock } = this.#options
     const next = (): (() => void) =>
-      clock.after(pingIdleMs, () => {
+      clock.after(signOfLifeEveryMs, () => {
         connection.sendText(encodeMessage(signOfLife))
         cancel = next()
       })

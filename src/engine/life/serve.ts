@@ -111,8 +111,7 @@ class Serving implements Server {
 
   async #untilStopped(world: World, folder: ServedFolder, house: House, lock: Lock): Promise<void> {
     const { host } = house
-    const { pingIdleMs } = world.limits
-    const reception = new Reception({ clock: world.clock, door: host, helloDeadlineMs, pingIdleMs })
+    const reception = new Reception({ clock: world.clock, door: host, helloDeadlineMs })
     const listener = await listen({
       ...(this.#options.listen ?? { host: '', port: usualPort }),
       descriptor: this.#options.listenDescriptor,

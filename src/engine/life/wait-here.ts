@@ -121,9 +121,8 @@ class Lobby {
   constructor(plan: Plan) {
     this.#plan = plan
     this.room = new WaitingRoom(plan.options.insecurePlaintext === true)
-    const { clock, limits } = plan.tools.world
-    const { pingIdleMs } = limits
-    this.reception = new Reception({ clock, door: this.room, helloDeadlineMs, pingIdleMs })
+    const { clock } = plan.tools.world
+    this.reception = new Reception({ clock, door: this.room, helloDeadlineMs })
   }
 
   /** Resolves with the session that a peer has come for. */

@@ -202,7 +202,7 @@ describe('a session that is over', () => {
     const bench = Bench.inPhase('sender', 'transferring')
     bench.effects.length = 0
     const old = bench.connection - 1
-    expect(bench.tell({ kind: 'heard', connection: old, arrivingBytes: 0 })).toEqual([])
+    expect(bench.tell({ kind: 'heard', connection: old, arrivingBytes: 0, isReading: true })).toEqual([])
     expect(bench.core.bytesStaged).toBe(0)
     expect(
       bench.tell({ kind: 'messageArrived', connection: old, message: { kind: 'discard', confirm: false } }),

@@ -26,8 +26,8 @@ function pass(
   return undefined
 }
 
-const hear = (bench: Bench, arrivingBytes = 0) =>
-  bench.tell({ kind: 'heard', connection: bench.connection, arrivingBytes })
+const hear = (bench: Bench, arrivingBytes = 0, isReading = true) =>
+  bench.tell({ kind: 'heard', connection: bench.connection, arrivingBytes, isReading })
 
 const pings = (bench: Bench) => bench.said().filter(({ kind }) => kind === 'ping')
 
@@ -53,6 +53,17 @@ describe.each(['sender', 'receiver'] as const)('the %s', (role) => {
   it('R32: takes any byte for life', () => {
     const bench = Bench.inPhase(role, 'transferring')
     expect(pass(bench, 10 * deadAfterMs, () => hear(bench))).toBeUndefined()
+  })
+
+  it('R32: says each second that it lives while it does not read, whatever its own patience', () => {
+    const bench = Bench.inPhase(role, 'transferring')
+    bench.said()
+    hear(bench, 0, false)
+    pass(bench, 10_000)
+    expect(pings(bench)).toHaveLength(10) // A peer with the shortest patience, 3 s, would be gone by now.
+    hear(bench)
+    pass(bench, pingIdleMs)
+    expect(pings(bench)).toHaveLength(1)
   })
 
   it('R37: asks at once when it finds that it stood still itself, and gives the peer its time', () => {

@@ -62,7 +62,7 @@ function guest(session: string, of: 'ticket' | 'session'): Guest & { arrivals: A
 
 async function receptionWith(guests: readonly Guest[], plain = false, clock: Clock = new FakeClock()) {
   const room = new WaitingRoom(plain)
-  const reception = new Reception({ clock, door: room, helloDeadlineMs: 10_000, pingIdleMs: 5_000 })
+  const reception = new Reception({ clock, door: room, helloDeadlineMs: 10_000 })
   for (const it of guests) room.add(it)
   const listener: Listener = await listen({
     host: '127.0.0.1',
