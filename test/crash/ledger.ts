@@ -16,8 +16,8 @@ interface PlaceKey {
 interface Standing {
   readonly wants: Want[]
   isWhole: boolean
-  resentBytes: number
-  readonly resent: Set<string>
+  /** Bytes of places sent over it that had to be sent again over a later one. */
+  lostBytes: number
 }
 
 export class Ledger {
@@ -27,9 +27,10 @@ export class Ledger {
   readonly #fail: (why: string) => void
   readonly #acknowledged = new Map<string, PlaceKey>()
   readonly #outcomes = new Map<number, Outcome>()
-  readonly #sent = new Set<string>()
+  /** The connection each place was last sent over. */
+  readonly #sent = new Map<string, Standing>()
   readonly #standings = new Map<object, Standing>()
-  /** How many bytes were sent again over one connection, at most. */
+  /** How many bytes one break cost, at most. */
   resentMax = 0
   #epoch = 0
 
@@ -53,15 +54,13 @@ export class Ledger {
 
   #placeSent(standing: Standing, place: PlaceKey, bytes: number): void {
     const key = keyOf(place)
-    if (!this.#sent.has(key)) this.#sent.add(key)
-    else if (!standing.resent.has(key)) {
-      standing.resent.add(key)
-      standing.resentBytes += bytes
-      this.resentMax = Math.max(this.resentMax, standing.resentBytes)
-      if (standing.resentBytes > this.#windowBytes)
-        this.#fail(`${standing.resentBytes} bytes were sent again, the window has ${this.#windowBytes}`)
-    }
-    standing.resent.add(key)
+    const before = this.#sent.get(key)
+    this.#sent.set(key, standing)
+    if (before === undefined || before === standing) return
+    before.lostBytes += bytes
+    this.resentMax = Math.max(this.resentMax, before.lostBytes)
+    if (before.lostBytes > this.#windowBytes)
+      this.#fail(`R2: one break lost ${before.lostBytes} bytes, the window has ${this.#windowBytes}`)
   }
 
   /** A message was delivered to the sender. */
@@ -108,7 +107,7 @@ export class Ledger {
   #standing(link: object): Standing {
     let standing = this.#standings.get(link)
     if (standing === undefined) {
-      standing = { wants: [], isWhole: false, resentBytes: 0, resent: new Set() }
+      standing = { wants: [], isWhole: false, lostBytes: 0 }
       this.#standings.set(link, standing)
     }
     return standing
