@@ -3,6 +3,7 @@
 // (EPIPE) changes nothing for the transfer.
 
 import type { Event, ProgressEvent } from '../../index.ts'
+import { jsonText } from '../json.ts'
 import type { Output } from '../shell.ts'
 
 export class EventWriter {
@@ -58,7 +59,7 @@ export class EventWriter {
 
   #put(event: Event): void {
     if (this.#isGone) return
-    if (!this.#stream.write(lineOf(event))) this.#isBehind = true
+    if (!this.#stream.write(`${jsonText(event)}\n`)) this.#isBehind = true
   }
 
   #release(): void {
@@ -66,14 +67,4 @@ export class EventWriter {
     this.#wake = []
     for (const resolve of waiting) resolve()
   }
-}
-
-/** JSON escapes C0 itself; C1 and lone surrogates could still move a cursor or break a reader's decoder. */
-function lineOf(event: Event): string {
-  const text = JSON.stringify(event).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)
-  return `${text}\n`
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
