@@ -23,7 +23,7 @@ async function offered(): Promise<{ stage: Stage; peer: RawPeer }> {
 
 const want = (wants: readonly object[], last = true, pages = 1): object => ({ kind: 'want', wants, pages, last })
 
-describe('an evil receiver ends with `protocol`', () => {
+describe('an evil receiver ends with code 7', () => {
   type Evil = readonly [what: string, says: readonly object[]]
   const acknowledge = (places: readonly unknown[], outcomes: readonly unknown[] = []): object => ({
     kind: 'acknowledge',

@@ -27,7 +27,7 @@ async function wanting(entries: readonly Entry[] = files): Promise<{ stage: Stag
 const digest = (bytes: Uint8Array): string => fileDigest([hash(bytes)], bytes.length, hash)
 const row = (entry: number, bytes: Uint8Array) => ({ entry, revision: 0, length: bytes.length, hash: hash(bytes) })
 
-describe('an evil sender ends with `protocol`, and nothing is published', () => {
+describe('an evil sender ends with code 7, and nothing is published', () => {
   type Evil = readonly [what: string, says: (peer: RawPeer) => void]
   const chunk = (changes: object) => (peer: RawPeer) =>
     peer.sayBytes(
