@@ -82,6 +82,16 @@ describe('direction', () => {
     expect(importsOf(parse('src/core/sample.ts', forms.join('\n')))).toEqual([...wire, '@types/i', 'node:'])
   })
 
+  it('R65: only the confined root, the state directory, and what reads the files that a command line names, take paths', () => {
+    const raw = /\b(?:from|import|require)\b\s*\(?\s*['"](?:node:)?(?:fs|fs\/promises|path)['"]/
+    const takesPaths = sources.filter((file) => raw.test(textOf(file)))
+    expect(
+      takesPaths.filter((file) => !/^src\/(store\/(node-|real-path|state-directory)|cli\/user-files)/.test(file)),
+    ).toEqual([])
+    for (const form of [`import * as x from 'fs'`, `await import("node:fs/promises")`, `require('path')`])
+      expect(form).toMatch(raw)
+  })
+
   it('only index.ts re-exports', () => {
     expect(sources.filter((file) => file !== 'src/index.ts' && reexports(sourceOf(file)))).toEqual([])
   })

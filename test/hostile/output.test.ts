@@ -84,7 +84,7 @@ describe('R96: what a peer says', () => {
   it('when it refuses', async () => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'carryon.v1' })
     await once(server, 'listening')
-    onTestFinished(() => void server.close())
+    onTestFinished(() => server.close())
     server.on('connection', (socket) => {
       socket.once('message', () => {
         socket.send(JSON.stringify({ kind: 'refuse', code: 'no-such-code', sentence: evil, retry: false }))

@@ -228,7 +228,6 @@ describe('strangers at the listener', () => {
     const talker = await rawUpgrade(address, plain)
     record(accepted[0]!)
     const pings = setInterval(() => talker.ping(Buffer.alloc(125)), 1)
-    for (let i = 0; i < 700; i++) talker.ping(Buffer.alloc(125))
     await new Promise((resolve) => talker.once('close', resolve))
     clearInterval(pings)
     expect(accepted).toHaveLength(1)
