@@ -21,7 +21,7 @@ function limit(command: Command, what: string): void {
 }
 
 describe.skipIf(!works('prlimit', '--version'))('a limit of the process (needs prlimit)', () => {
-  it('R24: 64 descriptors do for 10,000 files on both sides', async () => {
+  it('R24: 64 descriptors do for 10,000 files on both sides', { timeout: 400_000 }, async () => {
     const scene = new Scene()
     const bytes = noise(11_000)
     const names = Array.from({ length: 10_000 }, (_, i) => `${i % 7}/${i % 50}/${i}`)
@@ -30,7 +30,7 @@ describe.skipIf(!works('prlimit', '--version'))('a limit of the process (needs p
     limit(receiver, 'nofile=64:64')
     const sender = scene.send('.', '--to', await receiver.ticket())
     limit(sender, 'nofile=64:64')
-    await Promise.all([receiver.code(100_000), sender.code(100_000)])
+    await Promise.all([receiver.code(300_000), sender.code(300_000)])
     await bothSucceed(receiver, sender)
     expect(listing(scene.target)).toEqual(listing(scene.source))
     scene.expectClean()
