@@ -96,13 +96,16 @@ export class Calls implements Gate {
   #instant = { at: -1, calls: 0 }
 
   async #do<T>(number: number, call: Call, act: () => Promise<T>): Promise<T> {
-    const { process, watch, published } = this.#tools
+    const { process, watch, marks, published } = this.#tools
     watch.before(process.role, call)
     const code = this.#faultOf(number, call)
     if (code !== undefined) return this.#fail(code, call, act)
     const result = await act()
     const isNamed = (call.kind === 'link' && result !== false) || call.kind === 'rename'
     if (isNamed && finalName.test(call.path)) await published(call.path)
+    // While it restores, only what an intent says is in place makes it sync a directory of the target.
+    if (call.kind === 'sync-directory' && process.runner === undefined && finalName.test(`${call.path}/`))
+      marks.note('found in place while restoring')
     return result
   }
 

@@ -7,6 +7,7 @@ import type { Connection, ConnectionHandlers, EndReason } from '../../src/model/
 import { headerBytes } from '../../src/model/limits.ts'
 import type { Message } from '../../src/model/messages.ts'
 import { decodeMessage } from '../../src/wire/messages.ts'
+import type { Mark } from './marks.ts'
 import type { Process } from './process.ts'
 import type { Chance, Timeline } from './timeline.ts'
 
@@ -33,6 +34,19 @@ export type Freight =
   | { readonly kind: 'data'; readonly frame: Uint8Array }
   | { readonly kind: 'close'; readonly code: number; readonly reason: string }
 
+/** What goes wrong on purpose. */
+export type Trouble = Extract<
+  Mark,
+  | 'connection cut'
+  | 'connection cut inside a frame'
+  | 'cut that one side hears of'
+  | 'cut that nobody hears of'
+  | 'one way cut'
+  | 'connection clogged'
+  | 'frame damaged'
+  | 'message doubled'
+>
+
 /** What frames are to those who watch. */
 export interface Watcher {
   /** A frame is handed to the connection. */
@@ -40,9 +54,7 @@ export interface Watcher {
   /** A frame is about to be delivered. */
   delivered(to: End, freight: Freight): void
   /** Something went wrong on purpose. */
-  troubled(
-    what: 'connection cut inside a frame' | 'one way cut' | 'connection clogged' | 'frame damaged' | 'message doubled',
-  ): void
+  troubled(what: Trouble): void
 }
 
 const capacityBytes = 2048 // What the "kernel" takes before `sendData` waits.
@@ -85,7 +97,7 @@ export class Link {
     const { cutAfterBytes, deadAfterBytes, clogs, latencyMs } = this.faults
     const passes = (mark: number): boolean => before <= mark && this.#bytes > mark
     if (this.#bytes > cutAfterBytes) {
-      if (passes(cutAfterBytes) && before < cutAfterBytes) this.#cutInside(from, cutAfterBytes - before)
+      if (passes(cutAfterBytes)) this.#cut(from, cutAfterBytes - before)
       this.break()
     }
     if (this.isBroken) return undefined
@@ -106,8 +118,13 @@ export class Link {
     return this.faults.deadWay === index && this.#bytes > this.faults.deadAfterBytes
   }
 
-  #cutInside(from: End, bytes: number): void {
-    this.watcher.troubled('connection cut inside a frame')
+  /** The cable is cut behind so many bytes of what `from` sends. */
+  #cut(from: End, bytes: number): void {
+    const heard = this.faults.tells.filter(Boolean).length
+    this.watcher.troubled('connection cut')
+    if (bytes > 0) this.watcher.troubled('connection cut inside a frame')
+    if (heard === 1) this.watcher.troubled('cut that one side hears of')
+    if (heard === 0) this.watcher.troubled('cut that nobody hears of')
     this.other(from).hearBytes(bytes)
   }
 

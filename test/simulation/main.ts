@@ -8,7 +8,7 @@ import { Marks } from './marks.ts'
 import { describeScenario, scenarioOf } from './scenario.ts'
 import { simulate } from './world.ts'
 
-const marksFrom = 1_000 // So many seeds come to every mark, or the simulator has lost its teeth.
+const marksFrom = 3_000 // So many seeds come to every mark, or the simulator has lost its teeth.
 const twiceEvery = 50 // Of so many seeds one is lived through twice, to see that it is the same.
 const failuresMax = 5
 

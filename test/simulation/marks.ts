@@ -1,6 +1,6 @@
 // What happened in the runs so far, counted by name: a run that never came to a rare state says nothing about it.
 
-/** Everything that a thousand seeds must have come to, each at least once. */
+/** Everything that a few thousand seeds must have come to, each at least once. */
 export const marks = [
   // What goes wrong with processes,
   'kill',

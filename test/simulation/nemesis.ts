@@ -15,6 +15,8 @@ const roles = ['sender', 'receiver'] as const
 const hourMs = 3_600_000
 const aWhile = [50, 1_000, 5_000] as const
 const second = 1_000_000_000n
+const lookingForParts = 10
+const lookAgainMs = 150
 
 /** How a run may end on a disk that fails; the next run goes on. */
 const diskCodes: ReadonlySet<string> = new Set(['disk-failed', 'disk-full', 'too-many-open-files', 'permission-denied'])
@@ -52,7 +54,7 @@ export class Nemesis {
     this.#plan(faults.fullDisks, () => this.#fillDisk())
     this.#plan(faults.rollbacks, () => this.#takeSnapshot())
     this.#plan(faults.damagedJournals, () => this.#damageJournal())
-    this.#plan(faults.damagedParts, () => this.#damagePart())
+    this.#plan(faults.damagedParts, () => this.#damagePart(lookingForParts))
     this.#plan(faults.takeovers, () => this.#takeOver())
     this.#plan(faults.edits, () => this.#edit())
     this.#plan(faults.intruders, () => this.#intrude())
@@ -260,9 +262,15 @@ export class Nemesis {
     this.#world.respawn(processes[role])
   }
 
-  async #damagePart(): Promise<void> {
-    const { disks, processes, ledger, window } = this.#world
+  /** Looks a few times more if there is no part yet. */
+  async #damagePart(looks: number): Promise<void> {
+    const { disks, processes, ledger, window, timeline } = this.#world
     if (processes.receiver === undefined || this.#world.hasEnded('receiver')) return
+    const names = await (await disks.receiver.openRoot(`${this.#world.directoryOf('receiver')}/parts`)).list()
+    if (names.length === 0 && looks > 0) {
+      timeline.after(lookAgainMs, () => void this.#damagePart(looks - 1))
+      return
+    }
     this.#world.kill('receiver')
     const entry = await damagePart(disks.receiver, this.#world.directoryOf('receiver'), this.#chance)
     if (entry !== undefined) {

@@ -7,7 +7,7 @@ import { readHeader } from '../../src/wire/frames.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { Heard } from './heard.ts'
 import type { Ledger } from './ledger.ts'
-import { type End, type Freight, type Link, messageIn, type Watcher } from './link.ts'
+import { type End, type Freight, type Link, messageIn, type Trouble, type Watcher } from './link.ts'
 import type { Mark, Marks } from './marks.ts'
 import { frameText } from './session.ts'
 import type { WindowCheck } from './window-check.ts'
@@ -42,7 +42,7 @@ export class Tap implements Watcher {
     this.#tools = tools
   }
 
-  troubled(what: Parameters<Watcher['troubled']>[0]): void {
+  troubled(what: Trouble): void {
     this.#tools.marks.note(what)
     this.#tools.troubled()
   }
