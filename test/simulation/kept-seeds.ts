@@ -16,5 +16,8 @@ export const keptSeeds: readonly KeptSeed[] = [
   { seed: 725, shows: 'a name that was reserved is our own' },
   { seed: 800, shows: 'a fault of our own disk is none of the source' },
   { seed: 1466, shows: 'what is out goes before what was lost' },
+  { seed: 3548, shows: 'a receiver may have forgotten pages, too' },
+  { seed: 4900, shows: 'a symbolic link is made in one step' },
+  { seed: 5680, shows: 'a receiver may have forgotten its receipt' },
   { seed: 2351, shows: 'a connection that is about to end is sent nothing' },
 ]
