@@ -5,6 +5,10 @@ import { it } from 'vitest'
 import { keptSeeds } from '../simulation/kept-seeds.ts'
 import { liveThrough } from '../simulation/live-through.ts'
 
-it.each(keptSeeds)('seed $seed: $shows', async ({ seed }) => {
-  await liveThrough(seed)
-})
+it.each(keptSeeds)(
+  'seed $seed: $shows',
+  async ({ seed }) => {
+    await liveThrough(seed)
+  },
+  120_000,
+)
