@@ -43,9 +43,9 @@ export class OpenLru<Key, Resource extends { close(): Promise<void> }> {
     await this.#tidy(slot)
   }
 
-  /** Drops everything. */
+  /** Drops everything; what cannot be closed keeps nothing else open, and was only read. */
   async clear(): Promise<void> {
-    await Promise.all([...this.#slots.keys()].map((key) => this.drop(key)))
+    await Promise.allSettled([...this.#slots.keys()].map((key) => this.drop(key)))
   }
 
   async #opened(key: Key, slot: Slot<Resource>): Promise<Resource> {
