@@ -110,10 +110,12 @@ describe('a receiver', () => {
     expect(finishOf(bench)).toMatchObject({ end: { how: 'released', confirmed: true } })
   })
 
-  it('refuses a release before there is a receipt', () => {
+  it('R46: tells a sender that has a receipt which is forgotten here, and is not released', () => {
     const bench = Bench.inPhase('receiver', 'finishing')
+    bench.said()
     bench.hear({ kind: 'release' })
-    expect(finishOf(bench)).toEqual(broken)
+    expect(bench.said()[0]).toMatchObject({ kind: 'exception', code: 'rolled-back', entry: null })
+    expect(finishOf(bench)).not.toMatchObject({ end: { how: 'released' } })
   })
 
   it('takes a page once, however often it comes', () => {
