@@ -161,10 +161,10 @@ export class GreetingMachine {
       shape: shapeOf(settings.role, settings.wishes, hello.shape),
       root,
     }
-    const agreement = greeting.agreement
+    const { chunkBytes, shape, root: itsRoot } = greeting.agreement // What a restored one holds besides is older than the record.
     this.#store(
       greeting,
-      records.map((record) => (record.kind === 'bound' ? { ...record, ...agreement } : record)),
+      records.map((record) => (record.kind === 'bound' ? { ...record, chunkBytes, shape, root: itsRoot } : record)),
     )
   }
 

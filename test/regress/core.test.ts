@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint, foldRecords } from '../../src/core/checkpoint.ts'
-import { plans, type SourceVersion } from '../../src/core/inputs.ts'
+import { type Input, plans, type SourceVersion } from '../../src/core/inputs.ts'
 import type { Effect } from '../../src/core/effects.ts'
 import type { Message, Resync } from '../../src/model/messages.ts'
 import { noManifest } from '../../src/model/manifest.ts'
@@ -381,5 +381,24 @@ describe('the receipt', () => {
   it('from the journal is stored in its other place before it counts', () => {
     const bench = Bench.fresh('receiver', { ...emptyCheckpoint(), receipt }, [pageOf([])])
     expect(kindsOf(bench.effects)).toContain('storeReceipt')
+  })
+})
+
+describe('a session that another ticket goes on with', () => {
+  it('records that one, not what it was bound to before', () => {
+    // What was agreed before was the whole older record: it put its own ticket in the place of the new one.
+    const bound: JournalRecord & { kind: 'bound' } = {
+      kind: 'bound',
+      nonce: '4'.repeat(32),
+      sessionKey: '5'.repeat(64),
+      chunkBytes,
+      shape: { onConflict: 'fail', checksum: false },
+      root: '1'.repeat(32),
+      ticket: 'a'.repeat(32),
+    }
+    const bench = Bench.fresh('receiver', { ...emptyCheckpoint(), bound, epoch: 1 })
+    const renewed = { ...bound, chunkBytes: 0, root: '', ticket: 'b'.repeat(32) }
+    bench.tell({ ...listenerHello('sender'), records: [renewed] } as Input)
+    expect(bench.take('commit').records[0]).toEqual({ ...bound, ticket: 'b'.repeat(32) })
   })
 })
