@@ -174,9 +174,11 @@ describe('a source', () => {
     bench.open({ ...noManifest, pages: 1, digest: pageOf([]).digest })
     bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 2]], received: [] }], 1, true))
     problem(bench, 0, { kind: 'changed', version })
-    const asked = bench.said().filter(({ kind }) => kind === 'hashes')
-    const hashes = '0000000000000007'.repeat(2)
-    for (const _ of asked) bench.hear({ kind: 'hashes', way: 'answer', entry: 0, revision: 0, first: 0, hashes })
+    for (const asked of bench.said()) {
+      if (asked.kind !== 'hashes' || asked.way !== 'ask') continue
+      const { entry, revision, first, count } = asked
+      bench.hear({ kind: 'hashes', way: 'answer', entry, revision, first, hashes: '0000000000000007'.repeat(count) })
+    }
     expect(bench.take('rehash').chunks).toEqual([0])
     // And over a new connection once more, from the beginning.
     bench.open()
