@@ -26,6 +26,7 @@ export function countGates(scenario, { sender, receiver, summary }) {
   if (name === 'large') {
     const chunks = Math.ceil(bytes / chunkBytes)
     const { syncsPerCheckpoint, callsBeside } = floor.counts.large
+    if (sender.dataFrames < chunks) throw new Error(`The counting missed frames: ${sender.dataFrames} of ${chunks}.`)
     return [
       ...common,
       gate('data frames', sender.dataFrames, chunks),
