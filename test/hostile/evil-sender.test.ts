@@ -79,7 +79,6 @@ describe('an evil sender ends with code 7, and nothing is published', () => {
       'an end that counts otherwise',
       (peer) => peer.say({ kind: 'end', manifest: digestOf(files, undefined), entries: 3, bytes: 9 }),
     ],
-    ['a release before the receipt', (peer) => peer.say({ kind: 'release' })],
     [
       'a digest for an entry that is not there',
       (peer) => peer.say({ kind: 'sync', grade: 'major', files: [[7, 0, '0'.repeat(16)]] }),
