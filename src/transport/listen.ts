@@ -42,6 +42,8 @@ export interface ListenOptions {
   onConnection(connection: Connection): void
   /** From accept to the first message; 10 s unless set. */
   readonly helloDeadlineMs?: number
+  /** Bytes of TLS, HTTP and the beginning of the first message: 64 KiB unless set. */
+  readonly helloBytesMax?: number
   /** Connections without a first message: 64 unless set; one of them makes room for a newcomer. */
   readonly pendingMax?: number
   /** The same for one peer network: 8 unless set; newcomers are refused. */
@@ -80,7 +82,7 @@ function lobbyLimits(options: ListenOptions): LobbyLimits {
     deadlineMs: options.helloDeadlineMs ?? helloDeadlineMs,
     max: options.pendingMax ?? 64,
     perNetworkMax: options.perNetworkMax ?? 8,
-    bytesMax: helloMaxBytes,
+    bytesMax: options.helloBytesMax ?? helloMaxBytes,
     failuresPerMinuteMax: options.failuresPerMinuteMax ?? 20,
   }
 }
