@@ -51,6 +51,9 @@ const source: Tree = {
 
 const order = (text: string): string => readlinkSync(`/carryon-shim/${text}`)
 
+/** What file systems say that cannot sync directories: nothing is lost by it, it is less durable and said (R7). */
+const noDirectorySync: readonly string[] = ['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM']
+
 /** One fault, from an empty target to what came of it. */
 class Trial {
   readonly #fault: Fault
@@ -162,7 +165,9 @@ class Trial {
 
   /** A sync has failed: who acknowledges anything now dies of it, and what was lost comes to light. */
   get #hasLostSync(): boolean {
-    return this.#isArmed && this.#fault.call.endsWith('sync') && countsIn(order('counts'))['failed']! > 0
+    const { call, how } = this.#fault
+    const isLosing = call.endsWith('sync') && !(call === 'dirsync' && noDirectorySync.includes(how))
+    return this.#isArmed && isLosing && countsIn(order('counts'))['failed']! > 0
   }
 
   /** The sender's copy is on its disk: for it the session is over. */

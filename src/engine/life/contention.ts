@@ -4,7 +4,7 @@ import { hasCode, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import type { Receipt } from '../../model/session.ts'
 import { readReceipt } from '../../store/receipts.ts'
-import type { Found } from './catalog.ts'
+import { isOver, type Found } from './catalog.ts'
 import { askStatus, followHolder } from './control.ts'
 import type { RunEvent } from './event-queue.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
@@ -28,7 +28,8 @@ const lookAgainMs = 500
 
 /**
  * Holds a session. If another process does: waits for it with `wait`, or throws.
- * @throws TransferError `busy`; `paused` if the run is stopped while it waits; Followed where the options say `attach`
+ * @throws TransferError `busy`; `paused` if the run is stopped while it waits; `session-not-found` if that process ended it;
+ * Followed where the options say `attach`
  */
 export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
   const { tools, options } = plan
@@ -36,7 +37,7 @@ export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
   const { stop, reporter } = tools.context
   for (let isFirst = true; ; isFirst = false) {
     const work = await holdIfThere(tools, found)
-    if (work !== undefined) return work
+    if (work !== undefined) return unlessOver(work)
     if (options.attach === true) throw new Followed(found)
     if (options.wait !== true)
       throw new TransferError('busy', { session: shortId(found.id), directory: found.base.label })
@@ -44,6 +45,13 @@ export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
     await sleep(clock, lookAgainMs, stop)
     if (stop.aborted) throw new TransferError('paused', { by: 'user' })
   }
+}
+
+/** A tombstone, left where the other side did not hear of the end, is nothing to work on. */
+async function unlessOver(work: Work): Promise<Work> {
+  if (!isOver(work.found)) return work
+  await work.release()
+  throw new TransferError('session-not-found', { asked: shortId(work.id) })
 }
 
 /** Holds a session; undefined if another process does. @throws TransferError `session-not-found`: that one ended it meanwhile */

@@ -1,0 +1,45 @@
+// A command that waits until another process lets go of a session.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { entomb, findSession } from '../../src/engine/life/catalog.ts'
+import { holdOrFail } from '../../src/engine/life/contention.ts'
+import { senderHome } from '../../src/engine/life/home.ts'
+import { nodeWorld } from '../../src/engine/life/node-world.ts'
+import type { Plan } from '../../src/engine/life/plan.ts'
+import { takeLock } from '../../src/store/lock.ts'
+import { createSession, holdSession } from '../../src/store/session-directory.ts'
+import type { Directory } from '../../src/model/disk.ts'
+import { headerOf, sessionId } from '../unit/engine/life/header.ts'
+
+it('a session that ended and left a tombstone while it was waited for is gone, not gone on with', async () => {
+  // The waiting command took the tombstone for the session, found no manifest in it, and ended with code 1.
+  const world = await nodeWorld()
+  const base = mkdtempSync(join(tmpdir(), 'carryon-test-'))
+  const home = await senderHome(world, base)
+  const locker = (directory: Directory) => takeLock(directory, async () => null)
+  const held = await createSession(home.base, sessionId, {
+    records: [headerOf()],
+    tools: { hash: world.hash, compact: (all) => [...all] },
+    withParts: false,
+    parents: [],
+    locker,
+  })
+  const found = (await findSession(world, home.base, sessionId))!
+  const context = { locker, stop: new AbortController().signal, reporter: { stand: waits } }
+  const plan = { tools: { context, world, home }, options: { wait: true } } as unknown as Plan
+
+  await expect(holdOrFail(plan, found)).rejects.toMatchObject({ code: 'session-not-found' })
+  const free = await holdSession(home.base, sessionId, locker)
+  expect(free).toBeDefined()
+  await free!.close()
+  await home.close()
+  rmSync(base, { recursive: true })
+
+  function waits(): void {
+    const ended = { kind: 'ended', how: 'released', by: 'self', at: world.clock.wall() } as const
+    void entomb(world, home, held, { ...found.checkpoint, ended }).then(() => held.close())
+  }
+})
