@@ -87,7 +87,9 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
     console.log(`${lived.length} trials, ${hit.length} of them met their fault; ${endsOf(lived)}`)
     expect(lived.filter(({ problems }) => problems.length > 0)).toEqual([])
     expect(lived.filter((it) => !isDocumented(it))).toEqual([])
-    expect(hit.length).toBeGreaterThan(lived.length * 0.9) // The number of calls differs a little from run to run.
+    // How many calls there are differs from run to run: who did not meet the k-th had fewer, and most met theirs.
+    expect(lived.filter((it) => it.counts['failed'] === 0 && it.counts[it.fault.call]! >= it.fault.k)).toEqual([])
+    expect(hit.length).toBeGreaterThan(lived.length / 2)
     return lived
   }
 
