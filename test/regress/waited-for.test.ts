@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { entomb, findSession } from '../../src/engine/life/catalog.ts'
+import { entomb, findSession, readCatalog } from '../../src/engine/life/catalog.ts'
+import { TransferError } from '../../src/errors.ts'
 import { holdOrFail } from '../../src/engine/life/contention.ts'
 import { senderHome } from '../../src/engine/life/home.ts'
 import { nodeWorld } from '../../src/engine/life/node-world.ts'
@@ -42,4 +43,34 @@ it('a session that ended and left a tombstone while it was waited for is gone, n
     const ended = { kind: 'ended', how: 'released', by: 'self', at: world.clock.wall() } as const
     void entomb(world, home, held, { ...found.checkpoint, ended }).then(() => held.close())
   }
+})
+
+it('a session that another process removes while sessions are listed is no fault of the disk', async () => {
+  // Listing opened its directory a second time to see when it was written, and ended with code 1.
+  const world = await nodeWorld()
+  const base = mkdtempSync(join(tmpdir(), 'carryon-test-'))
+  const home = await senderHome(world, base)
+  const held = await createSession(home.base, sessionId, {
+    records: [headerOf()],
+    tools: { hash: world.hash, compact: (all) => [...all] },
+    withParts: false,
+    parents: [],
+    locker: (directory) => takeLock(directory, async () => null),
+  })
+  await held.close()
+
+  let opened = 0
+  const vanishing = {
+    list: () => home.base.list(),
+    stat: (name: string) => home.base.stat(name),
+    openDirectory: async (name: string) => {
+      if (opened++ > 0) throw new TransferError('not-found', { path: name })
+      return home.base.openDirectory(name)
+    },
+  } as unknown as Directory
+  expect((await readCatalog(world, vanishing)).passedOver).toEqual([])
+  expect(opened).toBeGreaterThan(1)
+  expect(await findSession(world, vanishing, sessionId)).toBeUndefined()
+  await home.close()
+  rmSync(base, { recursive: true })
 })

@@ -1,7 +1,7 @@
 // What sessions there are: read from their journals without holding them, and put away once their time is over.
 
 import { foldRecords, type Checkpoint } from '../../core/checkpoint.ts'
-import { assert, isTransferError, TransferError } from '../../errors.ts'
+import { assert, hasCode, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
 import type { Millis } from '../../model/clock.ts'
@@ -77,13 +77,25 @@ export async function findSessions(world: World, base: Directory): Promise<reado
 /** One session; undefined if there is none. @throws TransferError `journal-version`, `journal-foreign` */
 export async function findSession(world: World, base: Directory, id: SessionId): Promise<Found | undefined> {
   if ((await base.stat(id))?.kind !== 'directory') return undefined
-  const directory = await base.openDirectory(id)
+  return unlessGone(async () => {
+    const directory = await base.openDirectory(id)
+    try {
+      if ((await directory.stat('journal')) === undefined) return undefined
+      const { records, tail } = await readOwnJournal(directory, id, world)
+      return await foundFrom(base, id, records, tail === 'damaged')
+    } finally {
+      await directory.close()
+    }
+  })
+}
+
+/** Undefined where another process has removed what was there a moment ago. */
+async function unlessGone<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
-    if ((await directory.stat('journal')) === undefined) return undefined
-    const { records, tail } = await readOwnJournal(directory, id, world)
-    return await foundFrom(base, id, records, tail === 'damaged')
-  } finally {
-    await directory.close()
+    return await look()
+  } catch (error) {
+    if (hasCode(error, 'not-found')) return undefined
+    throw error
   }
 }
 
@@ -125,14 +137,14 @@ async function stampOf(
   id: SessionId,
   header: HeaderRecord,
 ): Promise<Pick<Found, 'updatedAt' | 'stamp'>> {
-  const directory = await base.openDirectory(id)
+  const directory = await unlessGone(() => base.openDirectory(id))
   try {
-    const stat = await directory.stat('journal')
+    const stat = await directory?.stat('journal')
     if (stat === undefined) return { updatedAt: header.createdAt, stamp: '' }
     const { mtimeNs, ctimeNs, inode, size } = stat
     return { updatedAt: Number(mtimeNs / 1_000_000n), stamp: [mtimeNs, ctimeNs, inode, size].join(' ') }
   } finally {
-    await directory.close()
+    await directory?.close()
   }
 }
 
