@@ -223,7 +223,7 @@ class SessionRunner implements Runner {
   }
 
   pause: Runner['pause'] = (by) => {
-    if (this.#half instanceof Receiver) void this.#half.flushHints()
+    if (!this.#isEnding && this.#half instanceof Receiver) void this.#half.flushHints()
     this.#tell({ kind: 'pauseRequested', by })
   }
 
@@ -380,10 +380,10 @@ class SessionRunner implements Runner {
     this.#isEnding = true
     this.#loop.stop()
     this.#room?.stop()
-    this.#half.stop()
-    if (this.#half instanceof Receiver) await this.#half.flushHints()
+    await this.#half.stop()
     this.#links.closeAll(4006, end.how)
     while (this.#work.size > 0) await Promise.all(this.#work)
+    await this.#half.stop() // For what was written meanwhile.
     await this.close()
     this.#settle(end)
   }

@@ -236,19 +236,22 @@ export class Receiver {
   #hint(hint: Hint): void {
     this.#hinted.push(hint)
     this.#parts.hints.note(hint)
-    this.#cancelHints ??= this.#parts.world.clock.after(hintEveryMs, () => {
-      this.#cancelHints = undefined
-      void this.flushHints()
-    })
+    this.#cancelHints ??= this.#parts.world.clock.after(hintEveryMs, () => void this.flushHints())
   }
 
   /** Hands the hints to the operating system, so that a kill costs nothing but reading them back. Best effort. */
   async flushHints(): Promise<void> {
+    this.#cancelHints?.()
+    this.#cancelHints = undefined
     try {
       await this.#parts.hints.flush()
     } catch (error) {
       if (!isTransferError(error)) throw error // A hint that is lost costs a chunk sent again, no more.
     }
+  }
+
+  stop(): Promise<void> {
+    return this.flushHints()
   }
 
   // ---- sync points ------------------------------------------------------------------------------------------------
@@ -372,10 +375,6 @@ export class Receiver {
     const entry = await this.#parts.pages.entry(index)
     assert(entry.kind === 'file', `entry ${index} is a file`)
     return entry
-  }
-
-  stop(): void {
-    this.#cancelHints?.()
   }
 }
 

@@ -89,7 +89,7 @@ export class Sender {
     if (!this.#users.has(entry)) await this.#parts.files.forget(entry)
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#isStopped = true
   }
 

@@ -23,6 +23,8 @@ export class Hints {
   readonly #hash: Hash64
   #pending: Uint8Array[] = []
   #position: number
+  /** What is under way on the file: one call at a time. */
+  #last: Promise<void> = Promise.resolve()
 
   constructor(file: DiskFile, hash: Hash64, position: number) {
     this.#file = file
@@ -36,25 +38,34 @@ export class Hints {
   }
 
   /** Hands what was noted to the operating system, so that it outlives this process; not synced. */
-  async flush(): Promise<void> {
-    if (this.#pending.length === 0) return
-    const bytes = Buffer.concat(this.#pending.splice(0))
-    const position = this.#position
-    this.#position += bytes.length
-    await this.#file.write(bytes, position)
+  flush(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#pending.length === 0) return
+      const bytes = Buffer.concat(this.#pending.splice(0))
+      const position = this.#position
+      this.#position += bytes.length
+      await this.#file.write(bytes, position)
+    })
   }
 
   /** Forgets everything, after a durable record; `keep` names what was written and that record does not vouch for. */
-  async reset(keep: readonly Hint[] = []): Promise<void> {
-    this.#pending = []
-    this.#position = 0
-    await this.#file.truncate(0)
-    for (const hint of keep) this.note(hint)
+  reset(keep: readonly Hint[] = []): Promise<void> {
+    return this.#next(async () => {
+      this.#pending = []
+      this.#position = 0
+      await this.#file.truncate(0)
+      for (const hint of keep) this.note(hint)
+    })
   }
 
   /** What was noted and not flushed is lost. */
-  async close(): Promise<void> {
-    await this.#file.close()
+  close(): Promise<void> {
+    return this.#next(() => this.#file.close())
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(work, work)
+    return this.#last
   }
 }
 

@@ -20,4 +20,8 @@ export const keptSeeds: readonly KeptSeed[] = [
   { seed: 4900, shows: 'a symbolic link is made in one step' },
   { seed: 5680, shows: 'a receiver may have forgotten its receipt' },
   { seed: 2351, shows: 'a connection that is about to end is sent nothing' },
+  {
+    seed: 3934,
+    shows: 'a chunk that is written while its session ends hints before the file is closed, or not at all',
+  },
 ]

@@ -1,5 +1,6 @@
 // Lives through one seed, and says all that is needed to see what went wrong.
 
+import { setImmediate } from 'node:timers/promises'
 import type { Marks } from './marks.ts'
 import { describeScenario, scenarioOf } from './scenario.ts'
 import { simulate } from './world.ts'
@@ -8,12 +9,26 @@ import { simulate } from './world.ts'
 export async function liveThrough(seed: number, marks?: Marks): Promise<void> {
   const scenario = scenarioOf(seed)
   try {
-    await simulate(scenario, marks === undefined ? {} : { marks })
+    await heard(() => simulate(scenario, marks === undefined ? {} : { marks }))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new Error(`seed ${seed}: ${why}\n${describeScenario(scenario)}\nnpm run simulate -- --seed ${seed}`, {
       cause: error,
     })
+  }
+}
+
+/** @throws what was rejected meanwhile without anybody to hear it: a real process would die of it */
+async function heard(life: () => Promise<unknown>): Promise<void> {
+  const unheard: unknown[] = []
+  const listen = (reason: unknown): void => void unheard.push(reason)
+  process.on('unhandledRejection', listen)
+  try {
+    await life()
+    await setImmediate() // A life is one long run of microtasks; only then does Node tell.
+    if (unheard.length > 0) throw unheard[0]
+  } finally {
+    process.off('unhandledRejection', listen)
   }
 }
 

@@ -43,6 +43,16 @@ describe('hints', () => {
     expect(await readHints(directory, { hash })).toEqual([hint(0), hint(2 ** 32 - 1), hint(3)])
   })
 
+  it('that are on their way when the file is closed or emptied come first', async () => {
+    const { directory } = await fresh()
+    const hints = await openHints(directory, { hash })
+    hints.note(hint(1))
+    const flushed = hints.flush()
+    const emptied = hints.reset([hint(2)])
+    await Promise.all([flushed, emptied, hints.flush(), hints.close()])
+    expect(await readHints(directory, { hash })).toEqual([hint(2)])
+  })
+
   it('that cannot be opened say why', async () => {
     const { directory } = await fresh()
     await directory.makeDirectory('hints', 0o700)
