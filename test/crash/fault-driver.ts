@@ -64,6 +64,7 @@ class Trial {
   #onAcknowledged: () => void = () => {}
   #isFullyParked = false
   #isArmed = false
+  #isKilled = false
   readonly #warnings: string[] = []
 
   constructor(fault: Fault) {
@@ -117,6 +118,7 @@ class Trial {
         fault: this.#fault,
         ends: first,
         counts: countsIn(counts),
+        isKilled: this.#isKilled,
         isParked: this.#isFullyParked,
         warnings,
         problems: this.#problems,
@@ -142,7 +144,10 @@ class Trial {
     try {
       if (sender !== undefined && receiver !== undefined) {
         const enough = new Promise<void>((resolve) => {
-          this.#onAcknowledged = () => (this.#acknowledged >= acknowledges || this.#hasLostSync) && resolve()
+          this.#onAcknowledged = () => {
+            if (this.#hasLostSync) this.#isKilled = true
+            if (this.#isKilled || this.#acknowledged >= acknowledges) resolve()
+          }
         })
         await Promise.race([this.#crossed(sender, receiver), enough, signal])
       }

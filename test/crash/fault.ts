@@ -36,6 +36,8 @@ export interface Lived {
   readonly ends: Readonly<Record<Role, string>>
   /** Calls below that side's directories, by kind, and `failed`. */
   readonly counts: Readonly<Record<string, number>>
+  /** Something was acknowledged while a failed sync was on its way to the receiver's ears, or behind it: both were killed at once. */
+  readonly isKilled: boolean
   /** Both sides said that the disk was full; then space returned. */
   readonly isParked: boolean
   /** Codes of what the receiver warned of in that life. */

@@ -209,7 +209,7 @@ class Crossing {
         expectHalfMade(join(own, name))
         rmSync(join(own, name), { recursive: true, force: true })
         rmSync(join(this.#scene.stateOf('receiver'), 'targets', name), { force: true })
-        if (this.#left('receiver').length === 0) rmSync(own, { recursive: true })
+        if (this.#left('receiver').length === 0) rmSync(own, { recursive: true, force: true }) // Of a pointer alone there is no directory.
         continue
       }
       await expectOffer(join(own, name))

@@ -161,11 +161,13 @@ function ks(call: Call, count: number): number[] {
 }
 
 /** The side whose call failed says so by name, or got over it; the other one was left, or is done. */
-function isDocumented({ fault, ends, counts }: Lived): boolean {
+function isDocumented({ fault, ends, counts, isKilled }: Lived): boolean {
   const other = fault.side === 'sender' ? 'receiver' : 'sender'
   const fine = ['released', 'released-unconfirmed']
   if (counts['failed'] === 0) return fine.includes(ends[fault.side])
-  const isNamed = [...fine, ...(endings[fault.how] ?? [])].includes(ends[fault.side])
+  const isNamed = [...fine, ...(endings[fault.how] ?? []), ...(isKilled ? ['retry-over'] : [])].includes(
+    ends[fault.side],
+  )
   return isNamed && [...fine, 'retry-over'].includes(ends[other])
 }
 
