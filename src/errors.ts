@@ -34,6 +34,7 @@ export interface ErrorDetails {
   'peer-busy': { readonly session: string }
   'retry-over': { readonly triedForMs: number; readonly last: string }
   'not-carryon': { readonly peer: string; readonly what: string }
+  'not-the-peer': { readonly peer: string; readonly why: string }
   version: { readonly ours: string; readonly theirs: string }
   protocol: { readonly why: string }
   'bad-name': { readonly name: string; readonly why: string }
@@ -284,6 +285,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     retryable: 'never',
     exit: 7,
     close: 4007,
+  },
+  'not-the-peer': {
+    say: (d) => `${d.peer} is not who this ticket is for: ${d.why}.`,
+    hint: `${safe} If its certificate was exchanged, get a fresh ticket there; if not, somebody may stand in between.`,
+    retryable: 'never',
+    exit: 4,
+    close: 4003,
   },
   version: {
     say: (d) => `The two sides share no protocol version: here ${d.ours}, there ${d.theirs}.`,

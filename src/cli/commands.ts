@@ -54,7 +54,9 @@ const session: readonly OptionName[] = [
   'maxDuration',
   'failIfNothing',
 ]
-const dialogue: readonly OptionName[] = ['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext']
+const dialogue: readonly OptionName[] = [
+  ...(['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext', 'tlsCert', 'tlsKey'] as const),
+]
 const oneSession = { min: 0, max: 1, what: 'one SESSION' } as const
 
 export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
@@ -80,7 +82,10 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     usage: 'serve DIR',
     does: 'Receive into DIR, and send from it, for many at once.',
     operands: { min: 1, max: 1, what: 'one DIR' },
-    options: ['listen', 'advertise', 'sessionsMax', 'minFree', 'allowRoot', 'printUnit', 'deadAfter', 'expires'],
+    options: [
+      ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
+      ...(['sessionsMax', 'minFree', 'allowRoot', 'printUnit', 'deadAfter', 'expires'] as const),
+    ],
     examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
   },
   ticket: {
@@ -160,7 +165,7 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
 const laterSession = ['durability', 'window', 'chunk-size', 'dry-run']
-const laterDialogue = ['tls-cert', 'tls-key', 'lanes']
+const laterDialogue = ['lanes']
 const reserved = [
   'verify',
   'on-change',
@@ -178,7 +183,7 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   send: laterTransfer,
   receive: laterTransfer,
   serve: [
-    ...(['stdio', 'quota', 'public-url', 'trusted-proxy', 'metrics', 'on-released'] as const),
+    ...(['stdio', 'quota', 'metrics', 'on-released'] as const),
     ...(['bwlimit', 'insecure-plaintext', 'ticket-file', ...laterDialogue] as const),
   ],
   ticket: ['qr'],

@@ -157,6 +157,11 @@ function tickets(): string {
     'more. A running server knows at once. When a ticket ends, its sessions end at their next sync point with code 4 on the',
     'other side; nothing that arrived is lost, and the same command with another ticket for that folder goes on.',
     '',
+    'A listener needs no certificate. With --tls-cert FILE --tls-key FILE it shows one, and its tickets pin the key, which',
+    'a renewal should keep. carryon serve --public-url wss://HOST makes tickets that go by the name instead: dialers ask the',
+    'authorities of their machine (their own: NODE_EXTRA_CA_CERTS=FILE). Without a certificate, or with --trusted-proxy',
+    'ADDRESS, that is a proxy in front where TLS ends: it can read and change what passes, and never has the secret.',
+    '',
     'The secret is in the ticket and nowhere else: the folder keeps keys that are derived from it, readable by its owner',
     'alone. Who can read those can pose as either side until the ticket is revoked.',
   )

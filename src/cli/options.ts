@@ -48,6 +48,8 @@ export interface OptionValues {
   ticketFile: string
   bwlimit: number
   insecurePlaintext: boolean
+  tlsCert: string
+  tlsKey: string
   // Management
   all: boolean
   root: string
@@ -57,6 +59,8 @@ export interface OptionValues {
   olderThan: number
   rebuild: boolean
   // Serving and tickets
+  publicUrl: string
+  trustedProxy: readonly string[]
   sessionsMax: number
   minFree: number
   allowRoot: boolean
@@ -164,6 +168,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     parse: ([rate]) => parseRate(rate),
   },
   insecurePlaintext: flag('No encryption; on loopback addresses only.'),
+  tlsCert: text('FILE', 'Listen with this certificate (PEM, its chain behind it); tickets pin its key.'),
+  tlsKey: text('FILE', 'The private key of --tls-cert.'),
 
   all: flag('All of them.'),
   root: text('DIR', 'The folder: to look into besides; of ticket, the served one.', '.'),
@@ -173,6 +179,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   olderThan: duration('With --expired: that got nowhere for so long.', 'as --expires', 60_000, 365 * 86_400_000),
   rebuild: flag('After a damaged journal: keep what the data on disk proves, and go on.'),
 
+  publicUrl: text('URL', 'Tickets name wss://HOST[:PORT][/PATH], whose certificate authorities vouch for.'),
+  trustedProxy: list('ADDRESS', 'TLS ends at a proxy there, which says who comes; or ADDRESS/BITS; repeatable.'),
   sessionsMax: {
     takes: 'COUNT',
     help: 'At most so many sessions at once.',

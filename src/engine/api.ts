@@ -59,6 +59,9 @@ export interface RunOptions extends StateOptions {
   readonly maxTransfer?: number | undefined
   /** Pause this long after the start. Default: never. */
   readonly maxDurationMs?: number | undefined
+  /** A certificate with those that vouch for it, and its private key, as PEM: TLS shows it, and tickets pin its key. */
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
   /** `ws://` without TLS, on loopback addresses only. Default false. */
   readonly insecurePlaintext?: boolean | undefined
   /** Between two `progress` events. Default 1000. */

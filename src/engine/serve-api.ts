@@ -15,6 +15,13 @@ export interface ServeOptions extends StateOptions {
   readonly listenDescriptor?: number | undefined
   /** Further `HOST[:PORT]` for tickets. */
   readonly advertise?: readonly string[] | undefined
+  /** A certificate with those that vouch for it, and its private key, as PEM: TLS shows it, and tickets pin its key. */
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
+  /** `wss://HOST[:PORT][/PATH]` for tickets, whose certificate authorities vouch for: this server's, or else a proxy's. */
+  readonly publicUrl?: string | undefined
+  /** IP addresses, or networks as `ADDRESS/BITS`, of proxies where TLS ends and whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies?: readonly string[] | undefined
   /** Sessions at work at once, of all tickets. Default 100. */
   readonly maxSessions?: number | undefined
   /** Left free on the disk by what is received. Default: 5 %, at most 1 GiB. */

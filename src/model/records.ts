@@ -4,6 +4,7 @@
 import type { Fingerprint, ManifestTotals } from './manifest.ts'
 import type { EntryOutcome } from './messages.ts'
 import type { Run } from './places.ts'
+import type { CertificateTrust } from './ticket.ts'
 import type { PauseReason, Receipt, Role, SessionId, Shape, ShapeWishes, StateReason } from './session.ts'
 
 /** Written once, before the session is first shown to a peer. */
@@ -22,6 +23,8 @@ export interface HeaderRecord {
   readonly ticketExpiresAt: number
   /** A dialer's nonce, 32 hex digits; '' on a listener until `bound`. */
   readonly nonce: string
+  /** How the two sides prove themselves, where that is behind a certificate. */
+  readonly tls?: CertificateTrust
   /** Dialer: where to dial. Listener: where it listened. `host:port`. */
   readonly addresses: readonly string[]
   /** Receiver: random id of the root. Sender: ''. */

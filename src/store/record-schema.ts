@@ -7,6 +7,7 @@ import type { DurableRun, IntentFile, JournalRecord, RecordKind, SourceRoot } fr
 import type { Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import type { Run } from '../model/places.ts'
+import type { CertificateTrust } from '../model/ticket.ts'
 import type { Receipt, Shape, ShapeWishes } from '../model/session.ts'
 
 /** Takes a value apart and puts it together anew, or throws `Misfit`. */
@@ -56,6 +57,7 @@ const id = pattern(/^[0-9a-f]{32}$/)
 const idOrNone = pattern(/^([0-9a-f]{32})?$/)
 const keyOrNone = pattern(/^([0-9a-f]{64})?$/)
 const digest = pattern(/^[0-9a-f]{16}$/)
+const certificateTrust = pattern(/^(public|proxied|pin:[0-9a-f]{64})$/)
 const decimal = pattern(/^-?[0-9]{1,20}$/)
 
 const truth: Shaper<boolean> = (value) => {
@@ -193,6 +195,7 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
     ticketKey: keyOrNone,
     ticketExpiresAt: whole,
     nonce: idOrNone,
+    tls: optional(certificateTrust) as Shaper<CertificateTrust>,
     addresses: list(text(300)),
     root: idOrNone,
     sources: list(sourceRoot),

@@ -5,12 +5,14 @@
 import type { Directory } from '../model/disk.ts'
 import { grantText, parseGrant, type Grant } from '../model/grant.ts'
 import type { SessionId } from '../model/session.ts'
+import { isTrust, type Trust } from '../model/ticket.ts'
 import { readFile, replaceFile } from './whole-file.ts'
 
 const name = 'server'
 const grantsName = 'grants'
 const accountsName = 'accounts'
 const addressesName = 'addresses'
+const trustName = 'trust'
 const fileMaxBytes = 1024 * 1024 // An account has a line for each session that is under way.
 
 /** What a grant's sessions have used up. */
@@ -80,8 +82,15 @@ export async function readAddresses(server: Directory): Promise<string[]> {
   return (await textOf(server, addressesName)).split('\n').filter((address) => address !== '')
 }
 
-export async function writeAddresses(server: Directory, addresses: readonly string[]): Promise<void> {
+/** How the server's tickets are proved, now or last. */
+export async function readTrust(server: Directory): Promise<Trust> {
+  const text = await textOf(server, trustName)
+  return isTrust(text) ? text : 'psk'
+}
+
+export async function writeWhereabouts(server: Directory, addresses: readonly string[], trust: Trust): Promise<void> {
   await replaceFile(server, addressesName, Buffer.from(addresses.join('\n')))
+  await replaceFile(server, trustName, Buffer.from(trust))
 }
 
 async function textOf(directory: Directory, name: string): Promise<string> {

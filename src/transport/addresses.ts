@@ -25,6 +25,12 @@ export function parseAddress(text: string, missing: Partial<Address> = {}): Addr
   return { host, port }
 }
 
+/** `HOST:PORT/PATH` as HOST:PORT and what stands behind the first slash. */
+export function splitPath(text: string): readonly [place: string, path: string] {
+  const cut = text.indexOf('/')
+  return cut === -1 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)]
+}
+
 /** The reverse of parseAddress: IPv6 addresses come in brackets. */
 export function formatAddress({ host, port }: Address): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
@@ -66,6 +72,31 @@ export function networkOf(address: string): string {
   const zeros = Array.from({ length: 8 - front!.length - back!.length }, () => '0')
   const groups = tail === undefined ? front! : [...front!, ...zeros, ...back!]
   return `${groups.slice(0, 4).join(':')}::/64`
+}
+
+/**
+ * Whether an address is one of `list`: addresses, or networks as `ADDRESS/BITS`.
+ * @throws TransferError `usage`
+ */
+export function belongsTo(list: readonly string[]): (address: string) => boolean {
+  const known = new BlockList()
+  for (const text of list) {
+    const [address, bits] = splitPath(text)
+    const family = isIP(address)
+    const bitsMax = family === 4 ? 32 : 128
+    const count = text.includes('/') ? (/^\d{1,3}$/.test(bits) ? Number(bits) : Infinity) : bitsMax
+    if (family === 0 || count > bitsMax)
+      throw new TransferError('usage', {
+        problem: `"${text}" is no IP address and no network.`,
+        remedy: 'Write 10.0.0.2, 10.0.0.0/24 or fd00::/8, for example.',
+      })
+    known.addSubnet(address, count, family === 4 ? 'ipv4' : 'ipv6')
+  }
+  return (address) => {
+    const plain = withoutMapping(address)
+    const family = isIP(plain)
+    return family !== 0 && known.check(plain, family === 4 ? 'ipv4' : 'ipv6')
+  }
 }
 
 export type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>

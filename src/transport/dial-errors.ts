@@ -1,7 +1,9 @@
-// What an error on the way to a listener means for a person: nobody there, not ours, or the key is not wanted. The same
-// errno means different things at different stages.
+// What an error on the way to a listener means for a person: nobody there, not ours, not who the ticket is for, or the key
+// is not wanted. The same errno means different things at different stages.
 
 import { TransferError } from '../errors.ts'
+import { distrust, Stranger } from './certificate.ts'
+import { ProofRefused, Unproven } from './proof.ts'
 
 /** How far an attempt has come: TCP, TLS, WebSocket. */
 export type Stage = 'reaching' | 'proving' | 'upgrading'
@@ -16,6 +18,9 @@ export function explain(stage: Stage, address: string, error: unknown): Transfer
   const options = { cause: error }
   const { code = '', message } = error as NodeJS.ErrnoException
   if (error instanceof NotCarryon) return new TransferError('not-carryon', { peer: address, what: message }, options)
+  if (error instanceof ProofRefused) return new TransferError('ticket-refused', { peer: address }, options)
+  const why = error instanceof Stranger || error instanceof Unproven ? message : distrust(code)
+  if (why !== undefined) return new TransferError('not-the-peer', { peer: address, why }, options)
   if (stage === 'reaching' || error instanceof NoAnswer || hangUps.has(code)) {
     const cause = stage === 'reaching' ? (reasons[code] ?? message) : endedAt[stage]
     const details = { addresses: [address], cause: error instanceof NoAnswer ? message : cause }

@@ -7,18 +7,21 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import { assert, hasCode, isTransferError, TransferError } from '../errors.ts'
 import type { Connection } from '../model/connection.ts'
-import { formatAddress, isLoopback, parseAddress, type Address } from './addresses.ts'
+import { isByCertificate, type CertificateTrust, type Trust } from '../model/ticket.ts'
+import { formatAddress, isLoopback, parseAddress, splitPath, type Address } from './addresses.ts'
+import { assertTrusted, bindingOf, connectCertified } from './certificate.ts'
 import { explain, NoAnswer, NotCarryon, type Stage } from './dial-errors.ts'
+import { proveTo, type ProofKey } from './proof.ts'
 import { firstToSucceed } from './race.ts'
 import { DirectWebSocket } from './direct-websocket.ts'
 import { WsConnection } from './ws-connection.ts'
 import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
 
 export interface DialOptions {
-  /** No TLS and no proof; to loopback only. */
-  readonly plain: boolean
-  /** What to prove, and be proven, unless `plain`: the PSK identity and its key, 64 hex digits. */
-  readonly key: { readonly identity: string; readonly hex: string } | undefined
+  /** How the two sides prove themselves; `plain`, no TLS and no proof, to loopback only. */
+  readonly trust: Trust
+  /** What to prove, and be proven, unless `plain`. */
+  readonly key: ProofKey | undefined
   /** Whether large frames are read past ws; yes unless set. */
   readonly directReads?: boolean
   /** For one attempt: TCP, TLS and upgrade together. */
@@ -30,14 +33,16 @@ const staggerMs = 250 // RFC 8305's recommended delay between attempts.
 
 /**
  * Connects to one listener, trying each IP address its name has. Call `start` on the result at once.
- * @throws TransferError `peer-unreachable`, `ticket-refused`, `not-carryon`, `usage` (malformed; plain beyond loopback);
- * `signal.reason` when aborted
+ * @throws TransferError `peer-unreachable`, `ticket-refused`, `not-the-peer`, `not-carryon`, `usage` (malformed; plain
+ * beyond loopback); `signal.reason` when aborted
  */
 export async function dial({ address, ...options }: DialOptions & { readonly address: string }): Promise<Connection> {
-  assert(options.plain === (options.key === undefined), 'dialing takes a key, or plain text')
-  const { host, port } = parseAddress(address)
-  if (options.plain && !isLoopback(host)) throw plainBeyondLoopback(host)
-  const targets = (await resolve(host, address)).map((ip) => ({ host: ip, port }))
+  const isPlain = options.trust === 'plain'
+  assert(isPlain === (options.key === undefined), 'dialing takes a key, or plain text')
+  const [place, path] = splitPath(address)
+  const { host, port } = parseAddress(place)
+  if (isPlain && !isLoopback(host)) throw plainBeyondLoopback(host)
+  const targets = (await resolve(host, address)).map((ip) => ({ host: ip, port, name: host, path }))
   return race(
     targets.map((target) => (signal: AbortSignal) => attempt(target, { ...options, signal })),
     options.signal,
@@ -73,7 +78,7 @@ async function race(
 function mostTelling(errors: readonly unknown[], addresses: readonly string[]): unknown {
   const bug = errors.find((error) => !isTransferError(error))
   if (bug !== undefined) return bug
-  for (const code of ['ticket-refused', 'not-carryon', 'usage'] as const) {
+  for (const code of ['ticket-refused', 'not-the-peer', 'not-carryon', 'usage'] as const) {
     const found = errors.find((error) => hasCode(error, code))
     if (found !== undefined) return found
   }
@@ -92,19 +97,30 @@ async function resolve(host: string, address: string): Promise<string[]> {
   }
 }
 
-/** One IP address. Every way out but success destroys the socket. */
-async function attempt(target: Address, options: DialOptions): Promise<Connection> {
+/** One IP address, and the name and path it was found for. */
+interface Target extends Address {
+  readonly name: string
+  readonly path: string
+}
+
+/** Every way out but success destroys the socket. */
+async function attempt(target: Target, options: DialOptions): Promise<Connection> {
+  const { trust, key } = options
   const address = formatAddress(target)
   let stage: Stage = 'reaching'
-  const socket = options.key === undefined ? connect({ ...target, noDelay: true }) : connectProving(target, options.key)
+  const socket = open(target, options)
   socket.on('error', () => {}) // Between two waits too, an error must find a listener.
-  socket.once('connect', () => (stage = options.plain ? 'upgrading' : 'proving'))
+  socket.once('connect', () => (stage = trust === 'plain' ? 'upgrading' : 'proving'))
   const limit = limitTo(socket, options)
   try {
-    await happened(socket, options.plain ? 'connect' : 'secureConnect')
-    if (!options.plain) assertProven(socket as TLSSocket)
-    stage = 'upgrading'
-    return await upgrade(socket, address, options)
+    await happened(socket, trust === 'plain' ? 'connect' : 'secureConnect')
+    if (trust === 'psk') assertProven(socket as TLSSocket)
+    if (!isByCertificate(trust) || key === undefined) {
+      stage = 'upgrading'
+      return await upgrade(socket, target, options)
+    }
+    assertTrusted(socket as TLSSocket, trust)
+    return await proven(socket as TLSSocket, target, { ...options, key, trust })
   } catch (error) {
     socket.destroy()
     throw options.signal.aborted ? options.signal.reason : explain(stage, address, error)
@@ -113,11 +129,29 @@ async function attempt(target: Address, options: DialOptions): Promise<Connectio
   }
 }
 
+function open(target: Target, { trust, key }: DialOptions): Socket {
+  const { host, port } = target
+  if (isByCertificate(trust)) return connectCertified({ host, port }, target.name, trust)
+  return key === undefined ? connect({ host, port, noDelay: true }) : connectProving({ host, port }, key)
+}
+
+/** Behind a certificate both sides prove the key, before a word of the session is said. */
+async function proven(
+  socket: TLSSocket,
+  target: Target,
+  options: DialOptions & { readonly key: ProofKey; readonly trust: CertificateTrust },
+): Promise<Connection> {
+  const binding = options.trust === 'proxied' ? '' : bindingOf(socket) // Before the upgrade takes its handle.
+  const connection = await upgrade(socket, target, options)
+  await proveTo(connection, options.key, binding)
+  return connection
+}
+
 /**
  * TLS in which both sides prove the same key. An impostor with a certificate, trusted or not, gets no byte: with no
  * authorities none is valid, and Node asks checkServerIdentity only where a certificate was used.
  */
-function connectProving(target: Address, key: { readonly identity: string; readonly hex: string }): TLSSocket {
+function connectProving(target: Address, key: ProofKey): TLSSocket {
   return connectTls({
     ...target,
     ...tlsWithKey,
@@ -135,10 +169,13 @@ function assertProven(socket: TLSSocket): void {
 
 const showsCertificate = 'it shows a certificate where the ticket must be proven'
 
-function upgrade(socket: Socket, address: string, { plain, key, directReads }: DialOptions): Promise<Connection> {
+/** A proxy or a certificate goes by the name; whoever is met directly by the address that answered. */
+function upgrade(socket: Socket, target: Target, { trust, key, directReads }: DialOptions): Promise<WsConnection> {
+  const peer = formatAddress(target)
+  const place = isByCertificate(trust) ? formatAddress({ host: target.name, port: target.port }) : peer
   return new Promise((resolveOpen, reject) => {
     const Kind = directReads === false ? WebSocket : DirectWebSocket
-    const websocket = new Kind(`${plain ? 'ws' : 'wss'}://${address}/`, subprotocol, {
+    const websocket = new Kind(`${trust === 'plain' ? 'ws' : 'wss'}://${place}/${target.path}`, subprotocol, {
       ...wsLimits,
       createConnection: () => socket,
       followRedirects: false,
@@ -146,13 +183,19 @@ function upgrade(socket: Socket, address: string, { plain, key, directReads }: D
       generateMask: (mask) => mask.fill(0),
     })
     websocket.on('error', reject)
-    websocket.on('unexpected-response', (_request, { statusCode }) =>
-      reject(new NotCarryon(`it answers with HTTP ${statusCode}`)),
-    )
+    websocket.on('unexpected-response', (_request, { statusCode }) => reject(unexpected(statusCode ?? 0, trust)))
     websocket.on('open', () =>
-      resolveOpen(new WsConnection(websocket, socket, { peer: address, proof: key?.identity ?? '' })),
+      resolveOpen(new WsConnection(websocket, socket, { peer, proof: trust === 'psk' ? (key?.identity ?? '') : '' })),
     )
   })
+}
+
+/** A proxy tells so that what it stands for is down. */
+function unexpected(status: number, trust: Trust): Error {
+  const isDown = trust === 'proxied' && status >= 502 && status <= 504
+  return isDown
+    ? new NoAnswer(`the proxy there finds no carryon (HTTP ${status})`)
+    : new NotCarryon(`it answers with HTTP ${status}`)
 }
 
 /** Destroys the socket when its time is over or the owner aborts, until lifted. */

@@ -1,4 +1,4 @@
-// From a ticket's secret to the pre-shared keys of TLS, and the names they go by there. docs/protocol.md, section Greeting.
+// From a ticket's secret to the keys that are proved with it, in TLS or behind a certificate, and the names they go by. docs/protocol.md, section Greeting.
 
 import { hkdfSync } from 'node:crypto'
 import type { SessionId } from '../model/session.ts'
@@ -13,6 +13,11 @@ export function ticketKey(secret: Uint8Array): string {
 /** The key both sides hold once first contact is made, 64 hex digits. `nonce` is the one of the dialer's hello, in hex. */
 export function sessionKey(ticketKeyHex: string, nonce: string, session: SessionId): string {
   return derive(Buffer.from(ticketKeyHex, 'hex'), Buffer.from(nonce, 'hex'), `carryon v1 session ${session}`)
+}
+
+/** What a key, of a ticket or a session, is proved with behind a certificate: never the one that TLS takes. */
+export function proofKey(keyHex: string): Buffer {
+  return Buffer.from(derive(Buffer.from(keyHex, 'hex'), new Uint8Array(0), 'carryon v1 proof'), 'hex')
 }
 
 /** The PSK identity under which a ticket's key is proven. */

@@ -20,8 +20,10 @@ import {
   withoutMapping,
   type Address,
 } from './addresses.ts'
+import { bindingOf, tls13, type Certificate } from './certificate.ts'
 import { DirectWebSocket } from './direct-websocket.ts'
 import { Lobby, type RemoteEnd, type LobbyLimits } from './lobby.ts'
+import { askForProof, type Binding } from './proof.ts'
 import { WsConnection } from './ws-connection.ts'
 import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
 
@@ -32,9 +34,13 @@ export interface ListenOptions {
   readonly port: number
   /** A socket that listens already, by its descriptor, instead of `host` and `port`: a service manager's. */
   readonly descriptor?: number | undefined
-  /** No TLS and no proof, on loopback only. */
+  /** No TLS here, on loopback only; and no proof, unless a proxy stands in front. */
   readonly plain: boolean
-  /** The key behind a PSK identity, 64 hex digits. Called with whatever a stranger sends; unknown and wrong look alike to him. */
+  /** TLS shows this, and the key is proved behind it. Without it TLS itself is by the key. */
+  readonly certificate?: Certificate | undefined
+  /** TLS of the dialers ends at a proxy in front. */
+  readonly proxied?: Proxied | undefined
+  /** The key behind an identity, 64 hex digits. Called with whatever a stranger sends; unknown and wrong look alike to him. */
   keyFor(identity: string): string | undefined
   /** Whether large frames are read past ws; yes unless set. */
   readonly directReads?: boolean
@@ -52,6 +58,13 @@ export interface ListenOptions {
   readonly failuresPerMinuteMax?: number
 }
 
+export interface Proxied {
+  /** What dialers ask for, as the proxy may pass it on: `/`, or a path of its own. */
+  readonly path: string
+  /** Whether a proxy speaks from this address, and says for whom. */
+  isProxy(address: string): boolean
+}
+
 export interface Listener {
   /** How to reach it: the bound address, or where that is all of them, each of this machine's own, loopback last. */
   readonly addresses: readonly Address[]
@@ -67,12 +80,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const host = options.plain && options.host === '' ? '127.0.0.1' : options.host
   if (options.plain && !isLoopback(host)) throw plainBeyondLoopback(host)
   const lobby = new Lobby(lobbyLimits(options))
-  const server = options.plain ? createServer(httpLimits) : serverWithKeys(options, lobby)
+  const server = serverFor(options, lobby)
   server.on('connection', (socket: Socket) => lobby.enter(socket))
   server.on('request', answerNotFound)
   server.on('upgrade', upgrader(options, lobby))
   await bind(server, { host, port: options.port }, options.descriptor)
-  return { addresses: reachableAt(server.address() as AddressInfo), close: () => stop(server, lobby) }
+  const at = server.address() as AddressInfo
+  if (options.plain && !isLoopback(at.address)) {
+    await stop(server, lobby)
+    throw plainBeyondLoopback(at.address)
+  }
+  return { addresses: reachableAt(at), close: () => stop(server, lobby) }
 }
 
 const httpLimits: ServerOptions = { maxHeaderSize: 8 * 1024 }
@@ -84,7 +102,16 @@ function lobbyLimits(options: ListenOptions): LobbyLimits {
     perNetworkMax: options.perNetworkMax ?? 8,
     bytesMax: options.helloBytesMax ?? helloMaxBytes,
     failuresPerMinuteMax: options.failuresPerMinuteMax ?? 20,
+    isProxy: (address) => options.proxied?.isProxy(address) ?? false,
   }
+}
+
+function serverFor(options: ListenOptions, lobby: Lobby): Server {
+  if (options.plain) return createServer(httpLimits)
+  const { certificate } = options
+  if (certificate === undefined) return serverWithKeys(options, lobby)
+  const { chain: cert, key } = certificate
+  return createTlsServer({ ...httpLimits, ...tls13, cert, key, secureOptions: constants.SSL_OP_NO_TICKET })
 }
 
 /** The identity each socket named last, and where it came from. Once its handshake is over, it has proved that one's key. */
@@ -116,36 +143,56 @@ function answerNotFound(_request: IncomingMessage, response: ServerResponse): vo
 }
 
 /** Decides on each request for an upgrade: from a person's program, not from a web page, and in our language. */
-function upgrader({ plain, directReads, onConnection }: ListenOptions, lobby: Lobby) {
+function upgrader(options: ListenOptions, lobby: Lobby) {
   const websockets = new WebSocketServer({
     ...wsLimits,
-    WebSocket: directReads === false ? WebSocket : DirectWebSocket,
+    WebSocket: options.directReads === false ? WebSocket : DirectWebSocket,
     noServer: true,
     clientTracking: false,
     handleProtocols: () => subprotocol,
   })
   return (request: IncomingMessage, socket: Socket, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
+    const isByKey = !options.plain && options.certificate === undefined
     const proof = proofs.get(socket)?.identity ?? ''
-    if (!plain && proof === '') return void socket.destroy() // No handshake ends like this; if one did, nobody gets in.
-    const refusal = refusalOf(request, plain)
+    if (isByKey && proof === '') return void socket.destroy() // No handshake ends like this; if one did, nobody gets in.
+    const refusal = refusalOf(request, options)
     if (refusal !== undefined) return refuse(socket, refusal)
-    const from = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort } // Behind the upgrade it may not know.
+    const end = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort } // Behind the upgrade it may not know.
+    const from = lobby.speaksFor(end, request.headers['x-forwarded-for'])
+    if (from === undefined) return refuse(socket, '503 Service Unavailable')
+    const binding = bindingFor(socket, options) // Before the upgrade takes the socket's handle.
     websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
-      const onFirstFrame = (): void => lobby.leave(from)
-      const connection = new WsConnection(websocket, socket, { peer: peerOf(from), proof, onFirstFrame })
-      lobby.upgraded(from, () => connection.heardBytes)
-      onConnection(connection)
+      const onFirstFrame = (): void => lobby.leave(end)
+      const connection = new WsConnection(websocket, socket, { peer: peerOf(end, from), proof, onFirstFrame })
+      lobby.upgraded(end, () => connection.heardBytes)
+      if (binding === undefined) return options.onConnection(connection)
+      askForProof(connection, {
+        binding,
+        keyFor: options.keyFor,
+        onProven() {
+          lobby.proven(end)
+          options.onConnection(connection)
+        },
+        onFailed: () => lobby.proofFailed(from),
+      })
     })
   }
 }
 
-type Refusal = '400 Bad Request' | '403 Forbidden' | '404 Not Found'
+/** What a proof behind the upgrade is bound to; undefined if there is none: it was given before, or is not wanted. */
+function bindingFor(socket: Socket, { certificate, proxied }: ListenOptions): Binding | undefined {
+  if (proxied !== undefined) return ''
+  return certificate === undefined ? undefined : bindingOf(socket as TLSSocket)
+}
 
-function refusalOf({ url, headers }: IncomingMessage, plain: boolean): Refusal | undefined {
-  if (url !== '/') return '404 Not Found'
+type Refusal = '400 Bad Request' | '403 Forbidden' | '404 Not Found' | '503 Service Unavailable'
+
+function refusalOf({ url, headers }: IncomingMessage, { plain, proxied }: ListenOptions): Refusal | undefined {
+  if (url !== '/' && url !== proxied?.path) return '404 Not Found'
   if (headers.origin !== undefined) return '403 Forbidden' // Only browsers send it: a page somebody was lured to.
-  if (plain && !isLoopbackName(headers.host)) return '403 Forbidden' // A foreign name that was made to resolve to us.
+  // A foreign name that was made to resolve to us. A proxy passes on names of its own, and asks for a proof.
+  if (plain && proxied === undefined && !isLoopbackName(headers.host)) return '403 Forbidden'
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim())
   return offered?.includes(subprotocol) ? undefined : '400 Bad Request'
 }
@@ -163,8 +210,10 @@ function refuse(socket: Socket, status: Refusal): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
-function peerOf({ remoteAddress, remotePort }: RemoteEnd): string {
-  return formatAddress({ host: withoutMapping(remoteAddress ?? 'gone'), port: remotePort ?? 0 })
+/** @param from the address that is spoken for */
+function peerOf({ remoteAddress, remotePort }: RemoteEnd, from: string): string {
+  if (from !== remoteAddress) return from
+  return formatAddress({ host: withoutMapping(from || 'gone'), port: remotePort ?? 0 })
 }
 
 function bind(server: Server, address: Address, descriptor: number | undefined): Promise<void> {
@@ -195,7 +244,7 @@ async function stop(server: Server, lobby: Lobby): Promise<void> {
 function plainBeyondLoopback(host: string): TransferError {
   return new TransferError('usage', {
     problem: `Plain text is for this machine only; ${host || 'every address'} can be reached from others.`,
-    remedy: 'Listen on 127.0.0.1, or leave the flag for plain text away: TLS needs no set-up.',
+    remedy: 'Listen on 127.0.0.1. For other machines leave the flag for plain text away, or give a certificate.',
   })
 }
 

@@ -3,7 +3,7 @@
 
 import { randomInt } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { networkOf } from './addresses.ts'
+import { networkOf, withoutMapping } from './addresses.ts'
 import { FailedProofs } from './failed-proofs.ts'
 
 export interface LobbyLimits {
@@ -14,13 +14,15 @@ export interface LobbyLimits {
   /** Of TLS, HTTP and the beginning of the first message. */
   readonly bytesMax: number
   readonly failuresPerMinuteMax: number
+  /** Whether a proxy speaks from this address: its limits are those of whom it speaks for. */
+  isProxy(address: string): boolean
 }
 
 export type RemoteEnd = Pick<Socket, 'remoteAddress' | 'remotePort'>
 
 interface Visitor {
   readonly socket: Socket
-  readonly network: string
+  network: string
   readonly deadline: number
   heardBytes: () => number
   /** Has proved a key: no crowd of strangers pushes it out. */
@@ -44,8 +46,10 @@ export class Lobby {
   /** Admits a socket until it leaves, closes, is too slow or says too much. A crowded network is refused; a full lobby loses one of its strangers. */
   enter(socket: Socket): void {
     socket.on('error', () => {}) // Told by 'close'; under TLS nobody else listens.
-    const network = networkOf(socket.remoteAddress ?? '')
-    if (network === '' || this.#isUnwelcome(network)) return void socket.destroy()
+    const address = socket.remoteAddress ?? ''
+    const network = networkOf(address)
+    if (network === '') return void socket.destroy()
+    if (!this.#limits.isProxy(address) && this.#isUnwelcome(network)) return void socket.destroy()
     if (this.#visitors.size >= this.#limits.max) this.#dropOne()
     const deadline = performance.now() + this.#limits.deadlineMs
     const visitor = { socket, network, deadline, heardBytes: () => socket.bytesRead, isProven: false }
@@ -53,6 +57,24 @@ export class Lobby {
     this.#visitors.set(name, visitor)
     this.#watch ??= setInterval(() => this.#look(), lookEveryMs)
     socket.once('close', () => this.#forget(name, visitor))
+  }
+
+  /**
+   * The address that the socket at `end` speaks for: its own, or if that is a proxy's, the last that no proxy is.
+   * @param forwarded the addresses that the request came through, nearest last
+   * @returns undefined if there are too many from there
+   */
+  speaksFor(end: RemoteEnd, forwarded: string | string[] | undefined): string | undefined {
+    const own = end.remoteAddress ?? ''
+    if (!this.#limits.isProxy(own)) return own
+    const hops = String(forwarded ?? '').split(',')
+    const named = hops.map((hop) => withoutMapping(hop.trim())).findLast((hop) => !this.#limits.isProxy(hop)) ?? ''
+    const network = networkOf(named)
+    if (network === '') return own // It names nobody: then it answers for him itself.
+    const visitor = this.#visitors.get(nameOf(end))
+    if (visitor === undefined || this.#isUnwelcome(network)) return undefined
+    visitor.network = network
+    return named
   }
 
   /** From here on `heardBytes` counts what the peer behind `end` says: under the upgrade his socket may not. */

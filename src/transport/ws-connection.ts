@@ -7,6 +7,7 @@ import { assert, TransferError } from '../errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../model/connection.ts'
 import { controlMaxBytes, frameRoomBytes } from '../model/limits.ts'
 import { DirectWebSocket, type DirectAccess } from './direct-websocket.ts'
+import type { Converser } from './proof.ts'
 
 /** The two ends of one connection, as seen from here. */
 export interface Ends {
@@ -21,9 +22,9 @@ const tooBig = 1009
 const pongsMaxBytes = 16 * 1024 * 1024 // ws answers each ping by itself, also to a peer that does not read.
 const closeReasonMaxBytes = 123 // A control frame's 125 bytes less the code.
 
-export class WsConnection implements Connection {
+export class WsConnection implements Connection, Converser {
   readonly peer: string
-  readonly proof: string
+  #proof: string
   readonly #ws: WebSocket
   /** Where large frames come from past ws, if they do. */
   readonly #direct: DirectAccess | undefined
@@ -31,6 +32,8 @@ export class WsConnection implements Connection {
   /** Rejects what is not yet taken by the kernel. */
   readonly #unsent = new Set<(error: Error) => void>()
   #handlers: ConnectionHandlers | undefined
+  /** Hears what is said before `start`. */
+  #conversation: Parameters<Converser['converse']>[0] | undefined
   #onFirstFrame: (() => void) | undefined
   /** Set by the first sign of why it ends; later ones are consequences. */
   #cause: EndReason | undefined
@@ -40,7 +43,7 @@ export class WsConnection implements Connection {
   /** Takes a WebSocket that opened in this very turn: it is paused here, so that no frame is lost before `start`. */
   constructor(ws: WebSocket, socket: Socket, { peer, proof, onFirstFrame }: Ends) {
     this.peer = peer
-    this.proof = proof
+    this.#proof = proof
     this.#onFirstFrame = onFirstFrame
     this.#ws = ws
     this.#direct = ws instanceof DirectWebSocket ? ws.direct : undefined
@@ -60,6 +63,23 @@ export class WsConnection implements Connection {
     this.#handlers = handlers
     const ended = this.#ended
     if (ended !== undefined) return queueMicrotask(() => handlers.ended(ended))
+    if (this.#conversation === undefined) this.#read()
+  }
+
+  converse(handlers: Parameters<Converser['converse']>[0]): void {
+    this.#conversation = handlers
+    this.#read()
+  }
+
+  proved(identity: string): void {
+    this.#proof = identity
+  }
+
+  get proof(): string {
+    return this.#proof
+  }
+
+  #read(): void {
     this.#ws.resume()
     this.#direct?.start((frame, release) => this.#deliverLarge(frame, release))
   }
@@ -114,17 +134,24 @@ export class WsConnection implements Connection {
 
   #deliver(payload: Buffer, isBinary: boolean): void {
     if (this.#isClosing) return
+    if (this.#handlers === undefined) return this.#converse(payload, isBinary)
     this.#noteFirst()
-    if (isBinary) this.#handlers?.data(payload)
-    else if (payload.length <= controlMaxBytes) this.#handlers?.text(payload.toString())
+    if (isBinary) this.#handlers.data(payload)
+    else if (payload.length <= controlMaxBytes) this.#handlers.text(payload.toString())
     else this.#refuse(tooBig, `a message of ${payload.length} bytes; at most ${controlMaxBytes} are allowed`)
+  }
+
+  #converse(payload: Buffer, isBinary: boolean): void {
+    if (isBinary || payload.length > controlMaxBytes) this.destroy()
+    else this.#conversation?.text(payload.toString())
   }
 
   /** Once ws has seen a close frame or refused one, nothing behind it counts. */
   #deliverLarge(frame: Uint8Array, release: () => void): void {
     if (this.#isClosing || this.#ws.readyState !== WebSocket.OPEN) return release()
+    if (this.#handlers === undefined) return this.destroy()
     this.#noteFirst()
-    this.#handlers?.data(frame, release)
+    this.#handlers.data(frame, release)
   }
 
   #noteFirst(): void {
@@ -146,7 +173,8 @@ export class WsConnection implements Connection {
     this.#ended = this.#cause ?? { kind: isOrderly ? 'closed' : 'lost', code, detail: detail || hungUp(isOrderly) }
     for (const reject of this.#unsent) reject(this.#lost())
     this.#unsent.clear()
-    this.#handlers?.ended(this.#ended)
+    if (this.#handlers === undefined) this.#conversation?.ended(code, this.#ended.detail)
+    else this.#handlers.ended(this.#ended)
   }
 
   #lost(cause?: Error): TransferError {

@@ -51,7 +51,7 @@ class Peer {
     const peer = new Peer()
     const key = { identity: ticketIdentity(ticket.id), hex: ticketKey(ticket.secret) }
     const signal = new AbortController().signal
-    peer.#connection = await dialAny(ticket.addresses, { plain: false, key, timeoutMs: 5_000, signal })
+    peer.#connection = await dialAny(ticket.addresses, { trust: 'psk', key, timeoutMs: 5_000, signal })
     const note = (change: () => void) => (): void => {
       change()
       peer.#wake()

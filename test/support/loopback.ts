@@ -20,9 +20,12 @@ export function listenOn(options: Partial<ListenOptions> = {}): Promise<Listener
 }
 
 /** Dials with the ticket, unless told otherwise. */
-export function dialTo(address: string, options: Partial<DialOptions> = {}): Promise<Connection> {
-  const key = options.plain ? undefined : ticket
-  return dial({ address, plain: false, key, timeoutMs: 5_000, signal: new AbortController().signal, ...options })
+export function dialTo(
+  address: string,
+  { plain = false, ...options }: Partial<DialOptions> & { readonly plain?: boolean } = {},
+): Promise<Connection> {
+  const way = plain ? ({ trust: 'plain', key: undefined } as const) : ({ trust: 'psk', key: ticket } as const)
+  return dial({ address, ...way, timeoutMs: 5_000, signal: new AbortController().signal, ...options })
 }
 
 export function addressOf(listener: Listener): string {

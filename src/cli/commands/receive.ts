@@ -1,5 +1,6 @@
 // carryon receive [DIR]: what the command line says, handed to the library, and followed.
 
+import { certificateFrom } from '../certificate.ts'
 import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
 import { Reporter } from '../report/reporter.ts'
@@ -13,10 +14,13 @@ export async function receive(call: Call): Promise<Result> {
     ['from', 'listen'],
     ['from', 'advertise'],
     ['from', 'ticketFile'],
+    ['from', 'tlsCert'],
+    ['from', 'tlsKey'],
     ['new', 'restart'],
   ])
   const directory = operands[0] ?? '.'
   const from = values.from === undefined ? undefined : await ticketFrom(values.from, shell, values.noInput !== true)
+  const certificate = await certificateFrom(values, shell)
   const library = await shell.library()
   refuseReusable(values.from, from, library)
   const reporter = await Reporter.open(shell, values, {
@@ -26,6 +30,7 @@ export async function receive(call: Call): Promise<Result> {
   return follow(call, reporter, (following) =>
     library.receive(directory, {
       ...runOptions(shell, values),
+      ...certificate,
       ...following,
       from,
       as: values.as,

@@ -1,6 +1,7 @@
 // carryon serve DIR: runs until a signal ends it, and tells what its sessions do.
 
 import { TransferError } from '../../errors.ts'
+import { certificateFrom } from '../certificate.ts'
 import type { Call, Result } from '../call.ts'
 import { exitBySignal, exitOfError, success } from '../exit.ts'
 import { print } from '../print.ts'
@@ -13,6 +14,7 @@ const usualPort = 22_779
 
 export async function serve({ shell, operands, values }: Call): Promise<Result> {
   if (values.printUnit === true) return printUnit(shell, operands[0]!, values)
+  const certificate = await certificateFrom(values, shell)
   const library = await shell.library()
   const reporter = new ServerReporter(shell, values)
   const server = library.serve(operands[0]!, {
@@ -20,6 +22,9 @@ export async function serve({ shell, operands, values }: Call): Promise<Result> 
     listen: values.listen,
     listenDescriptor: shell.listenDescriptor ?? undefined,
     advertise: values.advertise,
+    ...certificate,
+    publicUrl: values.publicUrl,
+    trustedProxies: values.trustedProxy,
     maxSessions: values.sessionsMax,
     minFree: values.minFree,
     allowRoot: values.allowRoot,

@@ -12,7 +12,7 @@ import { endingFor, findSession, isBound, isOver, type Found } from './catalog.t
 import { holdOrFail } from './contention.ts'
 import { deliveredIn, doneBefore } from './delivered-before.ts'
 import { Dialing, dialWithAnyKey, type DialingOptions, type DialKey, type WayThere } from './dialing.ts'
-import { isPlain, newHeader, type Plan } from './plan.ts'
+import { isPlain, newHeader, trustOf, type Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
 import type { Finished } from './run.ts'
 import { checkFrozen } from './same-command.ts'
@@ -24,7 +24,7 @@ import { Work } from './work.ts'
 export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   if (ticket.uses === 'many') return dialServer(plan, ticket)
   const own = plan.found.find(({ id }) => id === ticket.id)
-  if (own !== undefined && !isOver(own)) return keepConnected(plan, await resume(plan, own), ticket.addresses)
+  if (own !== undefined && !isOver(own)) return keepConnected(plan, await resume(plan, own), ticket)
   const unfit = plan.passedOver.find(({ id }) => id === ticket.id)
   if (unfit !== undefined) throw unfit.error
   const already = await deliveredAlready(plan, ticket)
@@ -32,8 +32,8 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   if (own !== undefined) throw endedError(own)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
-  if (older !== undefined) return keepConnected(plan, older.work, ticket.addresses, { first: older.connection })
-  return keepConnected(plan, await begin(plan, ticket), ticket.addresses)
+  if (older !== undefined) return keepConnected(plan, older.work, ticket, { first: older.connection })
+  return keepConnected(plan, await begin(plan, ticket), ticket)
 }
 
 /** Makes the session of a ticket, unless another process has made it just now: then it is gone on with. */
@@ -59,13 +59,12 @@ async function dialServer(plan: Plan, ticket: Ticket): Promise<Finished> {
   const olders = begins ? [] : plan.found.filter((it) => isOfServer(plan, it, ticket))
   const older = olders.find(({ header }) => header.ticket === ticket.id) ?? olders[0]
   if (older === undefined)
-    return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+    return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket)
   const work = await resume(plan, older)
-  if (!isBound(older)) return keepConnected(plan, work, ticket.addresses)
-  if (await isKnownThere(plan, older, ticket))
-    return keepConnected(plan, work, ticket.addresses, { renewWith: keyOf(ticket) })
+  if (!isBound(older)) return keepConnected(plan, work, ticket)
+  if (await isKnownThere(plan, older, ticket)) return keepConnected(plan, work, ticket, { renewWith: keyOf(ticket) })
   await work.release() // The server has forgotten it: what it holds of it is found in place, or is not there.
-  return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket.addresses)
+  return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket)
 }
 
 /** Whether a session may find its other side behind this ticket. One nobody answered yet has no other way in than its own ticket. */
@@ -94,7 +93,7 @@ function keyOf({ id, secret }: Ticket): DialKey {
 
 /** Goes on with a session that dials, by what its journal remembers. */
 export async function dialAgain(plan: Plan, found: Found): Promise<Finished> {
-  return keepConnected(plan, await resume(plan, found), found.header.addresses)
+  return keepConnected(plan, await resume(plan, found), placeOf(found.header))
 }
 
 async function resume(plan: Plan, found: Found): Promise<Work> {
@@ -150,8 +149,15 @@ async function findOlder(plan: Plan, ticket: Ticket): Promise<{ work: Work; conn
 /** Under the key of the session, where a ticket leads. */
 function dialOlder(plan: Plan, older: Found, ticket: Ticket): Promise<Connection> {
   const keys = (): DialKey[] => dialKeys(older.header, older).slice(0, 1)
-  const way = { ...wayTo(plan, older.header, ticket.addresses), keys }
+  const way = { ...wayTo(plan, older.header, ticket), keys }
   return dialWithAnyKey({ way, signal: plan.tools.context.stop })
+}
+
+/** Where the other side is, and how it is told from an impostor. */
+type Place = Pick<Ticket, 'addresses' | 'tls'>
+
+function placeOf(header: HeaderRecord): Place {
+  return { addresses: header.addresses, tls: trustOf(header) }
 }
 
 interface Beginning {
@@ -164,7 +170,7 @@ interface Beginning {
 async function keepConnected(
   plan: Plan,
   work: Work,
-  addresses: readonly string[],
+  place: Place,
   { first, renewWith }: Beginning = {},
 ): Promise<Finished> {
   const { world } = plan.tools
@@ -177,7 +183,7 @@ async function keepConnected(
         if (!isJoined) runner.note([{ kind: 'joined' }])
         isJoined = true
       }
-      const way = wayTo(plan, work.header, addresses, work.found, (key) => {
+      const way = wayTo(plan, work.header, place, work.found, (key) => {
         work.isHeardOf = true
         renewal = undefined
         if (key?.identity === sessionIdentity(work.id)) noteJoined()
@@ -204,18 +210,17 @@ const dialTimeoutMs = 10_000 // TCP, TLS and upgrade of one attempt; the next ad
 function wayTo(
   plan: Plan,
   header: HeaderRecord,
-  addresses: readonly string[],
+  { addresses, tls }: Place,
   found?: Found,
   onUp: (key: DialKey | undefined) => void = () => {},
 ): WayThere {
   const { context, world } = plan.tools
-  const plain = isPlain(header)
   return {
     addresses,
     ownAddresses,
-    keys: () => (plain ? [] : dialKeys(header, found)),
+    keys: () => (tls === 'plain' ? [] : dialKeys(header, found)),
     async dial(key, signal) {
-      const connection = await dialAny(addresses, { plain, key, timeoutMs: dialTimeoutMs, signal })
+      const connection = await dialAny(addresses, { trust: tls, key, timeoutMs: dialTimeoutMs, signal })
       onUp(key)
       return throttled(connection, context.bandwidth, world.clock, context.spend)
     },

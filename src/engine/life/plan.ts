@@ -5,7 +5,7 @@ import type { Millis } from '../../model/clock.ts'
 import { clamp, deadAfterMsRange, entriesMax, expireAfterMs, expireAfterMsRange } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
-import type { Ticket } from '../../model/ticket.ts'
+import { isByCertificate, type Ticket, type Trust } from '../../model/ticket.ts'
 import { ticketKey } from '../../transport/keys.ts'
 import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../api.ts'
 import type { World } from '../context.ts'
@@ -109,6 +109,7 @@ export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']
     ticketKey: ticketKey(ticket.secret),
     ticketExpiresAt: ticket.expiresAt,
     nonce: side === 'dialer' ? newId() : '',
+    ...(isByCertificate(ticket.tls) ? { tls: ticket.tls } : {}),
     addresses: ticket.addresses,
     root: home.target?.rootId ?? '',
     sources,
@@ -122,6 +123,11 @@ export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']
 
 /** Kept among the frozen options, though no command can ask for it: this session's connections are plain text. */
 const plainMark = 'plaintext'
+
+/** How the two sides of a session prove themselves. */
+export function trustOf(header: Pick<HeaderRecord, 'frozen' | 'tls'>): Trust {
+  return header.tls ?? (isPlain(header) ? 'plain' : 'psk')
+}
 
 export function isPlain({ frozen }: Pick<HeaderRecord, 'frozen'>): boolean {
   return frozen[plainMark] === 'yes'

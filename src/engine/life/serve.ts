@@ -5,14 +5,15 @@ import { hasCode, TransferError } from '../../errors.ts'
 import type { Connection } from '../../model/connection.ts'
 import { helloDeadlineMs } from '../../model/limits.ts'
 import { takeLock, type Lock } from '../../store/lock.ts'
-import { writeAddresses } from '../../store/server-directory.ts'
-import { formatAddress, parseAddress } from '../../transport/addresses.ts'
+import { writeWhereabouts } from '../../store/server-directory.ts'
+import { formatAddress, parseAddress, splitPath } from '../../transport/addresses.ts'
 import { listen, type Listener } from '../../transport/listen.ts'
 import { throttled } from '../../transport/throttle.ts'
 import type { World } from '../context.ts'
 import type { ServeOptions, Server } from '../serve-api.ts'
 import { EventQueue, type RunEvent } from './event-queue.ts'
 import { bandwidthOf, type Hosted } from './hosted.ts'
+import { guardOf, type Guard } from './guard.ts'
 import { House } from './house.ts'
 import { Reception } from './listening.ts'
 import { Reporter } from './reporter.ts'
@@ -111,11 +112,12 @@ class Serving implements Server {
 
   async #untilStopped(world: World, folder: ServedFolder, house: House, lock: Lock): Promise<void> {
     const { host } = house
+    const guard = guardOf(this.#options, world.clock.wall())
     const reception = new Reception({ clock: world.clock, door: host, helloDeadlineMs })
     const listener = await listen({
       ...(this.#options.listen ?? { host: '', port: usualPort }),
       descriptor: this.#options.listenDescriptor,
-      plain: false,
+      ...guard.listen,
       keyFor: (identity) => host.keyFor(identity),
       onConnection: (raw) => {
         const connection: Connection = throttled(raw, () => bandwidthOf(connection), world.clock)
@@ -123,8 +125,8 @@ class Serving implements Server {
       },
     })
     try {
-      const addresses = this.#addressesOf(listener)
-      await writeAddresses(folder.server, addresses)
+      const addresses = this.#addressesOf(listener, guard)
+      await writeWhereabouts(folder.server, addresses, guard.trust)
       const command = quoted('carryon', 'ticket', 'new', '--root', folder.path, '--for', 'send')
       this.#reporter.listening({ addresses, ticket: null, command, expiresAt: null })
       this.#addresses.resolve(addresses)
@@ -135,10 +137,11 @@ class Serving implements Server {
     }
   }
 
-  #addressesOf(listener: Listener): readonly string[] {
-    const port = listener.addresses[0]?.port ?? usualPort
+  #addressesOf(listener: Listener, { publicAddress }: Guard): readonly string[] {
+    const own = publicAddress === undefined ? listener.addresses.map(formatAddress) : [publicAddress]
+    const port = parseAddress(splitPath(own[0] ?? '')[0], { host: '', port: usualPort }).port
     const named = (this.#options.advertise ?? []).map((text) => formatAddress(parseAddress(text, { port })))
-    return [...new Set([...named, ...listener.addresses.map(formatAddress)])]
+    return [...new Set([...named, ...own])]
   }
 
   /** @throws TransferError `lock-lost` */

@@ -9,8 +9,8 @@ import { clockLeewayMs, ticketExpireMs } from '../../model/limits.ts'
 import { pathText } from '../../model/names.ts'
 import { encodeTicket, isTicketAddress, ticketAddressesMax, type Ticket } from '../../model/ticket.ts'
 import { askHolder } from '../../store/lock.ts'
-import { readAccount, readAddresses, readGrants, writeGrant } from '../../store/server-directory.ts'
-import { formatAddress, parseAddress } from '../../transport/addresses.ts'
+import { readAccount, readAddresses, readGrants, readTrust, writeGrant } from '../../store/server-directory.ts'
+import { formatAddress, parseAddress, splitPath } from '../../transport/addresses.ts'
 import { ticketKey } from '../../transport/keys.ts'
 import type { World } from '../context.ts'
 import type { NewTicket, TicketChange, TicketListing, TicketOptions } from '../serve-api.ts'
@@ -102,14 +102,14 @@ class Office {
       role: scope === 'both' ? 'both' : scope === 'send' ? 'sender' : 'receiver',
       expiresAt: expiresAt ?? neverMs,
       uses,
-      tls: 'psk',
+      tls: await readTrust(this.#server),
     }
     return { text: encodeTicket(ticket), key: { ticket: ticket.id, key: ticketKey(ticket.secret), until: null } }
   }
 
   async #addresses(advertise: readonly string[]): Promise<string[]> {
     const listening = await readAddresses(this.#server)
-    const port = listening[0] === undefined ? undefined : parseAddress(listening[0]).port
+    const port = listening[0] === undefined ? undefined : parseAddress(splitPath(listening[0])[0]).port
     const named = advertise.map((text) => formatAddress(parseAddress(text, port === undefined ? {} : { port })))
     const all = [...new Set([...named, ...listening])].filter(isTicketAddress).slice(0, ticketAddressesMax)
     if (all.length > 0) return all

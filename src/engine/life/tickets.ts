@@ -4,7 +4,14 @@
 import { hasCode, TransferError } from '../../errors.ts'
 import { clockLeewayMs, ticketExpireMs } from '../../model/limits.ts'
 import type { Role } from '../../model/session.ts'
-import { decodeTicket, encodeTicket, isTicketAddress, ticketAddressesMax, type Ticket } from '../../model/ticket.ts'
+import {
+  decodeTicket,
+  encodeTicket,
+  isTicketAddress,
+  ticketAddressesMax,
+  type Ticket,
+  type Trust,
+} from '../../model/ticket.ts'
 import { replaceFile } from '../../store/whole-file.ts'
 import { formatAddress, parseAddress, type Address } from '../../transport/addresses.ts'
 import type { World } from '../context.ts'
@@ -47,11 +54,11 @@ export interface Minting {
   readonly listening: readonly Address[]
   /** Further `HOST[:PORT]`, first in the ticket. */
   readonly advertise: readonly string[]
-  readonly plain: boolean
+  readonly trust: Trust
 }
 
 /** A new one-session ticket. */
-export function mintTicket({ random, clock }: World, { role, listening, advertise, plain }: Minting): Ticket {
+export function mintTicket({ random, clock }: World, { role, listening, advertise, trust }: Minting): Ticket {
   return {
     id: Buffer.from(random.bytes(16)).toString('hex'),
     secret: random.bytes(32),
@@ -59,7 +66,7 @@ export function mintTicket({ random, clock }: World, { role, listening, advertis
     role: role === 'sender' ? 'receiver' : 'sender',
     expiresAt: clock.wall() + ticketExpireMs,
     uses: 1,
-    tls: plain ? 'plain' : 'psk',
+    tls: trust,
   }
 }
 

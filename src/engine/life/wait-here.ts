@@ -12,8 +12,9 @@ import type { Runner } from '../runner.ts'
 import { endingFor, isBound, isOver, type Found } from './catalog.ts'
 import { holdOrFail } from './contention.ts'
 import { pausedError } from './allowance.ts'
+import { checkSameGuard, guardOf, type Guard } from './guard.ts'
 import { Reception, WaitingRoom } from './listening.ts'
-import { isPlain, newHeader, type Plan } from './plan.ts'
+import { isPlain, newHeader, trustOf, type Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
 import type { Finished } from './run.ts'
 import { checkFrozen, quoted, shortId } from './same-command.ts'
@@ -85,12 +86,13 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
   let listener: Listener | undefined
   try {
     for (const work of works) {
+      if (isBound(work.found)) checkSameGuard(shortId(work.id), trustOf(work.header), lobby.guard)
       if (work.found.isDamaged) await work.runner() // Said here and now, rather than to a peer that comes later.
       lobby.seat(work)
     }
     for (const found of plan.found.filter(isOver)) lobby.room.bury(tombstone(found))
     listener = await openPort(plan, lobby, works)
-    if (mints) lobby.seat(await offer(plan, listener))
+    if (mints) lobby.seat(await offer(plan, listener, lobby.guard))
     else sayKnown(plan, listener, works[0]!)
     const chosen = (await firstGuest(plan, lobby)) ?? (await lobby.leave())
     if (chosen === undefined) throw stopped(plan)
@@ -113,6 +115,7 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
 class Lobby {
   readonly room: WaitingRoom
   readonly reception: Reception
+  readonly guard: Guard
   readonly #plan: Plan
   readonly #seats: { readonly seat: Seat; readonly work: Work }[] = []
   readonly #first = deferred<Work>()
@@ -122,6 +125,7 @@ class Lobby {
     this.#plan = plan
     this.room = new WaitingRoom(plan.options.insecurePlaintext === true)
     const { clock } = plan.tools.world
+    this.guard = guardOf(plan.options, clock.wall())
     this.reception = new Reception({ clock, door: this.room, helloDeadlineMs })
   }
 
@@ -214,11 +218,12 @@ function portOf({ header }: Work): number {
   return header.side === 'listener' && first !== undefined ? parseAddress(first).port : 0
 }
 
-function listenAt(plan: Plan, { room, reception }: Lobby, address: Address): Promise<Listener> {
+function listenAt(plan: Plan, lobby: Lobby, address: Address): Promise<Listener> {
+  const { room, reception } = lobby
   const { context, world } = plan.tools
   return listen({
     ...address,
-    plain: plan.options.insecurePlaintext === true,
+    ...lobby.guard.listen,
     keyFor: (identity) => room.keyFor(identity),
     onConnection: (connection) =>
       reception.receive(throttled(connection, context.bandwidth, world.clock, context.spend)),
@@ -226,14 +231,14 @@ function listenAt(plan: Plan, { room, reception }: Lobby, address: Address): Pro
 }
 
 /** A session that nobody has joined yet, offered with a fresh ticket. */
-async function offer(plan: Plan, listener: Listener): Promise<Work> {
+async function offer(plan: Plan, listener: Listener, { trust }: Guard): Promise<Work> {
   const { options, home, tools } = plan
   const { context, world } = tools
-  const plain = options.insecurePlaintext === true
   const advertise = options.advertise ?? []
-  const ticket = mintTicket(world, { role: home.role, listening: listener.addresses, advertise, plain })
+  const ticket = mintTicket(world, { role: home.role, listening: listener.addresses, advertise, trust })
   const work = await Work.create(tools, newHeader(plan, ticket, 'listener'))
-  if (plain) context.reporter.warn('insecure', 'Nothing is encrypted and nobody proves anything: this machine only.')
+  if (trust === 'plain')
+    context.reporter.warn('insecure', 'Nothing is encrypted and nobody proves anything: this machine only.')
   if (options.ticketFile !== undefined) await writeTicketFile(world, options.ticketFile, encodeTicket(ticket))
   else context.offer(encodeTicket(ticket))
   sayOffer(plan, ticket)

@@ -18,13 +18,18 @@ const ticket: fc.Arbitrary<Ticket> = record({
   id: hex(32),
   secret: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   addresses: fc.array(
-    fc.tuple(host, fc.integer({ min: 1, max: 65_535 })).map(([name, port]) => `${name}:${port}`),
+    fc
+      .tuple(host, fc.integer({ min: 1, max: 65_535 }), fc.constantFrom('', '/', '/drop', '/a/b-c_d.e~'))
+      .map(([name, port, path]) => `${name}:${port}${path}`),
     { minLength: 1, maxLength: 16 },
   ),
   role: fc.constantFrom('sender', 'receiver', 'both'),
   expiresAt: fc.nat(2 ** 40 - 1).map((seconds) => seconds * 1000),
   uses: fc.constantFrom(1, 'many'),
-  tls: fc.constantFrom('psk', 'plain'),
+  tls: fc.oneof(
+    fc.constantFrom('psk', 'plain', 'public', 'proxied'),
+    hex(64).map((pin) => `pin:${pin}`),
+  ),
 }).filter(({ addresses }) => addresses.every(isTicketAddress)) as fc.Arbitrary<Ticket>
 
 const text = encodeTicket(goldenTicket)
@@ -114,8 +119,17 @@ describe('rightly summed nonsense', () => {
     const addressesAt = 2 + 16 + 32 + 5
     expect(why(forged(() => undefined))).toBe('accepted')
     expect(why(forged((bytes) => (bytes[0] = 2)))).toBe('it has format 2, and this carryon reads format 1')
-    expect(why(forged((bytes) => (bytes[1] = 16)))).toBe('it asks for what only a newer carryon can do')
+    expect(why(forged((bytes) => (bytes[1] = 128)))).toBe('it asks for what only a newer carryon can do')
     expect(why(forged((bytes) => (bytes[1] = 9)))).toBe('it says two things of who receives')
+    for (const two of [2 | 16, 16 | 32, 32 | 64, 2 | 64, 16 | 32 | 64])
+      expect(why(forged((bytes) => (bytes[1] = two)))).toBe('it says two things of how it is proved')
+    const pin = Array<number>(32).fill(7)
+    expect(why(forged((bytes) => bytes.splice(1, 1, 16) && bytes.push(...pin)))).toBe('accepted')
+    expect(why(forged((bytes) => bytes.push(...pin)))).toBe('there is something behind its last address')
+    expect(why(forged((bytes) => bytes.splice(1, 1, 16) && bytes.splice(addressesAt + 1)))).toBe(
+      'most of it is missing',
+    )
+    expect(why(forged((bytes) => (bytes[1] = 16)))).toBe('an address in it is cut')
     expect(why(forged((bytes) => (bytes[addressesAt] = 0)))).toBe('it has 0 addresses')
     expect(why(forged((bytes) => (bytes[addressesAt] = 17)))).toBe('it has 17 addresses')
     expect(why(forged((bytes) => (bytes[addressesAt] = 4)))).toBe('an address in it is cut')
@@ -151,6 +165,9 @@ describe('addresses', () => {
     'alice.example:80',
     'my_nas:9',
     'x'.repeat(247) + ':1',
+    'a:443/',
+    'a:443/drop/of-1_2.x~',
+    `a:1/${'x'.repeat(200)}`,
   ])('%s can be dialed', (address) => {
     expect(isTicketAddress(address)).toBe(true)
   })
@@ -173,6 +190,14 @@ describe('addresses', () => {
     'é:1',
     'a:1\n',
     'x'.repeat(248) + ':1',
+    'a:1/b c',
+    'a:1/é',
+    'a:1/b?c',
+    'a:1/b#c',
+    'a:1/%2e',
+    'a:1b',
+    `a:1/${'x'.repeat(201)}`,
+    `${'x'.repeat(247)}:1/${'x'.repeat(20)}`,
   ])('%j cannot', (address) => {
     expect(isTicketAddress(address)).toBe(false)
   })
@@ -187,6 +212,8 @@ describe('addresses', () => {
       { expiresAt: -1000 },
       { expiresAt: 2 ** 40 * 1000 },
       { expiresAt: Number.NaN },
+      { tls: 'pin:00' },
+      { tls: `pin:${'G'.repeat(64)}` },
     ]
     for (const fields of wrong) expect(() => encodeTicket({ ...goldenTicket, ...fields })).toThrow('bug')
   })

@@ -114,7 +114,7 @@ describe('dial', () => {
 
 describe('dialAny', () => {
   const dialAll = (addresses: string[], timeoutMs = 5_000) =>
-    dialAny(addresses, { plain: false, key: ticket, timeoutMs, signal: new AbortController().signal })
+    dialAny(addresses, { trust: 'psk', key: ticket, timeoutMs, signal: new AbortController().signal })
 
   it('takes the first that answers, whatever is wrong with the others', async () => {
     const good = await listening()

@@ -74,7 +74,7 @@ async function receptionWith(guests: readonly Guest[], plain = false, clock: Clo
   open.push(() => listener.close())
   const dial = async (identity: string | undefined): Promise<Connection> => {
     const connection = await dialAny(listener.addresses.map(formatAddress), {
-      plain,
+      trust: plain ? 'plain' : 'psk',
       key: identity === undefined ? undefined : { identity, hex: keys[identity] ?? '0'.repeat(64) },
       timeoutMs: 5_000,
       signal: new AbortController().signal,

@@ -15,7 +15,7 @@ const mint = (over: Partial<Parameters<typeof mintTicket>[1]> = {}) =>
     role: 'sender',
     listening: [{ host: '10.0.0.1', port: 4711 }],
     advertise: [],
-    plain: false,
+    trust: 'psk',
     ...over,
   })
 
@@ -42,7 +42,7 @@ describe('a ticket', () => {
     expect(commandForPeer(mint({ role: 'receiver' }), '/run/my ticket')).toBe(
       "carryon send PATH --to '@/run/my ticket'",
     )
-    expect(commandForPeer(mint({ plain: true }), 't')).toBe('carryon receive --from @t --insecure-plaintext')
+    expect(commandForPeer(mint({ trust: 'plain' }), 't')).toBe('carryon receive --from @t --insecure-plaintext')
   })
 
   it('is refused by a side that has the same role, with what to do instead', () => {
@@ -51,7 +51,7 @@ describe('a ticket', () => {
   })
 
   it('R83: for plain text is refused unless that was allowed here, too', () => {
-    const text = encodeTicket(mint({ plain: true }))
+    const text = encodeTicket(mint({ trust: 'plain' }))
     expect(() => readTicket(text, 'receiver', false)).toThrow(expect.objectContaining({ code: 'usage' }))
     expect(readTicket(text, 'receiver', true).tls).toBe('plain')
   })
