@@ -22,7 +22,7 @@ import {
 } from './addresses.ts'
 import { bindingOf, tls13, type Certificate } from './certificate.ts'
 import { DirectWebSocket } from './direct-websocket.ts'
-import { Lobby, type RemoteEnd, type LobbyLimits } from './lobby.ts'
+import { Lobby, type FailedProof, type LobbyLimits, type RemoteEnd } from './lobby.ts'
 import { askForProof, type Binding } from './proof.ts'
 import { WsConnection } from './ws-connection.ts'
 import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
@@ -56,6 +56,8 @@ export interface ListenOptions {
   readonly perNetworkMax?: number
   /** Failed proofs of one peer network before its newcomers are refused: 20 a minute unless set. */
   readonly failuresPerMinuteMax?: number
+  /** Failed proofs of one key before it is closed to the networks that failed it: 5 a minute unless set. */
+  readonly failuresPerKeyMax?: number
 }
 
 export interface Proxied {
@@ -101,7 +103,7 @@ function lobbyLimits(options: ListenOptions): LobbyLimits {
     max: options.pendingMax ?? 64,
     perNetworkMax: options.perNetworkMax ?? 8,
     bytesMax: options.helloBytesMax ?? helloMaxBytes,
-    failuresPerMinuteMax: options.failuresPerMinuteMax ?? 20,
+    failures: { perNetworkMax: options.failuresPerMinuteMax ?? 20, perIdentityMax: options.failuresPerKeyMax ?? 5 },
     isProxy: (address) => options.proxied?.isProxy(address) ?? false,
   }
 }
@@ -114,8 +116,8 @@ function serverFor(options: ListenOptions, lobby: Lobby): Server {
   return createTlsServer({ ...httpLimits, ...tls13, cert, key, secureOptions: constants.SSL_OP_NO_TICKET })
 }
 
-/** The identity each socket named last, and where it came from. Once its handshake is over, it has proved that one's key. */
-const proofs = new WeakMap<Socket, { readonly identity: string; readonly address: string }>()
+/** The identity each socket named last, and where it came from: failed until its handshake is over, and proved then. */
+const proofs = new WeakMap<Socket, FailedProof>()
 
 function serverWithKeys({ keyFor }: ListenOptions, lobby: Lobby): Server {
   const server = createTlsServer({
@@ -123,16 +125,18 @@ function serverWithKeys({ keyFor }: ListenOptions, lobby: Lobby): Server {
     ...tlsWithKey,
     secureOptions: constants.SSL_OP_NO_TICKET, // Who resumes a TLS session proves no key: every connection proves its own.
     pskCallback(socket, identity) {
-      proofs.set(socket, { identity, address: socket.remoteAddress ?? '' })
+      const address = socket.remoteAddress ?? ''
+      const wasTried = lobby.mayProve(address, identity)
+      proofs.set(socket, { identity, address, wasTried })
       const random = randomBytes(32) // An unknown identity then fails as a wrong key does: with the same alert.
-      const key = keyFor(identity)
+      const key = wasTried ? keyFor(identity) : undefined
       return key === undefined ? random : Buffer.from(key, 'hex')
     },
   })
   server.on('secureConnection', (socket: TLSSocket) => lobby.proven(socket))
   server.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
     const proof = proofs.get(socket)
-    if (proof !== undefined) lobby.proofFailed(proof.address)
+    if (proof !== undefined) lobby.proofFailed(proof)
   })
   return server
 }
@@ -169,12 +173,13 @@ function upgrader(options: ListenOptions, lobby: Lobby) {
       if (binding === undefined) return options.onConnection(connection)
       askForProof(connection, {
         binding,
-        keyFor: options.keyFor,
+        keyFor: (identity) => (lobby.mayProve(from, identity) ? options.keyFor(identity) : undefined),
         onProven() {
           lobby.proven(end)
           options.onConnection(connection)
         },
-        onFailed: () => lobby.proofFailed(from),
+        onFailed: (identity) =>
+          lobby.proofFailed({ address: from, identity, wasTried: lobby.mayProve(from, identity) }),
       })
     })
   }

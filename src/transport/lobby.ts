@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { networkOf, withoutMapping } from './addresses.ts'
-import { FailedProofs } from './failed-proofs.ts'
+import { FailedProofs, type FailureLimits } from './failed-proofs.ts'
 
 export interface LobbyLimits {
   /** From accept until `leave`. */
@@ -13,7 +13,8 @@ export interface LobbyLimits {
   readonly perNetworkMax: number
   /** Of TLS, HTTP and the beginning of the first message. */
   readonly bytesMax: number
-  readonly failuresPerMinuteMax: number
+  /** A minute. */
+  readonly failures: FailureLimits
   /** Whether a proxy speaks from this address: its limits are those of whom it speaks for. */
   isProxy(address: string): boolean
 }
@@ -29,6 +30,12 @@ interface Visitor {
   isProven: boolean
 }
 
+export interface FailedProof {
+  readonly address: string
+  readonly identity: string
+  readonly wasTried: boolean
+}
+
 const lookEveryMs = 100
 
 export class Lobby {
@@ -40,7 +47,7 @@ export class Lobby {
 
   constructor(limits: LobbyLimits) {
     this.#limits = limits
-    this.#failures = new FailedProofs(limits.failuresPerMinuteMax)
+    this.#failures = new FailedProofs(limits.failures)
   }
 
   /** Admits a socket until it leaves, closes, is too slow or says too much. A crowded network is refused; a full lobby loses one of its strangers. */
@@ -96,9 +103,14 @@ export class Lobby {
     if (visitor !== undefined) this.#forget(name, visitor)
   }
 
-  /** Somebody named a key and did not have it. */
-  proofFailed(address: string): void {
-    this.#failures.note(networkOf(address))
+  /** Whether somebody from this address may prove the key by this name at all. */
+  mayProve(address: string, identity: string): boolean {
+    return !this.#failures.isClosed(networkOf(address), identity)
+  }
+
+  /** Somebody named a key and did not have it. @param wasTried as it was told whether he may */
+  proofFailed({ address, identity, wasTried }: FailedProof): void {
+    this.#failures.note(networkOf(address), identity, wasTried)
   }
 
   clear(): void {

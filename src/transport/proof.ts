@@ -71,7 +71,7 @@ export interface Examiner {
   /** The connection may be handed over; its peer knows the key. */
   onProven(): void
   /** Named a key and did not have it. */
-  onFailed(): void
+  onFailed(identity: string): void
 }
 
 /** The listener's part. Who does not prove a key is sent away, always in the same words. */
@@ -88,7 +88,7 @@ export function askForProof(connection: Converser, { binding, keyFor, onProven, 
       const key = { identity, hex: hex ?? newNonce() } // Unknown takes as long as wrong.
       const said = { binding, listenerNonce, dialerNonce }
       if (!isSame(mac, macOf('dialer', key, said)) || hex === undefined) {
-        onFailed()
+        onFailed(identity)
         return connection.close(refusedCode, refusedReason)
       }
       connection.proved(identity)

@@ -125,6 +125,13 @@ describe('a listener with a certificate', () => {
     await expect(dialTo(address, { trust })).rejects.toMatchObject({ code: 'peer-unreachable' })
   })
 
+  it('R87: closes a key that was failed too often to who failed it', async () => {
+    const { address, accepted } = await open({ failuresPerKeyMax: 2 })
+    for (const key of [wrong, wrong, ticket])
+      await expect(dialTo(address, { trust, key })).rejects.toMatchObject({ code: 'ticket-refused' })
+    expect(accepted).toEqual([])
+  })
+
   it('R40: takes the proof that the protocol describes, once', async () => {
     const { address, accepted } = await open()
     const first = await byHand(address, true)

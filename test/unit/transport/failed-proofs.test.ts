@@ -2,27 +2,63 @@ import { describe, expect, it } from 'vitest'
 import { networkOf } from '../../../src/transport/addresses.ts'
 import { FailedProofs } from '../../../src/transport/failed-proofs.ts'
 
+const who = '192.0.2.1'
+const other = '192.0.2.2'
+const key = 't.of somebody'
+
+/** One who fails `times` times at a key, each of them allowed. */
+function fail(failures: FailedProofs, network: string, identity: string, times: number): void {
+  for (let i = 0; i < times; i++) failures.note(network, identity, !failures.isClosed(network, identity))
+}
+
 describe('R87: failed proofs', () => {
   it('are counted by network, and forgiven as time goes by', () => {
     let now = 0
-    const failures = new FailedProofs(20, () => now)
+    const failures = new FailedProofs({ perNetworkMax: 20, perIdentityMax: 5 }, () => now)
     for (let i = 0; i < 20; i++) {
-      expect(failures.areTooMany('192.0.2.1')).toBe(false)
-      failures.note('192.0.2.1')
+      expect(failures.areTooMany(who)).toBe(false)
+      fail(failures, who, `key ${i}`, 1)
     }
-    expect(failures.areTooMany('192.0.2.1')).toBe(true)
-    expect(failures.areTooMany('192.0.2.2')).toBe(false)
+    expect(failures.areTooMany(who)).toBe(true)
+    expect(failures.areTooMany(other)).toBe(false)
     now += 3_000 // One of twenty a minute.
-    expect(failures.areTooMany('192.0.2.1')).toBe(false)
-    failures.note('192.0.2.1')
-    expect(failures.areTooMany('192.0.2.1')).toBe(true)
+    expect(failures.areTooMany(who)).toBe(false)
+    fail(failures, who, 'key', 1)
+    expect(failures.areTooMany(who)).toBe(true)
+  })
+
+  it('are counted by key, which is closed to those who failed it and to nobody else', () => {
+    let now = 0
+    const failures = new FailedProofs({ perNetworkMax: 20, perIdentityMax: 5 }, () => now)
+    for (let i = 0; i < 5; i++) {
+      expect(failures.isClosed(who, key)).toBe(false)
+      fail(failures, i < 4 ? who : other, key, 1)
+    }
+    expect([who, other, '192.0.2.3'].map((network) => failures.isClosed(network, key))).toEqual([true, true, false])
+    expect(failures.isClosed(who, 'another key')).toBe(false)
+    now += 12_000 // One of five a minute.
+    expect(failures.isClosed(who, key)).toBe(false)
+  })
+
+  it('do not count for a key while it is closed: knocking on keeps it closed no longer', () => {
+    let now = 0
+    const failures = new FailedProofs({ perNetworkMax: 100, perIdentityMax: 5 }, () => now)
+    fail(failures, who, key, 50)
+    expect(failures.isClosed(who, key)).toBe(true)
+    now += 12_000
+    expect(failures.isClosed(who, key)).toBe(false)
+    expect(failures.areTooMany(who)).toBe(false)
+    fail(failures, who, 'key', 61)
+    expect(failures.areTooMany(who)).toBe(true)
   })
 
   it('are remembered of a bounded number of networks, the latest', () => {
-    const failures = new FailedProofs(1, () => 0)
-    for (let i = 0; i < 10_000; i++) failures.note(`network ${i}`)
+    const failures = new FailedProofs({ perNetworkMax: 1, perIdentityMax: 1 }, () => 0)
+    for (let i = 0; i < 10_000; i++) fail(failures, `network ${i}`, `key ${i}`, 1)
     expect(failures.areTooMany('network 0')).toBe(false)
     expect(failures.areTooMany('network 9999')).toBe(true)
+    expect(failures.isClosed('network 0', 'key 0')).toBe(false)
+    expect(failures.isClosed('network 9999', 'key 9999')).toBe(true)
   })
 })
 

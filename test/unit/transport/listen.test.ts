@@ -254,4 +254,12 @@ describe('strangers at the listener', () => {
     expect(accepted).toEqual([])
     expect(await alertFor(address, 't.4', 'ff'.repeat(32), '127.0.0.2')).toBe(tries[0])
   })
+
+  it('R87: a key that was failed too often is closed to who failed it, in the same words, and to nobody else', async () => {
+    const { address } = await open({ failuresPerKeyMax: 2 })
+    const wrong = await alertFor(address, ticket.identity, 'ff'.repeat(32))
+    expect(await alertFor(address, ticket.identity, 'ee'.repeat(32))).toBe(wrong)
+    expect(await alertFor(address, ticket.identity, ticket.hex)).toBe(wrong) // The right one, too late.
+    expect(await alertFor(address, ticket.identity, ticket.hex, '127.0.0.2')).toBe('let in')
+  })
 })
