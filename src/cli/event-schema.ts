@@ -29,6 +29,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'hook-failed': true,
   'source-changed': true,
   'slow-sync': true,
+  'names-alike': true,
   'chunk-repaired': true,
   'torn-journal': true,
   'frozen-chunk-size': true,

@@ -1,24 +1,34 @@
 // Which entries a target leaves out for their names alone: carryon's own directory, what its disk cannot hold or takes for
-// the name of another entry (R60, R62), and what programs obey if the target is a home folder (R69).
+// the name of another entry (R60, R62), and what programs obey if the target is a home folder (R69). Names that only other
+// disks would take for one are left in, and said.
 
 import { foldName, homeFault, isOwnName, windowsFault } from '../model/foreign-names.ts'
 import type { Name, Path } from '../model/names.ts'
 import type { TargetTraits } from '../store/target.ts'
 
+const alikeMax = 10 // Said of one run; whoever has more knows by then.
+const rememberedMax = 10_000 // Names of a directory that are compared where nothing depends on it.
+
 export class NameRules {
   readonly #traits: TargetTraits
-  readonly #twins = new Twins()
+  readonly #twins: Twins
+  readonly #onAlike: (path: Path, first: Name) => void
+  #alikeCount = 0
 
-  constructor(traits: TargetTraits) {
+  /** @param onAlike told of paths beside whose last name another one lies that some disks take for the same */
+  constructor(traits: TargetTraits, onAlike: (path: Path, first: Name) => void) {
     this.#traits = traits
+    this.#twins = new Twins(traits.folds ? Infinity : rememberedMax)
+    this.#onAlike = onAlike
   }
 
   /** Why an entry is left out, or undefined. To be asked of every entry once, in the order of the manifest. */
   fault(path: Path): string | undefined {
     const { folds, isWindows, isHome } = this.#traits
     if (isOwnName(path[0]!)) return 'carryon keeps its own state under that name'
-    const twin = folds ? this.#twins.of(path) : undefined
-    if (twin !== undefined) return `this disk takes its name and "${twin}" for the same`
+    const twin = this.#twins.of(path)
+    if (folds && twin !== undefined) return `this disk takes its name and "${twin.first}" for the same`
+    if (twin?.depth === path.length - 1 && this.#alikeCount++ < alikeMax) this.#onAlike(path, twin.first)
     const fault = isWindows ? path.map(windowsFault).find((why) => why !== undefined) : undefined
     return fault ?? (isHome ? homeFault(path) : undefined)
   }
@@ -30,10 +40,16 @@ export class NameRules {
  */
 class Twins {
   readonly #levels: Map<string, Name>[] = []
+  readonly #namesMax: number
   #last: Path = []
 
-  /** The name that came before in the same directory, other and yet the same. */
-  of(path: Path): Name | undefined {
+  /** @param namesMax remembered of each directory */
+  constructor(namesMax: number) {
+    this.#namesMax = namesMax
+  }
+
+  /** The first component beside which another name came before, other and yet the same. */
+  of(path: Path): { readonly first: Name; readonly depth: number } | undefined {
     let same = 0
     while (same < path.length && path[same] === this.#last[same]) same++
     this.#last = path
@@ -41,11 +57,11 @@ class Twins {
     for (let depth = same; depth < path.length; depth++) {
       const level = (this.#levels[depth] ??= new Map())
       const folded = foldName(path[depth]!)
-      if (!level.has(folded)) level.set(folded, path[depth]!)
+      if (!level.has(folded) && level.size < this.#namesMax) level.set(folded, path[depth]!)
     }
     for (let depth = 0; depth < path.length; depth++) {
       const first = this.#levels[depth]?.get(foldName(path[depth]!))
-      if (first !== undefined && first !== path[depth]) return first
+      if (first !== undefined && first !== path[depth]) return { first, depth }
     }
     return undefined
   }

@@ -6,6 +6,7 @@ import type { WarningCode } from '../model/events.ts'
 import { hex64 } from '../model/hash.ts'
 import type { Entry, FileEntry } from '../model/manifest.ts'
 import { entriesMax, fileChunksMax, manifestMaxBytes, pagesMax } from '../model/limits.ts'
+import { pathText } from '../model/names.ts'
 import type { Place } from '../model/places.ts'
 import type { IntentFile, RevisedRecord } from '../model/records.ts'
 import type { FinishFile, ReceiverEffect } from '../core/effects.ts'
@@ -72,7 +73,9 @@ export class Receiver {
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts
-    this.#names = new NameRules(parts.target.traits)
+    this.#names = new NameRules(parts.target.traits, (path, first) =>
+      parts.warn('names-alike', `${pathText(path)} and "${first}" beside it would be one on disks that ignore case.`),
+    )
   }
 
   carryOut(effect: ReceiverEffect): Promise<void> {

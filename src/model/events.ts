@@ -153,6 +153,7 @@ export type WarningCode =
   | 'hook-failed'
   | 'source-changed'
   | 'slow-sync'
+  | 'names-alike'
   | 'chunk-repaired'
   | 'torn-journal'
   | 'frozen-chunk-size'

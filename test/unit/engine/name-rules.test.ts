@@ -6,9 +6,9 @@ import { compareNames, type Path } from '../../../src/model/names.ts'
 
 const nowhere = { folds: false, isWindows: false, isHome: false }
 
-/** The entries that are left out, of a manifest in walk order. */
-function leftOut(traits: Partial<typeof nowhere>, paths: readonly Path[]): string[] {
-  const rules = new NameRules({ ...nowhere, ...traits })
+/** The entries that are left out, of a manifest in walk order; others that are said to be like another one go to `alike`. */
+function leftOut(traits: Partial<typeof nowhere>, paths: readonly Path[], alike: string[] = []): string[] {
+  const rules = new NameRules({ ...nowhere, ...traits }, (path, first) => alike.push(`${path.join('/')} like ${first}`))
   return paths.filter((path) => rules.fault(path) !== undefined).map((path) => path.join('/'))
 }
 
@@ -46,7 +46,21 @@ describe('R62: names that a folding disk takes for one', () => {
     const [first, second] = [one, two].toSorted(compareNames) as [string, string]
     const paths = [[first], [first, 'x'], [second], [second, 'x'], [second, 'y']]
     expect(leftOut({ folds: true }, paths)).toEqual([second, `${second}/x`, `${second}/y`])
-    expect(leftOut({}, paths)).toEqual([])
+    const alike: string[] = []
+    expect(leftOut({}, paths, alike)).toEqual([])
+    expect(alike, 'elsewhere they are said, once').toEqual([`${second} like ${first}`])
+  })
+
+  it('are said of a few only, and looked for in directories of some size', () => {
+    const alike: string[] = []
+    const paths = Array.from({ length: 40 }, (_, i) => [`${i < 20 ? 'A' : 'a'}${i % 20}`])
+    expect(leftOut({}, paths, alike)).toEqual([])
+    expect(alike).toHaveLength(10)
+    const late: string[] = []
+    const many = Array.from({ length: 10_000 }, (_, i) => [`${i}`])
+    expect(leftOut({}, [...many, ['B'], ['b']], late)).toEqual([])
+    expect(late).toEqual([])
+    expect(leftOut({ folds: true }, [...many, ['B'], ['b']])).toEqual(['b'])
   })
 
   it('are told from names in other directories', () => {

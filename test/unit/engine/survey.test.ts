@@ -41,7 +41,7 @@ async function survey(entry: Entry, what: keyof typeof there, onConflict: Confli
     target,
     shape: { onConflict, checksum: false },
     chunkBytes,
-    names: new NameRules(target.traits),
+    names: new NameRules(target.traits, () => {}),
     hash,
   }
   const { survey: found, existed: now } = await surveyPage(0, 0, [entry], existed, tools)
