@@ -73,6 +73,7 @@ export interface ErrorDetails {
   'not-a-file': { readonly path: string }
   'already-exists': { readonly path: string }
   'links-unsupported': { readonly path: string }
+  'name-refused': { readonly path: string }
   'state-unsafe': { readonly path: string; readonly why: string }
   bug: { readonly why: string }
   // One entry
@@ -496,6 +497,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     hint: safe,
     retryable: 'never',
     exit: 1,
+    close: 4001,
+  },
+  'name-refused': {
+    say: (d) => `The disk takes no such name: ${d.path}.`,
+    hint: 'It was left out. Give it another name, or receive it onto another disk.',
+    retryable: 'never',
+    exit: 3,
     close: 4001,
   },
   'state-unsafe': {

@@ -59,7 +59,12 @@ export type SourceProblem =
 export interface Placed {
   readonly entry: number
   /** `exists`: another file came first, a new name is needed. `lost`: neither part nor target is there. */
-  readonly result: 'placed' | 'exists' | 'lost'
+  readonly result: 'placed' | 'exists' | 'lost' | Refused
+}
+
+/** The disk takes no such name: the file is left out. */
+export interface Refused {
+  readonly reason: string
 }
 
 export type Input =

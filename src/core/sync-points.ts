@@ -39,6 +39,7 @@ interface Cycle {
   readonly places: readonly Place[]
   readonly finish: readonly FinishFile[]
   intents: readonly IntentFile[]
+  outcomes: readonly EntryOutcome[]
   durable: readonly PlaceRun[]
   syncMs: number
 }
@@ -111,7 +112,7 @@ export class SyncPoints {
     this.#flush = false
     const finishing = new Set(finish.map(({ entry }) => entry))
     const entries = [...new Set(places.map(({ entry }) => entry))].filter((entry) => !finishing.has(entry))
-    this.#cycle = { serial: ++this.#serial, places, finish, intents: [], durable: [], syncMs: 0 }
+    this.#cycle = { serial: ++this.#serial, places, finish, intents: [], outcomes: [], durable: [], syncMs: 0 }
     this.#hub.emit({ kind: 'syncData', serial: this.#serial, entries, finish })
   }
 
@@ -181,23 +182,23 @@ export class SyncPoints {
     const cycle = this.#current(serial)
     const intents = new Map(cycle.intents.map((file) => [file.entry, file]))
     const files = new Map(cycle.finish.map((file) => [file.entry, file]))
-    const placed: IntentFile[] = []
+    const outcomes: EntryOutcome[] = []
     for (const { entry, result } of results) {
       const intent = intents.get(entry)
       const file = files.get(entry)
       assert(intent !== undefined && file !== undefined, 'what was placed was intended')
-      if (result === 'placed') placed.push(intent)
+      if (result === 'placed') outcomes.push(outcomeOf(intent))
       else if (result === 'exists') this.#finish.push({ ...file, taken: file.taken + 1 })
-      else this.#owner.lost(entry)
+      else if (result === 'lost') this.#owner.lost(entry)
+      else outcomes.push({ entry, outcome: 'omitted', bytes: 0, reason: result.reason })
     }
-    cycle.intents = placed
-    const outcomes = placed.map(outcomeOf)
+    cycle.outcomes = outcomes
     this.#hub.commit(outcomes.length > 0 ? [{ kind: 'outcome', serial, outcomes }] : [], { for: 'outcomes', serial })
   }
 
   /** Outcomes that are now on disk, for the owner to settle. */
   outcomesCommitted(serial: number): readonly EntryOutcome[] {
-    return this.#current(serial).intents.map(outcomeOf)
+    return this.#current(serial).outcomes
   }
 
   /** Says what is durable, in messages of bounded length, each true on its own. The only line that acknowledges. */

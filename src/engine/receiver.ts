@@ -27,7 +27,7 @@ import { NameRules } from './name-rules.ts'
 import { OrderCheck } from './order-check.ts'
 import type { Room } from './room.ts'
 import type { Reserve } from './runner.ts'
-import { surveyPage } from './survey.ts'
+import { nameRefused, surveyPage } from './survey.ts'
 import { digestOfSession, finishTree } from './tree.ts'
 
 const pauseAtBytes = 4 * 1024 * 1024 // Of payload that waits for the disk ...
@@ -311,6 +311,7 @@ export class Receiver {
     try {
       return await target.publish(files.directory, String(entry), path, name, method)
     } catch (error) {
+      if (hasCode(error, 'name-refused')) return { reason: nameRefused }
       if (!hasCode(error, 'not-found')) throw error
       await files.remove(entry) // Whatever is left of it: it begins anew.
       return 'lost'

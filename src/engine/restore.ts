@@ -118,7 +118,7 @@ class Restoring {
     const settled: EntryOutcome[] = []
     const dropped: JournalRecord[] = []
     for (const intent of intents.values())
-      if (await this.#settle(intent)) settled.push(outcomeOf(intent))
+      if (await this.#isSettled(intent)) settled.push(outcomeOf(intent))
       else dropped.push(await this.#drop(intent))
     if (dropped.length > 0) await this.#journal.commit(dropped)
     if (settled.length > 0) {
@@ -130,6 +130,16 @@ class Restoring {
       this.#checkpoint.parts.delete(outcome.entry)
     }
     intents.clear()
+  }
+
+  /** What the disk takes no name for was not about to be, either: it is refused again, with an outcome. */
+  async #isSettled(intent: IntentFile): Promise<boolean> {
+    try {
+      return await this.#settle(intent)
+    } catch (error) {
+      if (hasCode(error, 'name-refused')) return false
+      throw error
+    }
   }
 
   async #settle(intent: IntentFile): Promise<boolean> {

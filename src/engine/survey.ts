@@ -1,7 +1,7 @@
 // What the receiver finds where a page's entries would land, and what follows under the session's policies, before a byte is
 // sent (INTERFACE: conflicts). A repeated backup is decided here: what is there with the same kind, size and time is done.
 
-import { isTransferError } from '../errors.ts'
+import { hasCode, isTransferError } from '../errors.ts'
 import type { Stat } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import type { DirectoryEntry, Entry, FileEntry, OmittedEntry } from '../model/manifest.ts'
@@ -80,9 +80,13 @@ async function surveyEntry(entry: Entry, existed: boolean | undefined, tools: Su
     return entry.kind === 'directory' ? directory(entry, stat, existed) : await file(entry, stat, tools)
   } catch (error) {
     if (!isTransferError(error) || error.retryable !== 'never') throw error
+    if (hasCode(error, 'name-refused')) return done('omitted', nameRefused)
     return done('conflict', error.message) // A parent is a file or a link, or may not be looked into.
   }
 }
+
+/** What is said of an entry whose name the disk takes not. */
+export const nameRefused = 'this disk takes no such name'
 
 const done = (outcome: Outcome, reason?: string, bytes = 0): Found =>
   reason === undefined ? { outcome, bytes } : { outcome, bytes, reason }

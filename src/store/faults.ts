@@ -60,9 +60,18 @@ export function translateFault(error: unknown, attempt: Attempt): Error {
     case 'ENXIO': // A socket, or a fifo nobody reads.
     case 'ENODEV':
       return new TransferError('not-a-file', { path }, because)
+    case 'EINVAL':
+      if (!giveNames.includes(operation)) break
+      return new TransferError('name-refused', { path }, because)
+    case 'EILSEQ': // A disk of UTF-8 names only.
+    case 'ENAMETOOLONG': // Shorter names than most disks have.
+      return new TransferError('name-refused', { path }, because)
   }
   return new TransferError('disk-failed', { path, operation, cause: (error as Error).message }, because)
 }
+
+/** What can only be invalid for the name that is given. */
+const giveNames: readonly string[] = ['open', 'make', 'link', 'rename']
 
 /** Faults by which a file system says that it has no hard links for us (R6). */
 export function meansNoLinks(error: unknown): boolean {

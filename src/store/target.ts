@@ -225,7 +225,7 @@ async function takes(own: Directory, name: Name): Promise<boolean> {
     await (await own.openFile(name, 'create')).close()
     return await own.unlink(name)
   } catch (error) {
-    if (hasCode(error, 'disk-failed') || hasCode(error, 'not-found')) return false // EINVAL, ENOENT: no such names here.
+    if (hasCode(error, 'name-refused') || hasCode(error, 'not-found')) return false
     throw error
   }
 }

@@ -142,6 +142,7 @@ describe('a disk that takes names for the same (NTFS)', () => {
         mkdirSync(join(scene.source, name, '..'), { recursive: true })
         writeFileSync(join(scene.source, name), name)
       }
+      writeFileSync(Buffer.concat([Buffer.from(`${scene.source}/no-utf8-`), Buffer.of(0xff)]), 'no-utf8')
       const receiver = scene.as('receiver', ['receive', target, '--listen', '127.0.0.1:0', '--on-conflict', 'replace'])
       const sender = scene.send(`${scene.source}/.`, '--to', await receiver.ticket())
       expect(await sender.code(), `${sender.transcript}\n${receiver.transcript}`).toBe(3)

@@ -78,7 +78,7 @@ async function handOut({ shell, values }: Call, library: CarryonApi, made: NewTi
   const text = values.file === undefined ? '@FILE' : `@${values.file}`
   const { for: scope, uses } = change.listing
   const lines = [
-    `Ticket ${rowOf(change.listing, shell.clock.wall())}.`,
+    `Ticket ${handedOutRow(change.listing, shell.clock.wall())}.`,
     ...(values.file === undefined && uses !== 1
       ? ['Keep it in a file that only its user may read (chmod 600); it is shown once.']
       : []),
@@ -113,14 +113,31 @@ function liveness({ isLive }: TicketChange): string[] {
 
 const idDigits = 8
 
-/** `9f2c1a2b  send into photos  good, expires in 23 h  3 sessions, 1.2 of 10 GiB`. */
+/** `9f2c1a2b  send in photos  good for 24 h  at most 10 GiB`: nothing of what it was used for, which is nothing yet. */
+function handedOutRow(ticket: TicketListing, wall: number): string {
+  const { maxBytes, maxFiles, uses } = ticket
+  return row(ticket, wall, [
+    ...(uses === null ? [] : [counted(uses, 'session')]),
+    ...(maxBytes === null ? [] : [`at most ${formatBytes(maxBytes)}`]),
+    ...(maxFiles === null ? [] : [`at most ${counted(maxFiles, 'file')}`]),
+  ])
+}
+
+/** `9f2c1a2b  send in photos  good for 23 h  3 sessions, 1.2 of 10 GiB`. */
 function rowOf(ticket: TicketListing, wall: number): string {
-  const { maxBytes, maxFiles, maxSessions, uses, used } = ticket
+  const { maxBytes, maxFiles, uses, used } = ticket
   const of = (value: string, bound: string | null): string => (bound === null ? value : `${value} of ${bound}`)
-  const facts = [
+  return row(ticket, wall, [
     of(counted(used.sessions, 'session'), uses === null ? null : String(uses)),
     of(formatBytes(used.bytes), maxBytes === null ? null : formatBytes(maxBytes)),
     of(counted(used.files, 'file'), maxFiles === null ? null : String(maxFiles)),
+  ])
+}
+
+function row(ticket: TicketListing, wall: number, numbers: readonly string[]): string {
+  const { maxSessions } = ticket
+  const facts = [
+    ...numbers,
     ...(maxSessions === null ? [] : [`${maxSessions} at once`]),
     ...(ticket.mayReplace ? ['may replace'] : []),
   ]
@@ -129,7 +146,7 @@ function rowOf(ticket: TicketListing, wall: number): string {
     ticket.id.slice(0, idDigits),
     ticket.path === '' ? scope : `${scope} in ${display(ticket.path)}`,
     standingOf(ticket, wall),
-    facts.join(', '),
+    ...(facts.length === 0 ? [] : [facts.join(', ')]),
   ].join('  ')
 }
 

@@ -158,6 +158,25 @@ describe('a major sync point', () => {
     expect(bench.take('syncData').finish).toMatchObject([{ entry: 0, taken: 1 }])
   })
 
+  it('whose name the disk refuses is left out, and that is acknowledged when it is on the disk', () => {
+    const bench = receiver(1)
+    complete(bench)
+    const { serial } = bench.take('syncData')
+    bench.tell({ kind: 'dataSynced', serial, finished: [intent], syncMs: 0 })
+    bench.commit()
+    bench.take('placeFiles')
+    bench.said()
+    bench.tell({ kind: 'filesPlaced', serial, results: [{ entry: 0, result: { reason: 'no such name' } }] })
+    expect(acknowledged(bench)).toEqual([])
+    expect(recordsOf(bench)).toEqual(['outcome'])
+    bench.commit()
+    expect(acknowledged(bench).flatMap(({ outcomes }) => outcomes)).toEqual([
+      { entry: 0, outcome: 'omitted', bytes: 0, reason: 'no such name' },
+    ])
+    expect(bench.core.outcome(0)).toBe('omitted')
+    bench.take('removeParts')
+  })
+
   it('R48: a file whose chunks do not add up to the digest fails, and gets no name', () => {
     const bench = receiver(2)
     write(bench, 0, 0)

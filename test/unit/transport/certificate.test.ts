@@ -235,7 +235,7 @@ describe('a dialer that looks for a listener with a certificate', () => {
       }),
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    listeners.push({ addresses: [], close: async () => void server.close().closeAllConnections() })
+    listeners.push({ addresses: [], close: async () => server.close().closeAllConnections() })
     return { address: `127.0.0.1:${(server.address() as { port: number }).port}`, heard }
   }
 
