@@ -72,6 +72,7 @@ async function fromPipe(shell: Shell): Promise<string> {
 
 function fromVariable(name: string, shell: Shell): string {
   const text = shell.env[name]
+  delete shell.env[name] // No program that this one starts inherits it.
   if (text !== undefined) return text
   throw new TransferError('secret-unreadable', { source: `env:${name}`, cause: 'the variable is not set' })
 }

@@ -16,7 +16,7 @@ export interface Shell {
   readonly program: readonly string[]
   /** A socket that listens already, handed over by a service manager (LISTEN_FDS); null: there is none. */
   readonly listenDescriptor: number | null
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Record<string, string | undefined>
   readonly stdin: NodeJS.ReadStream
   readonly stdout: Output
   readonly stderr: Output

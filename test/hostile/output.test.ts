@@ -138,7 +138,7 @@ describe('R86, R89: the secret of a ticket', () => {
       [bytes, ...(['hex', 'base64', 'base64url'] as const).map((how) => Buffer.from(bytes.toString(how).replace(/=+$/, '')))] // prettier-ignore
     const canaries = [...spelt(raw), Buffer.from(text)]
 
-    for (const { pid } of [sender, receiver])
+    for (const pid of [sender, receiver].flatMap(({ pid }) => [pid, ...childrenOf(pid!)]))
       for (const name of ['cmdline', 'environ', 'comm', 'status'])
         for (const canary of [...canaries, ...spelt(key)])
           expect(readFileSync(`/proc/${pid}/${name}`).includes(canary)).toBe(false)
@@ -175,6 +175,12 @@ describe('R86, R89: the secret of a ticket', () => {
     expect(sender.stderr + sender.stdout).not.toContain(ticket.slice(30, 60))
   })
 })
+
+/** What it has started, and what those have. */
+function childrenOf(pid: number): number[] {
+  const own = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  return own.flatMap((child) => [child, ...childrenOf(child)])
+}
 
 function expectNowhere(scene: Scene, but: string, canaries: readonly Buffer[]): void {
   const found = filesBelow(scene.path).filter(

@@ -23,7 +23,12 @@ describe('a ticket comes from', () => {
 
   it('standard input', async () => expect(await from('-', { input: `${ticket}\n` })).toBe(ticket))
 
-  it('a variable', async () => expect(await from('env:TICKET', { env: { TICKET: ticket } })).toBe(ticket))
+  it('a variable, which nobody inherits', async () => {
+    const shell = new TestShell([], { env: { TICKET: ticket, OTHER: 'stays' } })
+    expect(await ticketFrom('env:TICKET', shell, false)).toBe(ticket)
+    expect(shell.env).not.toHaveProperty('TICKET')
+    expect(shell.env).toHaveProperty('OTHER')
+  })
 
   it('a credential of systemd', async () => {
     const directory = scratchPath()
