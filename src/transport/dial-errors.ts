@@ -2,6 +2,7 @@
 // is not wanted. The same errno means different things at different stages.
 
 import { TransferError } from '../errors.ts'
+import { isByCertificate, type Trust } from '../model/ticket.ts'
 import { distrust, Stranger } from './certificate.ts'
 import { ProofRefused, Unproven } from './proof.ts'
 
@@ -14,12 +15,18 @@ export class NotCarryon extends Error {}
 /** Nobody answers, or not in time. The message ends the sentence "Cannot reach the other side at ADDRESS: ...". */
 export class NoAnswer extends Error {}
 
-export function explain(stage: Stage, address: string, error: unknown): TransferError {
+/** @param trust what the listener had to be trusted by */
+export function explain(stage: Stage, address: string, error: unknown, trust?: Trust): TransferError {
   const options = { cause: error }
   const { code = '', message } = error as NodeJS.ErrnoException
   if (error instanceof NotCarryon) return new TransferError('not-carryon', { peer: address, what: message }, options)
   if (error instanceof ProofRefused) return new TransferError('ticket-refused', { peer: address }, options)
-  const why = error instanceof Stranger || error instanceof Unproven ? message : distrust(code)
+  const why =
+    error instanceof Stranger || error instanceof Unproven
+      ? message
+      : trust !== undefined && isByCertificate(trust)
+        ? distrust(code)
+        : undefined
   if (why !== undefined) return new TransferError('not-the-peer', { peer: address, why }, options)
   if (stage === 'reaching' || error instanceof NoAnswer || hangUps.has(code)) {
     const cause = stage === 'reaching' ? (reasons[code] ?? message) : endedAt[stage]

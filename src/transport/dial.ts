@@ -123,7 +123,7 @@ async function attempt(target: Target, options: DialOptions): Promise<Connection
     return await proven(socket as TLSSocket, target, { ...options, key, trust })
   } catch (error) {
     socket.destroy()
-    throw options.signal.aborted ? options.signal.reason : explain(stage, address, error)
+    throw options.signal.aborted ? options.signal.reason : explain(stage, address, error, trust)
   } finally {
     limit.lift()
   }

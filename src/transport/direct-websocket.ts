@@ -103,6 +103,7 @@ function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectAccess
   const direct = new Socket(options)
   // TLS copies what it gets in pieces into one; frame by frame it encrypts them where they lie.
   if (socket instanceof TLSSocket) Object.assign(direct, { _writev: undefined })
+  holdBack(direct, socket)
   old._handle = null
   direct.once('close', () => socket.destroy())
   socket.once('close', () => direct.destroy())
@@ -115,6 +116,19 @@ function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectAccess
     // In order with what ws sends: without compression it keeps nothing back.
     send: (frame, sent) => void direct.write(withHeader(frame, !isServer), sent),
   }
+}
+
+const lookAgainMs = 2
+
+/** Has `direct` write nothing while the handle is busy with what `old` wrote last: of a TLS handle that kills the process. */
+function holdBack(direct: Socket, old: Socket): void {
+  direct.cork()
+  const look = (): void => {
+    if (direct.destroyed || old.destroyed || old.writableLength === 0) direct.uncork()
+    else setTimeout(look, lookAgainMs)
+  }
+  if (old.writableLength === 0) direct.uncork()
+  else setImmediate(look)
 }
 
 /** A frame behind the header that ws would give it: binary, whole, and if masked, by zeros. */

@@ -48,7 +48,7 @@ describe('R87: failed proofs', () => {
     now += 12_000
     expect(failures.isClosed(who, key)).toBe(false)
     expect(failures.areTooMany(who)).toBe(false)
-    fail(failures, who, 'key', 61)
+    fail(failures, who, 'key', 71)
     expect(failures.areTooMany(who)).toBe(true)
   })
 
