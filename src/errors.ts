@@ -35,6 +35,8 @@ export interface ErrorDetails {
   'retry-over': { readonly triedForMs: number; readonly last: string }
   'not-carryon': { readonly peer: string; readonly what: string }
   'not-the-peer': { readonly peer: string; readonly why: string }
+  'ssh-refused': { readonly host: string; readonly cause: string }
+  'no-carryon': { readonly host: string; readonly cause: string }
   version: { readonly ours: string; readonly theirs: string }
   protocol: { readonly why: string }
   'bad-name': { readonly name: string; readonly why: string }
@@ -293,6 +295,20 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     retryable: 'never',
     exit: 4,
     close: 4003,
+  },
+  'ssh-refused': {
+    say: (d) => `ssh does not get into ${d.host}: ${d.cause}`,
+    hint: `${safe} See that ssh gets there by itself: without a terminal it can ask for nothing, and needs a key or an agent.`,
+    retryable: 'never',
+    exit: 4,
+    close: 4003,
+  },
+  'no-carryon': {
+    say: (d) => `At the other end of ssh, ${d.host} has no carryon that answers: ${d.cause}`,
+    hint: 'Install it there (npm install --global carryon) so that "ssh HOST carryon --version" finds it, and run the same command again.',
+    retryable: 'never',
+    exit: 7,
+    close: 4007,
   },
   version: {
     say: (d) => `The two sides share no protocol version: here ${d.ours}, there ${d.theirs}.`,

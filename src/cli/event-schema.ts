@@ -38,6 +38,7 @@ const warningCodes: Readonly<Record<WarningCode, true>> = {
   'passed-over': true,
   'list-not-kept': true,
   'session-ended': true,
+  ssh: true,
 }
 const hintCodes: Readonly<Record<HintCode, true>> = {
   'window-small': true,

@@ -132,6 +132,10 @@ function syntax(): string {
       ['credential:NAME', '$CREDENTIALS_DIRECTORY/NAME'],
       ['env:NAME', 'a variable; others may see it: prefer the ways above'],
     ]),
+    '',
+    'Or TARGET is [user@]HOST:PATH: ssh is started with your own set-up, and carryon must be installed there, too. PATH',
+    'is the folder to receive into, or what to send; it begins at the home folder, and no shell reads it. An IPv6',
+    'address stands in brackets. In authorized_keys, command="carryon serve --stdio DIR" keeps a key within DIR.',
   )
 }
 

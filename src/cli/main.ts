@@ -3,6 +3,7 @@
 // only once a bug has been told, because whatever the bug left open would keep the process alive.
 
 import { createRequire } from 'node:module'
+import { Socket } from 'node:net'
 import { collectOften } from './collector.ts'
 import type { Shell } from './shell.ts'
 import { dieBy, listenToSignals } from './signals.ts'
@@ -46,6 +47,11 @@ function shellOf(signals: Shell['signals']): Shell {
     },
     stdout: process.stdout,
     stderr: process.stderr,
+    pipes: () => ({
+      // Those of `process` never close the descriptor, and the other end would wait for its end.
+      input: new Socket({ fd: 0, readable: true, writable: false }),
+      output: new Socket({ fd: 1, readable: false, writable: true }),
+    }),
     clock: {
       wall: () => Date.now(),
       every: (intervalMs, callback) => {

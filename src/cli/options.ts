@@ -65,6 +65,7 @@ export interface OptionValues {
   minFree: number
   allowRoot: boolean
   printUnit: boolean
+  stdio: boolean
   for: Scope
   path: string
   mayReplace: boolean
@@ -104,8 +105,16 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   yes: flag('Answer yes where carryon would ask.'),
   stateDir: text('DIR', 'Where sessions and receipts are kept.', '$XDG_STATE_HOME/carryon'),
 
-  to: text('TARGET', 'Dial the receiver with this ticket (carryon help syntax).', 'listen'),
-  from: text('TARGET', 'Dial the sender with this ticket (carryon help syntax).', 'listen'),
+  to: text(
+    'TARGET',
+    'Dial the receiver with this ticket, or over ssh: [user@]HOST:PATH (carryon help syntax).',
+    'listen',
+  ),
+  from: text(
+    'TARGET',
+    'Dial the sender with this ticket, or over ssh: [user@]HOST:PATH (carryon help syntax).',
+    'listen',
+  ),
   as: text('NAME', 'The name it lands under; for receive, part of what makes the same session.'),
   exclude: {
     ...list('PATTERN', 'Leave out what matches, in the words of .gitignore (carryon help filters); repeatable.'),
@@ -195,6 +204,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   },
   allowRoot: flag('Serve as root all the same.'),
   printUnit: flag('Print a hardened systemd unit for this server, and do nothing else.'),
+  stdio: flag('Serve who speaks through standard input, one session: what ssh starts. DIR confines it.'),
   for: { ...word('send', 'receive', 'both'), help: 'What the holder of the ticket may do.' },
   path: text('FOLDER', 'Only below this folder of the served one.'),
   mayReplace: flag('The holder may replace files that are there.'),

@@ -23,5 +23,6 @@ export function runOptions(shell: Shell, values: Values): RunOptions {
     maxTransfer: values.maxTransfer,
     maxDurationMs: values.maxDuration,
     insecurePlaintext: values.insecurePlaintext,
+    mayAsk: shell.stdin.isTTY === true && shell.stderr.isTTY === true && values.noInput !== true,
   }
 }

@@ -1,5 +1,5 @@
-// From what stands behind --to or --from to a ticket. One grammar wherever a secret is wanted: a ticket itself, @FILE, `-`,
-// env:NAME, credential:NAME. Nothing here prints, keeps or quotes a secret in an error.
+// From what stands behind --to or --from to a ticket, or to a place that ssh leads to. One grammar wherever a secret is
+// wanted: a ticket itself, @FILE, `-`, env:NAME, credential:NAME; what is none of these and has a colon is HOST:PATH. Nothing here prints, keeps or quotes a secret in an error.
 
 import { TransferError } from '../errors.ts'
 import type { CarryonApi } from '../index.ts'
@@ -12,15 +12,21 @@ const nameLengthMax = 63
 const ticketOfAnyVersion = /^carryon\d{1,4}:/ // What this one cannot read, the library refuses by its version.
 
 /**
- * The ticket that `target` stands for.
+ * The ticket that `target` stands for, or `target` itself where it names a place over ssh.
  * @throws usage, secret-unreadable, ticket-damaged, cancelled-prompt
  */
-export async function ticketFrom(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
-  if (ticketOfAnyVersion.test(target)) return target
+export async function targetFrom(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
+  if (ticketOfAnyVersion.test(target) || isSshPlace(target)) return target
   const text = (await secretText(target, shell, mayAsk)).trim()
   if (text.startsWith(ticketPrefix) && !/\s/.test(text)) return text
   const why = text === '' ? 'it is empty' : `it does not begin with "${ticketPrefix}", or goes on behind its end`
   throw new TransferError('ticket-damaged', { why })
+}
+
+/** `nas:photos`, but neither a secret nor a path of this machine such as `./a:b`. What is wrong with it the library says. */
+function isSshPlace(target: string): boolean {
+  const isSecret = /^@|^-$|^(env|credential|cmd):/.test(target) || holdsTicket(target)
+  return !isSecret && /^[^:/[]*(\[[^\]]*\])?:/.test(target)
 }
 
 /** A ticket that opens more than one session is worth stealing: it does not belong where `ps` shows it (R89). @throws usage */
@@ -46,7 +52,6 @@ async function secretText(target: string, shell: Shell, mayAsk: boolean): Promis
   if (target.startsWith('env:')) return fromVariable(name, shell)
   if (target.startsWith('credential:')) return fromCredential(name, shell)
   if (target.startsWith('cmd:')) throw notBuilt('A ticket from a command (cmd:)')
-  if (target.includes(':')) throw notBuilt('Dialing over ssh (HOST:PATH)')
   // What is too long for a name is probably a ticket without its beginning, and not repeated.
   if (target.length > nameLengthMax)
     throw new TransferError('ticket-damaged', { why: `it does not begin with "${ticketPrefix}"` })

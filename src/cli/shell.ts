@@ -1,6 +1,6 @@
 // What a command sees of the process that runs it. main.ts fills it from the real one, tests from their own.
 
-import type { CarryonApi } from '../index.ts'
+import type { CarryonApi, Stdio } from '../index.ts'
 
 /** A stream to write to, with what Node says of its terminal. */
 export interface Output extends NodeJS.WritableStream {
@@ -20,6 +20,8 @@ export interface Shell {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: Output
   readonly stderr: Output
+  /** Standard input and output as bytes, of which nobody has read or written any. Throws where they are no pipes. */
+  pipes(): Stdio
   readonly clock: ShellClock
   readonly signals: SignalSource
   /** Loads src/index.ts: dear, so only when a command needs it. */

@@ -64,6 +64,8 @@ export interface RunOptions extends StateOptions {
   readonly tlsKey?: string | undefined
   /** `ws://` without TLS, on loopback addresses only. Default false. */
   readonly insecurePlaintext?: boolean | undefined
+  /** Whether ssh may ask for a password or a passphrase at the terminal. Default false: it fails instead. */
+  readonly mayAsk?: boolean | undefined
   /** Between two `progress` events. Default 1000. */
   readonly progressIntervalMs?: number | undefined
   /** Aborting pauses the session (attached: stops following). `signal.reason` 'signal' says that TERM or HUP asked. */
@@ -83,7 +85,7 @@ export interface TransferOptions extends RunOptions {
 }
 
 export interface SendOptions extends TransferOptions {
-  /** Dial the peer with this ticket (`carryon1:…`). Without it this side listens. */
+  /** Dial the peer with this ticket (`carryon1:…`), or over ssh the one that receives at `[user@]HOST:PATH`. Without it this side listens. */
   readonly to?: string | undefined
   /** Patterns in the words of .gitignore, in order. Frozen. */
   readonly exclude?: readonly string[] | undefined
@@ -96,7 +98,7 @@ export interface SendOptions extends TransferOptions {
 }
 
 export interface ReceiveOptions extends TransferOptions {
-  /** Dial the peer with this ticket (`carryon1:…`). Without it this side listens. */
+  /** Dial the peer with this ticket (`carryon1:…`), or over ssh the one that sends `[user@]HOST:PATH`. Without it this side listens. */
   readonly from?: string | undefined
   /** Refuse a manifest with more bytes. Default: no limit. */
   readonly maxBytes?: number | undefined

@@ -1,6 +1,7 @@
 // The signatures of serving a folder and of its tickets, as src/index.ts exports them beside those of api.ts: types only, under
 // the same rules.
 
+import type { Readable, Writable } from 'node:stream'
 import type { TransferError } from '../errors.ts'
 import type { Event, ExitEvent } from '../model/events.ts'
 import type { Scope } from '../model/grant.ts'
@@ -114,10 +115,29 @@ export interface NewTicket extends TicketChange {
   readonly ticket: string
 }
 
+/** Standard input and output, as streams of bytes that nobody else touches. */
+export interface Stdio {
+  readonly input: Readable
+  readonly output: Writable
+}
+
+export interface StdioOptions extends StateOptions {
+  /** Confines what may be named: paths lie below it. Default: whatever this user may read and write. */
+  readonly directory?: string | undefined
+  /** A peer this silent is dead. 3 s to 5 min; default 15 s. */
+  readonly deadAfterMs?: number | undefined
+  /** A session without progress expires after this. Default 7 d. */
+  readonly expiresMs?: number | undefined
+  /** Aborting pauses the session. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Functions that return a promise reject with TransferError; `directory` is the served folder. */
 export interface ServeApi {
   /** Receives into a folder and sends from it, as its tickets allow, until it is closed. One process per folder. */
   serve(directory: string, options?: ServeOptions): Server
+  /** Serves whoever speaks through these streams, as ssh brings him: one session, to its end or his. Resolves then. */
+  serveStdio(streams: Stdio, options?: StdioOptions): Promise<void>
   /** @throws TransferError `usage` if the folder was never served */
   newTicket(directory: string, options: TicketOptions): Promise<NewTicket>
   /** Oldest first. */

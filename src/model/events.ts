@@ -162,6 +162,7 @@ export type WarningCode =
   | 'passed-over'
   | 'list-not-kept'
   | 'session-ended'
+  | 'ssh'
 
 /** Something a person should know; the transfer goes on. */
 export interface WarningEvent extends Envelope {

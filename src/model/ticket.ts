@@ -65,6 +65,11 @@ export function isByCertificate(trust: Trust): trust is CertificateTrust {
   return trust !== 'psk' && trust !== 'plain'
 }
 
+/** Whether a text means to be a ticket, of whatever version. */
+export function isTicketText(text: string): boolean {
+  return /^carryon\d{1,4}:/.test(text.trim())
+}
+
 /** The text of a ticket: one line without white space. */
 export function encodeTicket(ticket: Ticket): string {
   const { id, secret, addresses, expiresAt, tls } = ticket

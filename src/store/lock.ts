@@ -19,6 +19,12 @@ import { firstLine, LineReader } from './lines.ts'
 /** Answers a request that came over the control channel. Requests come from this user's processes only, and are still to be checked. */
 export type Answer = (request: unknown) => Promise<unknown>
 
+/**
+ * What becomes of a connection that another process of this user hands over: a function that takes it, or undefined where it
+ * is not wanted. Requests are to be checked as those of `Answer`.
+ */
+export type TakeOver = (request: unknown) => ((socket: net.Socket) => void) | undefined
+
 /** Takes the lock of a session directory; undefined if a live process holds it. What `createSession` and its kin are handed. */
 export type Locker = (directory: Directory) => Promise<Lock | undefined>
 
@@ -37,6 +43,8 @@ const silentMs = 2_000 // A live holder answers in far less; one that does not i
 const farewellMs = 500 // For a watcher to read the last lines.
 const watcherMaxBytes = 1024 * 1024 // Of lines a watcher has not read.
 
+const taken = '{"taken":true}' // The holder has the connection; its next bytes are the connection's.
+
 /** What a socket says of its owner; `gone`: there is none. */
 type Claim = 'held' | 'starting' | 'gone'
 
@@ -44,13 +52,17 @@ type Claim = 'held' | 'starting' | 'gone'
  * Takes the lock of a session directory.
  * @returns undefined if a live process holds it, however quiet it is
  */
-export async function takeLock(directory: Directory, answer: Answer): Promise<Lock | undefined> {
+export async function takeLock(
+  directory: Directory,
+  answer: Answer,
+  takeOver: TakeOver = () => undefined,
+): Promise<Lock | undefined> {
   for (;;) {
     const numbers = await socketsIn(directory)
     for (const number of numbers) {
       if ((await claimOf(directory, number)) === 'held') return undefined
     }
-    const socket = await LockSocket.bind(directory, (numbers[0] ?? 0) + 1, answer)
+    const socket = await LockSocket.bind(directory, (numbers[0] ?? 0) + 1, { answer, takeOver })
     if (socket === undefined) continue // Another starter has this number.
     try {
       if (await isWon(directory, socket.number)) {
@@ -72,6 +84,29 @@ export async function askHolder(directory: Directory, request: unknown, timeoutM
     const reply = await converse(directory, number, { ask: 'answer', request }, timeoutMs)
     if (reply.kind === 'silent') return undefined
     if (reply.kind === 'line') return (reply.value as { answer?: unknown }).answer
+  }
+  return undefined
+}
+
+/**
+ * Hands what comes behind it over to the holder: a stream to pass the bytes of a connection through, both ways. Undefined if
+ * nobody holds the session, or the holder does not want it, or says nothing within `timeoutMs`.
+ */
+export async function handOver(
+  directory: Directory,
+  request: unknown,
+  timeoutMs: number,
+): Promise<net.Socket | undefined> {
+  for (const number of await socketsIn(directory)) {
+    const socket = await connect(directory, number)
+    if (typeof socket === 'string') continue
+    try {
+      socket.write(`${JSON.stringify({ ask: 'take-over', request })}\n`)
+      if ((await firstLine(socket, lineMaxBytes, timeoutMs)) === taken) return socket
+    } catch {
+      // It says nothing, or too much: as if it did not want it.
+    }
+    socket.destroy()
   }
   return undefined
 }
@@ -158,26 +193,32 @@ function connect(directory: Directory, number: number): Promise<net.Socket | 'go
   })
 }
 
+/** What its holder does for others. */
+interface Talk {
+  readonly answer: Answer
+  readonly takeOver: TakeOver
+}
+
 class LockSocket implements Lock {
   readonly number: number
   readonly #directory: Directory
   readonly #server: net.Server
-  readonly #answer: Answer
+  readonly #talk: Talk
   readonly #sockets = new Set<net.Socket>()
   readonly #watchers = new Set<net.Socket>()
   #isHolder = false
   #inode: bigint | undefined
 
-  private constructor(directory: Directory, number: number, answer: Answer) {
+  private constructor(directory: Directory, number: number, talk: Talk) {
     this.#directory = directory
     this.number = number
-    this.#answer = answer
+    this.#talk = talk
     this.#server = net.createServer((socket) => this.#serve(socket))
   }
 
   /** Binds and listens; undefined if the name is taken. */
-  static async bind(directory: Directory, number: number, answer: Answer): Promise<LockSocket | undefined> {
-    const lock = new LockSocket(directory, number, answer)
+  static async bind(directory: Directory, number: number, talk: Talk): Promise<LockSocket | undefined> {
+    const lock = new LockSocket(directory, number, talk)
     try {
       await new Promise<void>((resolve, reject) => {
         lock.#server.once('error', reject)
@@ -242,9 +283,16 @@ class LockSocket implements Lock {
         return
       case 'answer': {
         if (!this.#isHolder) break
-        const answer = await this.#answer(asked.request)
+        const answer = await this.#talk.answer(asked.request)
         socket.end(`${JSON.stringify({ answer })}\n`)
         return
+      }
+      case 'take-over': {
+        const take = this.#isHolder ? this.#talk.takeOver(asked.request) : undefined
+        if (take === undefined) break
+        this.#sockets.delete(socket) // From here on it lives and ends with the connection.
+        socket.ref().write(`${taken}\n`)
+        return take(socket)
       }
       case 'watch':
         if (!this.#isHolder) break

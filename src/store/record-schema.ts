@@ -9,6 +9,7 @@ import type { EntryOutcome } from '../model/messages.ts'
 import type { Run } from '../model/places.ts'
 import type { CertificateTrust } from '../model/ticket.ts'
 import type { Receipt, Shape, ShapeWishes } from '../model/session.ts'
+import { targetMaxLength } from '../model/ssh-target.ts'
 
 /** Takes a value apart and puts it together anew, or throws `Misfit`. */
 export type Shaper<T> = (value: unknown) => T
@@ -196,7 +197,7 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
     ticketExpiresAt: whole,
     nonce: idOrNone,
     tls: optional(certificateTrust) as Shaper<CertificateTrust>,
-    addresses: list(text(300)),
+    addresses: list(text(targetMaxLength + 4)), // `ssh:` and a path.
     root: idOrNone,
     sources: list(sourceRoot),
     directory: text(pathMaxBytes),

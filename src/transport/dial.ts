@@ -4,7 +4,6 @@
 import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { WebSocket } from 'ws'
 import { assert, hasCode, isTransferError, TransferError } from '../errors.ts'
 import type { Connection } from '../model/connection.ts'
 import { isByCertificate, type CertificateTrust, type Trust } from '../model/ticket.ts'
@@ -13,9 +12,9 @@ import { assertTrusted, bindingOf, connectCertified } from './certificate.ts'
 import { explain, NoAnswer, NotCarryon, type Stage } from './dial-errors.ts'
 import { proveTo, type ProofKey } from './proof.ts'
 import { firstToSucceed } from './race.ts'
-import { DirectWebSocket } from './direct-websocket.ts'
-import { WsConnection } from './ws-connection.ts'
-import { subprotocol, tlsWithKey, wsLimits } from './ws-limits.ts'
+import { upgrade } from './upgrade.ts'
+import { tlsWithKey } from './ws-limits.ts'
+import type { WsConnection } from './ws-connection.ts'
 
 export interface DialOptions {
   /** How the two sides prove themselves; `plain`, no TLS and no proof, to loopback only. */
@@ -117,7 +116,7 @@ async function attempt(target: Target, options: DialOptions): Promise<Connection
     if (trust === 'psk') assertProven(socket as TLSSocket)
     if (!isByCertificate(trust) || key === undefined) {
       stage = 'upgrading'
-      return await upgrade(socket, target, options)
+      return await upgradeTo(socket, target, options)
     }
     assertTrusted(socket as TLSSocket, trust)
     return await proven(socket as TLSSocket, target, { ...options, key, trust })
@@ -142,7 +141,7 @@ async function proven(
   options: DialOptions & { readonly key: ProofKey; readonly trust: CertificateTrust },
 ): Promise<Connection> {
   const binding = options.trust === 'proxied' ? '' : bindingOf(socket) // Before the upgrade takes its handle.
-  const connection = await upgrade(socket, target, options)
+  const connection = await upgradeTo(socket, target, options)
   await proveTo(connection, options.key, binding)
   return connection
 }
@@ -170,24 +169,12 @@ function assertProven(socket: TLSSocket): void {
 const showsCertificate = 'it shows a certificate where the ticket must be proven'
 
 /** A proxy or a certificate goes by the name; whoever is met directly by the address that answered. */
-function upgrade(socket: Socket, target: Target, { trust, key, directReads }: DialOptions): Promise<WsConnection> {
+function upgradeTo(socket: Socket, target: Target, { trust, key, directReads }: DialOptions): Promise<WsConnection> {
   const peer = formatAddress(target)
   const place = isByCertificate(trust) ? formatAddress({ host: target.name, port: target.port }) : peer
-  return new Promise((resolveOpen, reject) => {
-    const Kind = directReads === false ? WebSocket : DirectWebSocket
-    const websocket = new Kind(`${trust === 'plain' ? 'ws' : 'wss'}://${place}/${target.path}`, subprotocol, {
-      ...wsLimits,
-      createConnection: () => socket,
-      followRedirects: false,
-      // Zeros spare both ends a pass over every byte. Masks protect naive proxies; inside TLS and on loopback are none.
-      generateMask: (mask) => mask.fill(0),
-    })
-    websocket.on('error', reject)
-    websocket.on('unexpected-response', (_request, { statusCode }) => reject(unexpected(statusCode ?? 0, trust)))
-    websocket.on('open', () =>
-      resolveOpen(new WsConnection(websocket, socket, { peer, proof: trust === 'psk' ? (key?.identity ?? '') : '' })),
-    )
-  })
+  const url = `${trust === 'plain' ? 'ws' : 'wss'}://${place}/${target.path}`
+  const ends = { peer, proof: trust === 'psk' ? (key?.identity ?? '') : '' }
+  return upgrade(socket, url, ends, { directReads, refusal: (status) => unexpected(status, trust) })
 }
 
 /** A proxy tells so that what it stands for is down. */

@@ -1,6 +1,6 @@
 // From a ticket's secret to the keys that are proved with it, in TLS or behind a certificate, and the names they go by. docs/protocol.md, section Greeting.
 
-import { hkdfSync } from 'node:crypto'
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { SessionId } from '../model/session.ts'
 
 const keyBytes = 32
@@ -18,6 +18,17 @@ export function sessionKey(ticketKeyHex: string, nonce: string, session: Session
 /** What a key, of a ticket or a session, is proved with behind a certificate: never the one that TLS takes. */
 export function proofKey(keyHex: string): Buffer {
   return Buffer.from(derive(Buffer.from(keyHex, 'hex'), new Uint8Array(0), 'carryon v1 proof'), 'hex')
+}
+
+/** What shows over a pipe that one knows a session's key, bound to the nonce of the other end's greeting. 64 hex digits. */
+export function pipeProof(sessionKeyHex: string, nonce: string, session: SessionId): string {
+  const proof = createHmac('sha256', Buffer.from(sessionKeyHex, 'hex'))
+  return proof.update(`carryon v1 pipe ${nonce} ${session}`).digest('hex')
+}
+
+/** Whether two keys or proofs, in hex, are the same; takes as long whether they are or not. */
+export function isSameSecret(one: string, other: string): boolean {
+  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other))
 }
 
 /** The PSK identity under which a ticket's key is proven. */

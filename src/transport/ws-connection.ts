@@ -1,13 +1,16 @@
 // A Connection over an open WebSocket and the socket below it. Whatever happens to either, `ended` is told exactly once and
 // every pending `sendData` is settled. How the WebSocket came to be is the business of dial.ts and listen.ts.
 
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { assert, TransferError } from '../errors.ts'
 import type { Connection, ConnectionHandlers, EndReason } from '../model/connection.ts'
 import { controlMaxBytes, frameRoomBytes } from '../model/limits.ts'
 import { DirectWebSocket, type DirectAccess } from './direct-websocket.ts'
 import type { Converser } from './proof.ts'
+
+/** What carries a WebSocket: a socket of Node, or a pipe. */
+export type Stream = Duplex & { readonly bytesRead: number }
 
 /** The two ends of one connection, as seen from here. */
 export interface Ends {
@@ -28,7 +31,7 @@ export class WsConnection implements Connection, Converser {
   readonly #ws: WebSocket
   /** Where large frames come from past ws, if they do. */
   readonly #direct: DirectAccess | undefined
-  readonly #socket: Socket
+  readonly #socket: Stream
   /** Rejects what is not yet taken by the kernel. */
   readonly #unsent = new Set<(error: Error) => void>()
   #handlers: ConnectionHandlers | undefined
@@ -41,7 +44,7 @@ export class WsConnection implements Connection, Converser {
   #isClosing = false
 
   /** Takes a WebSocket that opened in this very turn: it is paused here, so that no frame is lost before `start`. */
-  constructor(ws: WebSocket, socket: Socket, { peer, proof, onFirstFrame }: Ends) {
+  constructor(ws: WebSocket, socket: Stream, { peer, proof, onFirstFrame }: Ends) {
     this.peer = peer
     this.#proof = proof
     this.#onFirstFrame = onFirstFrame

@@ -88,6 +88,10 @@ export class TestShell implements Shell {
     },
   }
 
+  pipes(): never {
+    throw new TypeError('these are no pipes')
+  }
+
   library(): Promise<CarryonApi> {
     return Promise.resolve(this.#api as CarryonApi)
   }

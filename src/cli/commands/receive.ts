@@ -5,7 +5,7 @@ import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
 import { Reporter } from '../report/reporter.ts'
 import { runOptions } from '../run-options.ts'
-import { refuseReusable, ticketFrom } from '../secrets.ts'
+import { refuseReusable, targetFrom } from '../secrets.ts'
 import { titleOfFolder } from '../title.ts'
 
 export async function receive(call: Call): Promise<Result> {
@@ -19,7 +19,7 @@ export async function receive(call: Call): Promise<Result> {
     ['new', 'restart'],
   ])
   const directory = operands[0] ?? '.'
-  const from = values.from === undefined ? undefined : await ticketFrom(values.from, shell, values.noInput !== true)
+  const from = values.from === undefined ? undefined : await targetFrom(values.from, shell, values.noInput !== true)
   const certificate = await certificateFrom(values, shell)
   const library = await shell.library()
   refuseReusable(values.from, from, library)

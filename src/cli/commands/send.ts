@@ -4,7 +4,7 @@ import { certificateFrom } from '../certificate.ts'
 import { refuseTogether, type Call, type Result } from '../call.ts'
 import { follow } from '../follow.ts'
 import { Reporter } from '../report/reporter.ts'
-import { refuseReusable, ticketFrom } from '../secrets.ts'
+import { refuseReusable, targetFrom } from '../secrets.ts'
 import { readPatterns } from '../patterns.ts'
 import { runOptions } from '../run-options.ts'
 import { titleOf } from '../title.ts'
@@ -19,7 +19,7 @@ export async function send(call: Call): Promise<Result> {
     ['to', 'tlsKey'],
     ['new', 'restart'],
   ])
-  const to = values.to === undefined ? undefined : await ticketFrom(values.to, shell, values.noInput !== true)
+  const to = values.to === undefined ? undefined : await targetFrom(values.to, shell, values.noInput !== true)
   const exclude = await readPatterns(values)
   const certificate = await certificateFrom(values, shell)
   const library = await shell.library()

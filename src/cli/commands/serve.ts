@@ -1,8 +1,10 @@
-// carryon serve DIR: runs until a signal ends it, and tells what its sessions do.
+// carryon serve DIR: runs until a signal ends it, and tells what its sessions do. With --stdio: one session, for who speaks
+// through standard input, and not a word of our own on standard output.
 
 import { TransferError } from '../../errors.ts'
+import { refuseTogether, type Call, type Result } from '../call.ts'
 import { certificateFrom } from '../certificate.ts'
-import type { Call, Result } from '../call.ts'
+import type { Stdio } from '../../index.ts'
 import { exitBySignal, exitOfError, success } from '../exit.ts'
 import { print } from '../print.ts'
 import { ServerReporter } from '../report/server-reporter.ts'
@@ -12,7 +14,10 @@ import { serviceUnit } from '../systemd-unit.ts'
 
 const usualPort = 22_779
 
-export async function serve({ shell, operands, values }: Call): Promise<Result> {
+export async function serve(call: Call): Promise<Result> {
+  const { shell, operands, values } = call
+  if (values.stdio === true) return serveStdio(call)
+  if (operands.length === 0) throw noFolder()
   if (values.printUnit === true) return printUnit(shell, operands[0]!, values)
   const certificate = await certificateFrom(values, shell)
   const library = await shell.library()
@@ -52,6 +57,50 @@ export async function serve({ shell, operands, values }: Call): Promise<Result> 
   } finally {
     unhandle()
   }
+}
+
+async function serveStdio({ shell, operands, values }: Call): Promise<Result> {
+  refuseTogether(
+    values,
+    (['listen', 'advertise', 'sessionsMax', 'minFree', 'allowRoot', 'printUnit', 'json'] as const).map(
+      (other) => ['stdio', other] as const,
+    ),
+  )
+  const pipes = pipesOf(shell)
+  const library = await shell.library()
+  const stop = new AbortController()
+  const unhandle = shell.signals.handle({
+    stop: () => stop.abort('signal'),
+    status: () => {},
+    toggleLimit: () => {},
+    leave: () => {},
+  })
+  try {
+    await library.serveStdio(pipes, {
+      directory: operands[0],
+      stateDir: values.stateDir,
+      deadAfterMs: values.deadAfter,
+      expiresMs: values.expires,
+      signal: stop.signal,
+    })
+    return { exit: success, signal: null }
+  } finally {
+    unhandle()
+  }
+}
+
+function pipesOf(shell: Shell): Stdio {
+  try {
+    return shell.pipes()
+  } catch (error) {
+    const problem = 'serve --stdio speaks to a program, and its standard input or output is none.'
+    const remedy = 'ssh starts it for carryon send --to HOST:PATH and carryon receive --from HOST:PATH.'
+    throw new TransferError('usage', { problem, remedy }, { cause: error })
+  }
+}
+
+function noFolder(): TransferError {
+  return new TransferError('usage', { problem: 'carryon serve needs one DIR.', remedy: 'Usage: carryon serve DIR' })
 }
 
 async function printUnit(shell: Shell, operand: string, { listen }: Values): Promise<Result> {

@@ -10,7 +10,7 @@ import type { RunEvent } from './event-queue.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Plan } from './plan.ts'
 import type { Finished } from './run.ts'
-import { shortId } from './same-command.ts'
+import { checkFrozen, shortId } from './same-command.ts'
 import { sleep } from './waiting.ts'
 import { Work } from './work.ts'
 
@@ -45,6 +45,12 @@ export async function holdOrFail(plan: Plan, found: Found): Promise<Work> {
     await sleep(clock, lookAgainMs, stop)
     if (stop.aborted) throw new TransferError('paused', { by: 'user' })
   }
+}
+
+/** Holds a session of this very command to go on with it. @throws TransferError `frozen-option`; as `holdOrFail` */
+export async function resume(plan: Plan, found: Found): Promise<Work> {
+  checkFrozen(found.header, plan.frozen)
+  return holdOrFail(plan, found)
 }
 
 /** A tombstone, left where the other side did not hear of the end, is nothing to work on. */

@@ -4,7 +4,9 @@
 import { isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import type { SessionState, StateReason, Who } from '../../model/session.ts'
-import { askHolder, watchHolder, type Answer } from '../../store/lock.ts'
+import { askHolder, handOver, watchHolder, type Answer } from '../../store/lock.ts'
+import { parseIdentity } from '../../transport/keys.ts'
+import type { Stream } from '../../transport/ws-connection.ts'
 import type { RunEvent } from './event-queue.ts'
 import type { Reporter } from './reporter.ts'
 
@@ -39,6 +41,13 @@ export interface Controls {
   limitBandwidth(bytesPerSecond: number | null): void
 }
 
+/** A connection that came to another process of this user, which has found out who is there. */
+export interface HandedOver {
+  readonly stream: Stream
+  /** Which key was proven: `t.<session>` or `s.<session>`. */
+  readonly proof: string
+}
+
 const askForMs = 3_000 // A holder answers from memory.
 
 /** Answers for a run. A session that waits for its first peer has no status beyond its journal's. */
@@ -64,6 +73,21 @@ export function answerer(reporter: Reporter, { stop, limitBandwidth }: Controls)
         return null
     }
   }
+}
+
+/** What to do with a connection that is handed over; undefined: it is not wanted. */
+export function handedOver(
+  request: unknown,
+  take: ((handed: HandedOver) => void) | undefined,
+): ((stream: Stream) => void) | undefined {
+  const { proof } = (request ?? {}) as { readonly proof?: unknown }
+  if (take === undefined || typeof proof !== 'string' || parseIdentity(proof) === undefined) return undefined
+  return (stream) => take({ stream, proof })
+}
+
+/** Hands a connection over to the holder of a session: the stream that leads to it. Undefined if nobody takes it. */
+export function handTo(directory: Directory, proof: string): Promise<Stream | undefined> {
+  return handOver(directory, { proof }, askForMs)
 }
 
 function liveStatus(reporter: Reporter): LiveStatus | undefined {

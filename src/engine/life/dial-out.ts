@@ -3,28 +3,30 @@
 import { hasCode, TransferError } from '../../errors.ts'
 import type { Connection } from '../../model/connection.ts'
 import type { HeaderRecord } from '../../model/records.ts'
+import { targetOfAddress } from '../../model/ssh-target.ts'
 import type { Ticket } from '../../model/ticket.ts'
 import { ownAddresses } from '../../transport/addresses.ts'
 import { dialAny } from '../../transport/dial.ts'
 import { sessionIdentity, sessionKey, ticketIdentity, ticketKey } from '../../transport/keys.ts'
 import { throttled } from '../../transport/throttle.ts'
 import { endingFor, findSession, isBound, isOver, type Found } from './catalog.ts'
-import { holdOrFail } from './contention.ts'
+import { resume } from './contention.ts'
 import { deliveredIn, doneBefore } from './delivered-before.ts'
-import { Dialing, dialWithAnyKey, type DialingOptions, type DialKey, type WayThere } from './dialing.ts'
+import { dialSshAgain } from './dial-ssh.ts'
+import { dialWithAnyKey, type DialKey, type WayThere } from './dialing.ts'
+import { keepConnected } from './keep-connected.ts'
 import { isPlain, newHeader, trustOf, type Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
 import type { Finished } from './run.ts'
 import { checkFrozen } from './same-command.ts'
 import { checkExpiry } from './tickets.ts'
-import { workOut } from './work-out.ts'
 import { Work } from './work.ts'
 
 /** Lives a session that a ticket leads to: the one it was made for, or an unfinished one of the same command. */
 export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   if (ticket.uses === 'many') return dialServer(plan, ticket)
   const own = plan.found.find(({ id }) => id === ticket.id)
-  if (own !== undefined && !isOver(own)) return keepConnected(plan, await resume(plan, own), ticket)
+  if (own !== undefined && !isOver(own)) return keepDialing(plan, await resume(plan, own), ticket)
   const unfit = plan.passedOver.find(({ id }) => id === ticket.id)
   if (unfit !== undefined) throw unfit.error
   const already = await deliveredAlready(plan, ticket)
@@ -32,8 +34,8 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   if (own !== undefined) throw endedError(own)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
-  if (older !== undefined) return keepConnected(plan, older.work, ticket, { first: older.connection })
-  return keepConnected(plan, await begin(plan, ticket), ticket)
+  if (older !== undefined) return keepDialing(plan, older.work, ticket, { first: older.connection })
+  return keepDialing(plan, await begin(plan, ticket), ticket)
 }
 
 /** Makes the session of a ticket, unless another process has made it just now: then it is gone on with. */
@@ -59,12 +61,12 @@ async function dialServer(plan: Plan, ticket: Ticket): Promise<Finished> {
   const olders = begins ? [] : plan.found.filter((it) => isOfServer(plan, it, ticket))
   const older = olders.find(({ header }) => header.ticket === ticket.id) ?? olders[0]
   if (older === undefined)
-    return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket)
+    return keepDialing(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket)
   const work = await resume(plan, older)
-  if (!isBound(older)) return keepConnected(plan, work, ticket)
-  if (await isKnownThere(plan, older, ticket)) return keepConnected(plan, work, ticket, { renewWith: keyOf(ticket) })
+  if (!isBound(older)) return keepDialing(plan, work, ticket)
+  if (await isKnownThere(plan, older, ticket)) return keepDialing(plan, work, ticket, { renewWith: keyOf(ticket) })
   await work.release() // The server has forgotten it: what it holds of it is found in place, or is not there.
-  return keepConnected(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket)
+  return keepDialing(plan, await Work.create(plan.tools, newHeader(plan, ticket, 'dialer')), ticket)
 }
 
 /** Whether a session may find its other side behind this ticket. One nobody answered yet has no other way in than its own ticket. */
@@ -93,12 +95,9 @@ function keyOf({ id, secret }: Ticket): DialKey {
 
 /** Goes on with a session that dials, by what its journal remembers. */
 export async function dialAgain(plan: Plan, found: Found): Promise<Finished> {
-  return keepConnected(plan, await resume(plan, found), placeOf(found.header))
-}
-
-async function resume(plan: Plan, found: Found): Promise<Work> {
-  checkFrozen(found.header, plan.frozen)
-  return holdOrFail(plan, found)
+  const [address] = found.header.addresses
+  if (targetOfAddress(address) !== undefined) return dialSshAgain(plan, found)
+  return keepDialing(plan, await resume(plan, found), placeOf(found.header))
 }
 
 /** What this very command has done before; undefined if it has not. @throws TransferError `ticket-spent` if another one has */
@@ -160,48 +159,28 @@ function placeOf(header: HeaderRecord): Place {
   return { addresses: header.addresses, tls: trustOf(header) }
 }
 
+/** Keeps a session connected by way of addresses, with the keys its other side may know it by. */
+function keepDialing(plan: Plan, work: Work, place: Place, { first, renewWith }: Beginning = {}): Promise<Finished> {
+  let renewal = renewWith
+  return keepConnected(
+    plan,
+    work,
+    ({ arrived }) => {
+      const way = wayTo(plan, work.header, place, work.found, (key) => {
+        renewal = undefined
+        arrived(key?.identity === sessionIdentity(work.id))
+      })
+      return { ...way, keys: () => [renewal, ...way.keys()].filter((key) => key !== undefined) }
+    },
+    first,
+  )
+}
+
 interface Beginning {
   /** A connection that is there already. */
   readonly first?: Connection
   /** Another ticket's key, to be proven once: from then on the session goes by that ticket. */
   readonly renewWith?: DialKey
-}
-
-async function keepConnected(
-  plan: Plan,
-  work: Work,
-  place: Place,
-  { first, renewWith }: Beginning = {},
-): Promise<Finished> {
-  const { world } = plan.tools
-  let renewal = renewWith
-  return workOut(
-    work,
-    async (runner, over) => {
-      let isJoined = work.found.checkpoint.isJoined
-      const noteJoined = (): void => {
-        if (!isJoined) runner.note([{ kind: 'joined' }])
-        isJoined = true
-      }
-      const way = wayTo(plan, work.header, place, work.found, (key) => {
-        work.isHeardOf = true
-        renewal = undefined
-        if (key?.identity === sessionIdentity(work.id)) noteJoined()
-      })
-      const dialing = new Dialing({
-        world,
-        way: { ...way, keys: () => [renewal, ...way.keys()].filter((key) => key !== undefined) },
-        connectForMs: plan.connectForMs,
-        retryForMs: plan.retryForMs,
-        signal: over,
-        onRetry: (retry) => sayRetry(plan, retry),
-      })
-      work.onDisconnected = (event) => dialing.disconnected(event)
-      if (first !== undefined) noteJoined()
-      await dialing.run(runner, first)
-    },
-    plan,
-  )
 }
 
 const dialTimeoutMs = 10_000 // TCP, TLS and upgrade of one attempt; the next address does not wait for it.
@@ -245,18 +224,4 @@ function sessionDialKey(header: HeaderRecord, found?: Found): DialKey | undefine
   if (bound !== undefined) return { identity, hex: bound.sessionKey }
   if (header.ticketKey === '') return undefined
   return { identity, hex: sessionKey(header.ticketKey, header.nonce, header.session) }
-}
-
-function sayRetry(plan: Plan, retry: Parameters<DialingOptions['onRetry']>[0]): void {
-  const { reporter } = plan.tools.context
-  const { view } = reporter
-  const sent = view === undefined ? 0 : view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
-  reporter.say({
-    type: 'reconnecting',
-    attempt: retry.attempt,
-    reason: reporter.pausedBy ?? retry.reason,
-    delayMs: Math.round(retry.delayMs),
-    retryUntil: retry.retryUntil === null ? null : timeText(retry.retryUntil),
-    bytesAtRisk: Math.max(0, sent - (view?.bytesDurable ?? 0)),
-  })
 }

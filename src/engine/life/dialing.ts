@@ -169,8 +169,10 @@ export async function dialWithAnyKey({ way, signal }: Pick<DialingOptions, 'way'
 /** Before first contact a refusal is an answer. Later it may be another listener on that port, or a key not stored yet (R35). */
 function isWorthRetrying(error: unknown, isBound: boolean): error is TransferError {
   if (!isTransferError(error)) return false
-  return error.retryable !== 'never' || (isBound && (hasCode(error, 'ticket-refused') || hasCode(error, 'not-carryon')))
+  return error.retryable !== 'never' || (isBound && laterRetried.some((code) => hasCode(error, code)))
 }
+
+const laterRetried = ['ticket-refused', 'not-carryon', 'ssh-refused', 'no-carryon'] as const
 
 /** A runner's word for why the connection went, as a reason users know. */
 function stateReason(reason: string): StateReason {

@@ -11,6 +11,7 @@ import type { Session } from '../api.ts'
 import type { World } from '../context.ts'
 import type { ConnectionSink, Reserve, Runner } from '../runner.ts'
 import { endingFor, findSession, isOver, type Found } from './catalog.ts'
+import type { HandedOver } from './control.ts'
 import type { Pass } from './grant-book.ts'
 import type { Home } from './home.ts'
 import type { Arrival } from './listening.ts'
@@ -40,6 +41,8 @@ export interface HostTools {
   renew(session: SessionId, from: string, grant: Grant): Promise<void>
   reserve(hosted: Hosted): Reserve
   endOf(grant: string): CredentialEnd | undefined
+  /** Somebody who came through ssh, and was handed over. */
+  takeOver(handed: HandedOver): void
 }
 
 /** How it was left: as it lies on the disk, or undefined if nothing is left of it. */
@@ -165,6 +168,7 @@ export class Hosted {
       const tools: WorkTools = { context, world, home, quota, instance, rebuild: false, expiresMs: undefined }
       const work = await this.#hold(tools, grant, pass)
       const { bound, isJoined } = work.found.checkpoint
+      context.takeHandedOver((handed) => this.#tools.takeOver(handed))
       this.#bound = bound
       this.#isJoined = isJoined
       let seen: Runner['view'] | undefined

@@ -10,6 +10,7 @@ import type { World } from '../context.ts'
 import type { ServeOptions } from '../serve-api.ts'
 import type { Reserve } from '../runner.ts'
 import { readCatalog, sweep, type Found } from './catalog.ts'
+import type { HandedOver } from './control.ts'
 import { GrantBook, type Pass } from './grant-book.ts'
 import type { Home } from './home.ts'
 import { Host } from './host.ts'
@@ -28,6 +29,8 @@ export interface HouseOptions {
   readonly options: ServeOptions
   /** A session is worked on from now on. */
   readonly onBegun: (hosted: Hosted) => void
+  /** Somebody came through ssh for a session that is worked on. */
+  readonly onHandedOver: (handed: HandedOver) => void
   /** A session got nowhere for too long and was put away. */
   readonly onExpired: (found: Found) => void
 }
@@ -117,6 +120,7 @@ export class House {
       renew: (session, from, grant) => this.#ledger.move(session, from, grant.id),
       endOf: (grant) => this.#book.endOf(grant),
       reserve: (hosted) => (more) => this.#reserve(hosted, more),
+      takeOver: (handed) => this.#parts.onHandedOver(handed),
     }
   }
 

@@ -9,8 +9,10 @@ import { signOfLifeEveryMs } from '../../model/limits.ts'
 import { type Hello, signOfLife } from '../../model/messages.ts'
 import type { Role, SessionId } from '../../model/session.ts'
 import { parseIdentity } from '../../transport/keys.ts'
+import { grantUpgrade } from '../../transport/upgrade.ts'
 import { decodeHello, encodeMessage } from '../../wire/messages.ts'
 import type { ConnectionSink } from '../runner.ts'
+import type { HandedOver } from './control.ts'
 
 /** A session that waits here for its other side. */
 export interface Guest {
@@ -116,6 +118,18 @@ export class Reception {
       .then((text) => this.#greet(connection, text))
       .then((sink) => visit.handTo(sink))
       .catch((error: unknown) => refuse(connection, error))
+  }
+
+  /** Takes a connection that ssh let in, or that another process handed over. Resolves once it is up, or is not. */
+  async takeOver({ stream, proof }: HandedOver, wrap: (raw: Connection) => Connection = (raw) => raw): Promise<void> {
+    const cancel = this.#options.clock.after(this.#options.helloDeadlineMs, () => stream.destroy())
+    try {
+      this.receive(wrap(await grantUpgrade(stream, { peer: 'ssh', proof })))
+    } catch {
+      stream.destroy() // It ended, or was never ours.
+    } finally {
+      cancel()
+    }
   }
 
   async #greet(connection: Connection, text: string): Promise<ConnectionSink> {

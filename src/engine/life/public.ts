@@ -6,6 +6,7 @@ import * as manage from './manage.ts'
 import { nodeWorld } from './node-world.ts'
 import { startRun } from './run.ts'
 import { startServer } from './serve.ts'
+import * as stdio from './serve-stdio.ts'
 import * as office from './ticket-office.ts'
 import { describe, writeTicketFile } from './tickets.ts'
 import * as verifying from './verify.ts'
@@ -21,6 +22,9 @@ export const resumeSession: CarryonApi['resumeSession'] = (id, options = {}) =>
   startRun(null, options, nodeWorld, (context) => resumeBody(context, id, options))
 
 export const serve: CarryonApi['serve'] = (directory, options = {}) => startServer(directory, options, nodeWorld)
+
+export const serveStdio: CarryonApi['serveStdio'] = (streams, options = {}) =>
+  stdio.serveStdio(streams, options, nodeWorld)
 
 export const newTicket: CarryonApi['newTicket'] = async (directory, options) =>
   office.newTicket(await nodeWorld(), directory, options)

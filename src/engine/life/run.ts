@@ -12,7 +12,7 @@ import { Allowance, pausedError } from './allowance.ts'
 import { EventQueue, type RunEvent } from './event-queue.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import { Reporter } from './reporter.ts'
-import { answerer, type Controls } from './control.ts'
+import { answerer, handedOver, type Controls, type HandedOver } from './control.ts'
 import { aborted, deferred } from './waiting.ts'
 
 /** How a body came to its end: what became of the session, and where its receipt lies. */
@@ -38,6 +38,8 @@ export interface RunContext {
   ask(request: StopRequest): void
   /** Takes locks whose control channel leads to this run. */
   readonly locker: Locker
+  /** From now on connections that other processes of this user hand over for a session of this run go there. */
+  takeHandedOver(take: (handed: HandedOver) => void): void
   /** From now on who watches this lock hears the events, too. */
   broadcastTo(lock: Pick<Lock, 'broadcast'>): void
   /** The role of this side is known. */
@@ -82,6 +84,7 @@ class Run implements Session {
   readonly #allowance: Allowance
   #bandwidth: number | null
   #lock: Pick<Lock, 'broadcast'> | undefined
+  #onHandedOver: ((handed: HandedOver) => void) | undefined
 
   constructor(role: Role | null, options: RunOptions) {
     this.#role = role
@@ -211,7 +214,9 @@ class Run implements Session {
       bandwidth: () => (this.#allowance.isUsedUp() ? 0 : (this.#bandwidth ?? undefined)),
       spend: (bytes) => this.#allowance.spend(bytes),
       ask: (request) => this.#ask(request),
-      locker: (directory) => takeLock(directory, answerer(reporter, this.#controls)),
+      locker: (directory) =>
+        takeLock(directory, answerer(reporter, this.#controls), (request) => handedOver(request, this.#onHandedOver)),
+      takeHandedOver: (take) => (this.#onHandedOver = take),
       broadcastTo: (lock) => (this.#lock = lock),
       become: (role) => (this.#role = role),
       settle: (session) => this.#id.resolve(session),

@@ -11,6 +11,7 @@ import { listen, type Listener } from '../../transport/listen.ts'
 import { throttled } from '../../transport/throttle.ts'
 import type { World } from '../context.ts'
 import type { ServeOptions, Server } from '../serve-api.ts'
+import type { HandedOver } from './control.ts'
 import { EventQueue, type RunEvent } from './event-queue.ts'
 import { bandwidthOf, type Hosted } from './hosted.ts'
 import { guardOf, type Guard } from './guard.ts'
@@ -40,6 +41,7 @@ class Serving implements Server {
   readonly #ending = deferred<TransferError | Error | null>()
   readonly #stop = new AbortController()
   #reporter!: Reporter
+  #takeOver: ((handed: HandedOver) => void) | undefined
 
   constructor(directory: string, options: ServeOptions) {
     this.#directory = directory
@@ -100,6 +102,7 @@ class Serving implements Server {
         folder,
         options: this.#options,
         onBegun: (hosted) => void this.#tell(hosted),
+        onHandedOver: (handed) => this.#takeOver?.(handed),
         onExpired: ({ id }) =>
           this.#reporter.warn('expired', `Session ${shortId(id)} made no progress for too long and was put away.`),
       })
@@ -114,15 +117,17 @@ class Serving implements Server {
     const { host } = house
     const guard = guardOf(this.#options, world.clock.wall())
     const reception = new Reception({ clock: world.clock, door: host, helloDeadlineMs })
+    const wrap = (raw: Connection): Connection => {
+      const connection: Connection = throttled(raw, () => bandwidthOf(connection), world.clock)
+      return connection
+    }
+    this.#takeOver = (handed) => void reception.takeOver(handed, wrap)
     const listener = await listen({
       ...(this.#options.listen ?? { host: '', port: usualPort }),
       descriptor: this.#options.listenDescriptor,
       ...guard.listen,
       keyFor: (identity) => host.keyFor(identity),
-      onConnection: (raw) => {
-        const connection: Connection = throttled(raw, () => bandwidthOf(connection), world.clock)
-        reception.receive(connection)
-      },
+      onConnection: (raw) => reception.receive(wrap(raw)),
     })
     try {
       const addresses = this.#addressesOf(listener, guard)

@@ -4,11 +4,15 @@ import { resolveSources } from '../../source/resolve.ts'
 import { checkSendable } from '../../source/sendable.ts'
 import { TransferError } from '../../errors.ts'
 import { realPath } from '../../store/real-path.ts'
-import type { ReceiveOptions, ResumeOptions, SendOptions } from '../api.ts'
+import type { Role } from '../../model/session.ts'
+import { parseSshTarget } from '../../model/ssh-target.ts'
+import { isTicketText } from '../../model/ticket.ts'
+import type { ReceiveOptions, ResumeOptions, RunOptions, SendOptions } from '../api.ts'
 import type { Found } from './catalog.ts'
 import { endingFor, isOver } from './catalog.ts'
 import { follow, Followed } from './contention.ts'
 import { dialAgain, dialOut } from './dial-out.ts'
+import { dialSsh } from './dial-ssh.ts'
 import { doneBefore, findDelivered } from './delivered-before.ts'
 import { homeOf, receiverHome, senderHome, type Home } from './home.ts'
 import { isPlain, makePlan, type Plan } from './plan.ts'
@@ -22,26 +26,41 @@ import { waitAgain, waitHere } from './wait-here.ts'
 export async function sendBody(context: RunContext, paths: readonly string[], options: SendOptions): Promise<Finished> {
   const sources = await resolveSources(paths, { cwd: process.cwd(), as: options.as, realPath })
   await checkSendable(context.world.disk, sources)
-  const ticket =
-    options.to === undefined ? undefined : readTicket(options.to, 'sender', options.insecurePlaintext === true)
+  const dial = dialerFor(options.to, 'sender', options)
   return inHome(await senderHome(context.world, options.stateDir), async (home) => {
     const identity = senderIdentity(sources)
     const plan = await makePlan(context, home, options, { identity, frozen: senderFrozen(options), sources })
-    return orFollow(plan, () => (ticket === undefined ? waitHere(plan) : dialOut(plan, ticket)))
+    return orFollow(plan, () => dial(plan))
   })
 }
 
 export async function receiveBody(context: RunContext, folder: string, options: ReceiveOptions): Promise<Finished> {
   const { from, stateDir, as } = options
-  const ticket = from === undefined ? undefined : readTicket(from, 'receiver', options.insecurePlaintext === true)
+  const dial = dialerFor(from, 'receiver', options)
   const home = await receiverHome(context.world, folder, stateDir, (path) =>
     context.reporter.say({ type: 'hint', code: 'folder-made', message: `${path} was not there, and was made.` }),
   )
   return inHome(home, async () => {
     const frozen = receiverFrozen(options)
     const plan = await makePlan(context, home, options, { identity: receiverIdentity(as), frozen, sources: [] })
-    return orFollow(plan, () => (ticket === undefined ? waitHere(plan) : dialOut(plan, ticket)))
+    return orFollow(plan, () => dial(plan))
   })
+}
+
+/** How the other side is met: it comes here, a ticket leads to it, or ssh does. @throws TransferError for what is no target */
+function dialerFor(
+  target: string | undefined,
+  role: Role,
+  { insecurePlaintext }: RunOptions,
+): (plan: Plan) => Promise<Finished> {
+  if (target === undefined) return waitHere
+  const isSsh = !isTicketText(target) && parseSshTarget(target) !== undefined
+  if (!isSsh) {
+    const ticket = readTicket(target, role, insecurePlaintext === true)
+    return (plan) => dialOut(plan, ticket)
+  }
+  if (insecurePlaintext !== true) return (plan) => dialSsh(plan, target)
+  throw new TransferError('usage', { problem: 'Over ssh all is encrypted.', remedy: 'Leave --insecure-plaintext out.' })
 }
 
 export async function resumeBody(context: RunContext, asked: string, options: ResumeOptions): Promise<Finished> {

@@ -3,6 +3,7 @@
 
 import { hasCode, TransferError } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
+import type { Connection } from '../../model/connection.ts'
 import { helloDeadlineMs } from '../../model/limits.ts'
 import { encodeTicket, type Ticket } from '../../model/ticket.ts'
 import { formatAddress, parseAddress, type Address } from '../../transport/addresses.ts'
@@ -92,6 +93,7 @@ async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Fin
     }
     for (const found of plan.found.filter(isOver)) lobby.room.bury(tombstone(found))
     listener = await openPort(plan, lobby, works)
+    context.takeHandedOver((handed) => void lobby.reception.takeOver(handed, (raw) => limited(plan, raw)))
     if (mints) lobby.seat(await offer(plan, listener, lobby.guard))
     else sayKnown(plan, listener, works[0]!)
     const chosen = (await firstGuest(plan, lobby)) ?? (await lobby.leave())
@@ -220,14 +222,16 @@ function portOf({ header }: Work): number {
 
 function listenAt(plan: Plan, lobby: Lobby, address: Address): Promise<Listener> {
   const { room, reception } = lobby
-  const { context, world } = plan.tools
   return listen({
     ...address,
     ...lobby.guard.listen,
     keyFor: (identity) => room.keyFor(identity),
-    onConnection: (connection) =>
-      reception.receive(throttled(connection, context.bandwidth, world.clock, context.spend)),
+    onConnection: (connection) => reception.receive(limited(plan, connection)),
   })
+}
+
+function limited({ tools: { context, world } }: Plan, connection: Connection): Connection {
+  return throttled(connection, context.bandwidth, world.clock, context.spend)
 }
 
 /** A session that nobody has joined yet, offered with a fresh ticket. */

@@ -39,7 +39,8 @@ export async function workOut(
     }
     await runner?.stop()
     await Promise.allSettled(driving)
-    const isUnheardOf = hasCode(error, 'ticket-refused') || (hasCode(error, 'peer-unreachable') && !work.isHeardOf)
+    const isDialers = work.header.side === 'dialer'
+    const isUnheardOf = hasCode(error, 'ticket-refused') || (isDialers && isTransferError(error) && !work.isHeardOf)
     if (isUnheardOf && runner?.view.isBound === false)
       await work.forget() // Nobody there has ever heard of this session.
     else await work.release()

@@ -165,6 +165,7 @@ describe('options', () => {
     expect(given.paths).toEqual(['a', 'b'])
     const present = Object.entries(given.options!).filter(([name, value]) => value !== undefined && name !== 'signal')
     expect(Object.fromEntries(present)).toEqual({
+      mayAsk: false,
       to: 'carryon1:Q',
       retryForMs: Infinity,
       exclude: ['x'],

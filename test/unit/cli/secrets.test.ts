@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { resumeCommandOf } from '../../../src/cli/follow.ts'
 import { readPatterns } from '../../../src/cli/patterns.ts'
 import { shellQuoted } from '../../../src/cli/quote.ts'
-import { ticketFrom } from '../../../src/cli/secrets.ts'
+import { targetFrom } from '../../../src/cli/secrets.ts'
 import { isTransferError } from '../../../src/errors.ts'
 import { scratchPath } from '../../support/scratch.ts'
 import { TestShell, type TestShellOptions } from '../../support/test-shell.ts'
@@ -25,10 +25,15 @@ describe('a ticket comes from', () => {
 
   it('a variable, which nobody inherits', async () => {
     const shell = new TestShell([], { env: { TICKET: ticket, OTHER: 'stays' } })
-    expect(await ticketFrom('env:TICKET', shell, false)).toBe(ticket)
+    expect(await targetFrom('env:TICKET', shell, false)).toBe(ticket)
     expect(shell.env).not.toHaveProperty('TICKET')
     expect(shell.env).toHaveProperty('OTHER')
   })
+
+  it.each(['nas:photos', 'me@host:/srv', '[::1]:x', 'nas:@x', 'nas:./a:b', 'carryon:x'])(
+    'ssh, and stays what it is: %s',
+    async (place) => expect(await from(place)).toBe(place),
+  )
 
   it('a credential of systemd', async () => {
     const directory = scratchPath()
@@ -62,7 +67,7 @@ describe('refused', () => {
     expect(await refusal('-', { input: 'hunter2' })).not.toContain('hunter2')
   })
 
-  it.each(['nas', 'nas:photos', 'me@host:/srv', 'cmd:pass show x'])('%s, which is not built yet', async (target) => {
+  it.each(['nas', 'cmd:pass show x', './a:b', '/srv/a:b'])('%s, which is not built yet', async (target) => {
     expect(await refusal(target)).toMatch(/^usage: .*not built yet/)
   })
 
@@ -77,7 +82,7 @@ describe('refused', () => {
   it('a question nobody can answer', async () => {
     const shell = new TestShell([])
     Object.assign(shell.stdin, { isTTY: true }) // And stderr is none.
-    await expect(ticketFrom('-', shell, true)).rejects.toMatchObject({ code: 'cancelled-prompt' })
+    await expect(targetFrom('-', shell, true)).rejects.toMatchObject({ code: 'cancelled-prompt' })
   })
 })
 
@@ -119,7 +124,7 @@ describe('patterns', () => {
 })
 
 function from(target: string, options: TestShellOptions = {}): Promise<string> {
-  return ticketFrom(target, new TestShell([], options), false)
+  return targetFrom(target, new TestShell([], options), false)
 }
 
 async function refusal(target: string, options: TestShellOptions = {}): Promise<string> {
