@@ -53,6 +53,7 @@ const session: readonly OptionName[] = [
   'maxTransfer',
   'maxDuration',
   'failIfNothing',
+  'durability',
 ]
 const dialogue: readonly OptionName[] = [
   ...(['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext', 'tlsCert', 'tlsKey'] as const),
@@ -168,7 +169,7 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 /** Commands that are promised and not built yet. */
 export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
-const laterSession = ['durability', 'window', 'chunk-size', 'dry-run']
+const laterSession = ['window', 'chunk-size', 'dry-run']
 const laterDialogue = ['lanes']
 const reserved = [
   'verify',

@@ -17,6 +17,7 @@ const base64 = z.base64().describe('the bytes of the name, where they are not UT
 const who = z.enum(['self', 'peer', 'both'])
 const state = z.enum(keysOf<SessionState>(stateWords))
 const reason = z.enum(keysOf<StateReason>(reasonWords))
+const level = z.enum(['checkpoint', 'file', 'none']).describe('what an acknowledge promises')
 const outcome = z.enum(keysOf<Outcome>(outcomeWords))
 
 const warningCodes: Readonly<Record<WarningCode, true>> = {
@@ -80,6 +81,8 @@ const schemas = {
     filesTotal: count.exactOptional(),
     bytesTotal: bytes.exactOptional(),
     bytesDurable: bytes,
+    level: level.exactOptional(),
+    bytesAcknowledged: bytes.exactOptional(),
   }),
   progress: z.object({
     ...envelope,
@@ -90,6 +93,7 @@ const schemas = {
     bytesSent: bytes,
     bytesReceived: bytes,
     bytesDurable: bytes,
+    bytesAcknowledged: bytes.exactOptional(),
     bytesDurableAtStart: bytes,
     bytesPublished: bytes,
     rateBytesPerSecond: z.number().min(0),
@@ -104,8 +108,9 @@ const schemas = {
     type: z.literal('checkpoint'),
     serial: count,
     grade: z.enum(['minor', 'major']),
-    level: z.enum(['checkpoint']),
+    level,
     bytesDurable: bytes,
+    bytesAcknowledged: bytes.exactOptional(),
     filesDone: count,
     syncMs: milliseconds,
     sinceLastMs: milliseconds.nullable(),

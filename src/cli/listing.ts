@@ -17,7 +17,7 @@ export function subjectOf(session: Pick<SessionListing, 'role' | 'sources' | 'di
 
 /** Two lines for `ls`: how it stands, and what to run. */
 export function rowOf(session: SessionListing, wallMs: number): readonly string[] {
-  const percent = percentOf(session)
+  const percent = percentOf({ ...session, bytesKept: session.bytesDurable })
   const sizes =
     session.bytesTotal === null
       ? formatBytes(session.bytesDurable)
@@ -33,7 +33,7 @@ export function rowOf(session: SessionListing, wallMs: number): readonly string[
 
 /** All there is to say about one session, a fact a line. */
 export function pageOf(session: SessionStatus, wallMs: number): readonly string[] {
-  const percent = percentOf(session)
+  const percent = percentOf({ ...session, bytesKept: session.bytesDurable })
   const done =
     session.bytesTotal === null
       ? formatBytes(session.bytesDurable)

@@ -2,7 +2,15 @@
 // flag `--long-option` has the key `longOption` and the variable CARRYON_LONG_OPTION. Which command takes which: commands.ts.
 
 import { TransferError } from '../errors.ts'
-import type { ConflictPolicy, LinkPolicy, ListenAddress, Scope, SpecialPolicy, VanishedPolicy } from '../index.ts'
+import type {
+  ConflictPolicy,
+  Durability,
+  LinkPolicy,
+  ListenAddress,
+  Scope,
+  SpecialPolicy,
+  VanishedPolicy,
+} from '../index.ts'
 import { parseCount, parseDuration, parseRate, parseSize } from './quantities.ts'
 
 /** What each flag means once parsed. Sizes are bytes, durations ms, `off` and `forever` are Infinity. */
@@ -42,6 +50,7 @@ export interface OptionValues {
   maxTransfer: number
   maxDuration: number
   failIfNothing: boolean
+  durability: Durability
   // Dialogue
   listen: ListenAddress
   advertise: readonly string[]
@@ -161,6 +170,11 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   },
   maxDuration: duration('Pause after this time: code 10.', 'forever', 1_000, Infinity),
   failIfNothing: flag('Where all was there already: code 9.'),
+  durability: {
+    ...word('checkpoint', 'file', 'none'),
+    help: 'What outlives a power cut: every sync point, finished files, nothing.',
+    fallback: 'checkpoint; receive: as the sender asks',
+  },
 
   listen: {
     takes: '[HOST]:PORT',

@@ -7,6 +7,7 @@ import {
   isTransferError,
   type AdoptedEvent,
   type CheckpointEvent,
+  type Durability,
   type ExitEvent,
   type FileEvent,
   type HintEvent,
@@ -55,9 +56,9 @@ export function starting(view: View): string {
 
 export function resuming(view: View): string {
   const percent = percentOf(view)
-  if (percent === null || view.bytesTotal === null) return `Resuming: ${formatBytes(view.bytesDurable)} already there.`
-  const { bytesDurable, bytesTotal } = view
-  return `Resuming at ${percent}% (${formatBytesOf(bytesDurable, bytesTotal).replace('/', ' of ')} already there).`
+  if (percent === null || view.bytesTotal === null) return `Resuming: ${formatBytes(view.bytesKept)} already there.`
+  const { bytesKept, bytesTotal } = view
+  return `Resuming at ${percent}% (${formatBytesOf(bytesKept, bytesTotal).replace('/', ' of ')} already there).`
 }
 
 /** A change of state, for logs. */
@@ -118,7 +119,13 @@ export function syncPoint(event: CheckpointEvent | AdoptedEvent): string {
     const { bytesAdopted, bytesHinted, durationMs } = event
     return `Found on disk: ${formatBytesOf(bytesAdopted, bytesHinted)} noted before the stop, in ${formatDuration(durationMs)}.`
   }
-  const safe = `${formatBytes(event.bytesDurable)} and ${counted(event.filesDone, 'file')} safe`
+  const { level, filesDone, bytesDurable, bytesAcknowledged = bytesDurable } = event
+  const files = counted(filesDone, 'file')
+  const safe = {
+    checkpoint: `${formatBytes(bytesDurable)} and ${files} safe`,
+    file: `${formatBytes(bytesAcknowledged)} received, ${files} safe`,
+    none: `${formatBytes(bytesAcknowledged)} and ${files} received, not synced`,
+  }[level]
   return `Sync point ${event.serial} (${event.grade}): ${safe}, in ${formatDuration(event.syncMs)}.`
 }
 
@@ -147,6 +154,7 @@ export function summary(event: SummaryEvent, view: View, isComplete: boolean): s
     resumptions(event.reconnects + (view.resumed ? 1 : 0)),
     `${formatBytes(event.bytesResent)} ${view.role === 'sender' ? 'sent' : 'received'} twice`,
     ...(isComplete ? ['verified'] : []),
+    ...(isComplete && view.level === 'none' ? ['not synced: a power cut may take it'] : []),
   ]
   const odd = Object.entries(event.outcomes)
     .filter(([outcome, count]) => count > 0 && !['delivered', 'unchanged'].includes(outcome))
@@ -170,8 +178,15 @@ export function paused(view: View): string {
   const where = view.role === 'sender' ? 'on the other side' : 'here'
   // Before the two sides have compared, a resumed session knows only that what was safe still is.
   if (view.resumed && !view.isMeasured) return `Paused: what was safe ${where} before still is.`
-  if (view.bytesDurable === 0) return `Paused${at}: nothing had to be kept yet.`
-  return `Paused${at}: ${formatBytes(view.bytesDurable)} is safe ${where}.`
+  if (view.bytesKept === 0) return `Paused${at}: nothing had to be kept yet.`
+  return `Paused${at}: ${formatBytes(view.bytesKept)} is ${keptAs[view.level]} ${where}.`
+}
+
+/** Nothing is called safe that a power cut may take (R20). */
+const keptAs: Readonly<Record<Durability, string>> = {
+  checkpoint: 'safe',
+  file: 'received, and safe as far as files are complete,',
+  none: 'received, but not synced,',
 }
 
 export const goesOnElsewhere = 'No longer watching. The transfer goes on in the other process.'
@@ -237,7 +252,7 @@ export function standing(view: View, wallMs: number): string {
     return `${view.title}: ${scanning(progress.filesTotal, progress.bytesFound)}`
   const parts = [
     ...(percent === null ? [] : [`${percent}%`]),
-    view.bytesTotal === null ? formatBytes(view.bytesDurable) : formatBytesOf(view.bytesDurable, view.bytesTotal),
+    view.bytesTotal === null ? formatBytes(view.bytesKept) : formatBytesOf(view.bytesKept, view.bytesTotal),
     ...(view.stalled !== null
       ? [stalled(view.stalled, view, wallMs)]
       : progress === null

@@ -108,6 +108,7 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
     }
     case 'bad': {
       checkpoint.intents.delete(record.entry)
+      checkpoint.outcomes.delete(record.entry) // It was in its place, with nothing synced, and is not there any more.
       const part = checkpoint.parts.get(record.entry)
       if (part?.revision === record.revision) checkpoint.parts.set(record.entry, withoutChunks(part, record.chunks))
       return

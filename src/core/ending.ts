@@ -78,7 +78,7 @@ export class Ending {
       files: entries.filesDone,
       bytes: entries.bytesPublished,
       outcomes: entries.outcomeCounts(),
-      durability: 'checkpoint',
+      durability: this.#hub.durability,
       finishedAt,
     }
     this.#hub.commit([{ kind: 'receipt', receipt: this.#receipt }], { for: 'receipt' })

@@ -50,12 +50,12 @@ export class EntryTable {
   #outcomes = new Uint8Array(0)
   #revisions = new Uint16Array(0)
   #sizes = new Float64Array(0)
-  #durable = new Float64Array(0)
+  #acknowledged = new Float64Array(0)
   #digests = new BigUint64Array(0)
   #files = 0
   #filesDone = 0
   #filesOmitted = 0
-  #bytesDurable = 0
+  #bytesAcknowledged = 0
   #bytesUnchanged = 0
   #bytesPublished = 0
   #bytesOmitted = 0
@@ -86,9 +86,9 @@ export class EntryTable {
   get bytesUnchanged(): number {
     return this.#bytesUnchanged
   }
-  /** Bytes known to be durable at the receiver: files in place and chunks of parts. */
-  get bytesDurable(): number {
-    return this.#bytesDurable
+  /** Bytes the receiver has acknowledged, at the level agreed: files in place and chunks of parts. */
+  get bytesAcknowledged(): number {
+    return this.#bytesAcknowledged
   }
   /** Bytes of files in place. */
   get bytesPublished(): number {
@@ -166,14 +166,14 @@ export class EntryTable {
     this.#sizes[entry] = size
   }
 
-  /** Says how many bytes of an entry are durable; replaces what was said before. */
+  /** Says how many bytes of an entry are acknowledged; replaces what was said before. */
   credit(entry: number, bytes: number): void {
-    this.#bytesDurable += bytes - this.#durable[entry]!
-    this.#durable[entry] = bytes
+    this.#bytesAcknowledged += bytes - this.#acknowledged[entry]!
+    this.#acknowledged[entry] = bytes
   }
-  /** Durable bytes of one entry. */
+  /** Acknowledged bytes of one entry. */
   credited(entry: number): number {
-    return this.#durable[entry]!
+    return this.#acknowledged[entry]!
   }
 
   /** Gives an entry its outcome; the second time changes nothing. */
@@ -230,7 +230,7 @@ export class EntryTable {
     this.#outcomes = grown(this.#outcomes, new Uint8Array(room))
     this.#revisions = grown(this.#revisions, new Uint16Array(room))
     this.#sizes = grown(this.#sizes, new Float64Array(room))
-    this.#durable = grown(this.#durable, new Float64Array(room))
+    this.#acknowledged = grown(this.#acknowledged, new Float64Array(room))
     const digests = new BigUint64Array(room)
     digests.set(this.#digests)
     this.#digests = digests

@@ -15,7 +15,7 @@ import {
   type Wishes,
 } from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
-import type { Shape, ShapeWishes } from '../model/session.ts'
+import { isAsDurable, type Durability, type Role, type Shape, type ShapeWishes } from '../model/session.ts'
 import type { Agreement, Hub } from './hub.ts'
 import type { ConnectionId, Input } from './inputs.ts'
 import { peerMust } from './violation.ts'
@@ -107,6 +107,12 @@ export class GreetingMachine {
     const agreed = clampWishes(welcome.agreed, this.#wishes)
     if (hub.agreement !== undefined)
       peerMust(agreed.chunkBytes === hub.agreement.chunkBytes, 'the chunk size is not the one of this session')
+    const { durability = 'checkpoint' } = welcome.shape
+    const { settings } = hub
+    peerMust(
+      isAsDurable(durability, askedBy(settings.role, settings.wishes)),
+      `it would be ${durability}, less than asked`,
+    )
     const root = this.#rootOf(welcome.root)
     const fault = this.#mismatch(welcome.manifest, root)
     if (fault !== undefined) return hub.fail(fault.code, fault.sentence)
@@ -114,7 +120,6 @@ export class GreetingMachine {
     greeting.windowBytes = agreed.windowBytes
     greeting.agreement = hub.agreement ?? { chunkBytes: agreed.chunkBytes, shape: welcome.shape, root }
     greeting.pagesAtPeer = welcome.manifest.pages
-    const { settings } = hub
     const bound: JournalRecord = {
       kind: 'bound',
       nonce: settings.nonce,
@@ -302,10 +307,24 @@ function clampWishes(theirs: Wishes, ours: Wishes): { chunkBytes: number; window
   }
 }
 
-/** The receiver's policy wins over the sender's; whether content is compared is the sender's, which hashes it. */
-function shapeOf(role: 'sender' | 'receiver', ours: ShapeWishes, theirs: ShapeWishes): Shape {
+/**
+ * The receiver's policy wins over the sender's; whether content is compared is the sender's, which hashes it. How durable
+ * it is the sender says, who believes the receipt, and the receiver may insist on more.
+ */
+function shapeOf(role: Role, ours: ShapeWishes, theirs: ShapeWishes): Shape {
   const [sender, receiver] = role === 'sender' ? [ours, theirs] : [theirs, ours]
-  return { onConflict: receiver.onConflict ?? sender.onConflict ?? 'fail', checksum: sender.checksum }
+  const asked = askedBy('sender', sender)
+  const insisted = askedBy('receiver', receiver)
+  const durability = isAsDurable(asked, insisted) ? asked : insisted
+  return {
+    onConflict: receiver.onConflict ?? sender.onConflict ?? 'fail',
+    checksum: sender.checksum,
+    ...(durability === 'checkpoint' ? {} : { durability }), // Left out, as by who knows of no other.
+  }
+}
+
+function askedBy(role: Role, { durability }: ShapeWishes): Durability {
+  return durability ?? (role === 'sender' ? 'checkpoint' : 'none')
 }
 
 const refusalCodes: ReadonlySet<string> = new Set<ErrorCode>([

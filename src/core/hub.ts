@@ -6,7 +6,16 @@ import type { Millis } from '../model/clock.ts'
 import type { Limits } from '../model/limits.ts'
 import type { Message } from '../model/messages.ts'
 import type { JournalRecord } from '../model/records.ts'
-import type { PauseReason, Role, SessionId, Shape, ShapeWishes, StateReason, Who } from '../model/session.ts'
+import type {
+  Durability,
+  PauseReason,
+  Role,
+  SessionId,
+  Shape,
+  ShapeWishes,
+  StateReason,
+  Who,
+} from '../model/session.ts'
 import type { CommitPurpose, Effect, SessionEnd } from './effects.ts'
 import { EntryTable } from './entry-table.ts'
 import type { ConnectionId } from './inputs.ts'
@@ -81,6 +90,17 @@ export class Hub {
 
   get chunkBytes(): number {
     return this.agreement?.chunkBytes ?? this.settings.limits.chunkBytes
+  }
+
+  /** What an acknowledge promises in this session. */
+  get durability(): Durability {
+    return this.agreement?.shape.durability ?? 'checkpoint'
+  }
+
+  /** Bytes at the receiver that outlive a power cut. */
+  get bytesDurable(): number {
+    const { bytesAcknowledged, bytesPublished } = this.entries
+    return { checkpoint: bytesAcknowledged, file: bytesPublished, none: 0 }[this.durability]
   }
 
   emit(effect: Effect): void {

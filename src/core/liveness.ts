@@ -79,8 +79,7 @@ export class Liveness {
   }
 
   #say(kind: 'ping' | 'pong', number: number): void {
-    const { receivedBytes, entries } = this.#hub
-    const durableBytes = entries.bytesDurable
+    const { receivedBytes, bytesDurable: durableBytes } = this.#hub
     this.#hub.send({ kind, number, receivedBytes: receivedBytes + this.#arrivingBytes, durableBytes })
   }
 

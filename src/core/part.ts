@@ -1,4 +1,4 @@
-// One file that is arriving: which chunks are held, which of them are durable, which are being written, and their hashes.
+// One file that is arriving: which chunks are held, which of them are acknowledged, which are being written, and their hashes.
 
 import type { EntryOutcome, Resync } from '../model/messages.ts'
 import { chunkCount, chunkLength, ChunkSet, type Run } from '../model/places.ts'
@@ -10,6 +10,7 @@ export class Part {
   readonly chunks: number
   /** Written, or adopted after a crash. */
   readonly held: ChunkSet
+  /** Acknowledged: durable, or below `--durability checkpoint` hinted. */
   readonly durable: ChunkSet
   /** Left as holes. */
   readonly holes: ChunkSet

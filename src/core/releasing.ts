@@ -46,6 +46,7 @@ export class Releasing {
     peerMust(receipt.session === settings.session, 'the receipt is for another session')
     peerMust(receipt.manifest === entries.manifest.digest, 'the receipt is for another manifest')
     peerMust(receipt.entries === entries.manifest.entries, 'the receipt counts other entries than were sent')
+    peerMust(receipt.durability === this.#hub.durability, 'the receipt names another durability than was agreed')
     this.#receipt = receipt
     this.#hub.commit([{ kind: 'receipt', receipt }], { for: 'receipt' })
   }

@@ -49,8 +49,8 @@ export class Sending {
 
   /** An epoch is open: pages behind the receiver's may follow at once, data only after its last `want`. */
   opened(pagesAtReceiver: number): void {
-    const { entries } = this.#hub
-    this.#bytesRemembered = Math.max(this.#bytesRemembered, entries.bytesDurable)
+    const { entries, bytesDurable } = this.#hub
+    this.#bytesRemembered = Math.max(this.#bytesRemembered, bytesDurable)
     this.#pagesSent = pagesAtReceiver
     this.#pagesAnswered = 0
     this.outgoing.opened()
@@ -118,7 +118,7 @@ export class Sending {
 
   /** A receiver that knows less than it had promised was rolled back: it is gone on from its state, and said (R46). */
   #compareWithMemory(): void {
-    const missing = this.#bytesRemembered - this.#hub.entries.bytesDurable
+    const missing = this.#bytesRemembered - this.#hub.bytesDurable
     this.#bytesRemembered = 0
     if (missing <= 0) return
     const sentence = `The other side had made ${missing} bytes safe that it no longer has: its disk was changed or restored. They are sent again.`
@@ -149,6 +149,9 @@ export class Sending {
   #wantedNothing(from: number, end: number, outcome: Outcome): void {
     const news: EntryOutcome[] = []
     for (let entry = from; entry < end; entry++) {
+      const { entries, phase } = this.#hub
+      // What had nothing synced may have been lost, and is not what it was acknowledged to be.
+      if (phase === 'agreeing' && entries.outcome(entry) !== outcome) entries.reopen(entry)
       const isNew = this.#hub.entries.standing(entry) !== standing.done
       this.outgoing.done(entry, outcome, undefined)
       if (isNew && isNews(outcome)) news.push({ entry, outcome, bytes: this.#hub.entries.credited(entry) })
@@ -156,8 +159,9 @@ export class Sending {
     if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
   }
 
-  acknowledgeArrived({ serial, places, outcomes }: Acknowledge): void {
-    const { entries } = this.#hub
+  acknowledgeArrived({ serial, places, outcomes, level }: Acknowledge): void {
+    const { entries, durability } = this.#hub
+    peerMust(level === durability, `what is acknowledged is ${level} where ${durability} was agreed`)
     for (const run of places) this.outgoing.acknowledged(run)
     for (const outcome of outcomes) {
       peerMust(outcome.entry < entries.manifest.entries, 'an outcome names an entry that was not sent')
@@ -165,7 +169,8 @@ export class Sending {
     }
     const news = outcomes.filter(({ outcome }) => isNews(outcome))
     if (news.length > 0) this.#hub.emit({ kind: 'reportOutcomes', outcomes: news })
-    this.#hub.emit({ kind: 'note', records: [{ kind: 'acknowledged', serial, bytesDurable: entries.bytesDurable }] })
+    const { bytesDurable } = this.#hub
+    this.#hub.emit({ kind: 'note', records: [{ kind: 'acknowledged', serial, bytesDurable }] })
     const grade = outcomes.length > 0 ? 'major' : 'minor'
     this.#hub.emit({ kind: 'reportCheckpoint', serial, grade, syncMs: 0 })
     this.outgoing.pump()

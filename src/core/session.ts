@@ -5,7 +5,7 @@
 import { InternalError } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import type { Message } from '../model/messages.ts'
-import type { Outcome, Shape } from '../model/session.ts'
+import type { Durability, Outcome, Shape } from '../model/session.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isAccepted } from './dialogue.ts'
 import type { CommitPurpose, Effect } from './effects.ts'
@@ -160,6 +160,13 @@ export class Session {
   }
   get shape(): Shape | undefined {
     return this.#hub.agreement?.shape
+  }
+  get durability(): Durability {
+    return this.#hub.durability
+  }
+  /** Bytes at the receiver that outlive a power cut. */
+  get bytesDurable(): number {
+    return this.#hub.bytesDurable
   }
   isDone(entry: number): boolean {
     return this.#hub.entries.standing(entry) === standing.done

@@ -111,9 +111,16 @@ export class SyncPoints {
     this.#oldest = undefined
     this.#flush = false
     const finishing = new Set(finish.map(({ entry }) => entry))
-    const entries = [...new Set(places.map(({ entry }) => entry))].filter((entry) => !finishing.has(entry))
+    const entries = this.#syncsChunks
+      ? [...new Set(places.map(({ entry }) => entry))].filter((entry) => !finishing.has(entry))
+      : []
     this.#cycle = { serial: ++this.#serial, places, finish, intents: [], outcomes: [], durable: [], syncMs: 0 }
     this.#hub.emit({ kind: 'syncData', serial: this.#serial, entries, finish })
+  }
+
+  /** Below `checkpoint` hints alone stand for chunks: they outlive the process, and no record says that they are durable. */
+  get #syncsChunks(): boolean {
+    return this.#hub.durability === 'checkpoint'
   }
 
   get #isDue(): boolean {
@@ -135,7 +142,7 @@ export class SyncPoints {
     const intended = new Set(intents.map(({ entry }) => entry))
     cycle.durable = placeRuns(places)
     const records: JournalRecord[] = []
-    const runs = cycle.durable
+    const runs = (this.#syncsChunks ? cycle.durable : [])
       .filter(({ entry }) => !(intended.has(entry) && this.#parts.get(entry)!.chunks === 1)) // The intent says it all.
       .flatMap((run) => this.#durableRuns(run))
     if (runs.length > 0) records.push({ kind: 'durable', serial, runs })
@@ -215,7 +222,7 @@ export class SyncPoints {
         serial,
         places: places.slice(i * runsPerMessageMax, (i + 1) * runsPerMessageMax),
         outcomes: outcomes.slice(i * outcomesPerMessageMax, (i + 1) * outcomesPerMessageMax),
-        level: 'checkpoint',
+        level: this.#hub.durability,
         syncMs,
       })
     this.#hub.emit({ kind: 'reportCheckpoint', serial, grade: outcomes.length > 0 ? 'major' : 'minor', syncMs })

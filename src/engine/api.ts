@@ -6,6 +6,7 @@ import type { TransferError } from '../errors.ts'
 import type { Event, ExitEvent } from '../model/events.ts'
 import type {
   ConflictPolicy,
+  Durability,
   LinkPolicy,
   Receipt,
   Role,
@@ -78,6 +79,8 @@ export interface TransferOptions extends RunOptions {
   readonly as?: string | undefined
   /** What happens to a target that exists and differs. Default: as the peer asks, else `fail`. Frozen in the session. */
   readonly onConflict?: ConflictPolicy | undefined
+  /** What an acknowledge has to outlive. Default: a sender's `checkpoint`, a receiver's as the sender asks; the stronger holds. Frozen. */
+  readonly durability?: Durability | undefined
   /** Begin another session beside an unfinished one. Default false. */
   readonly new?: boolean | undefined
   /** Begin another session in place of an unfinished one, which stays until discarded or expired. Default false. */

@@ -1,5 +1,7 @@
 // What crossed in this run, for progress and the summary.
 
+import type { Session } from '../core/session.ts'
+
 export class Counters {
   bytesSent = 0
   bytesResent = 0
@@ -7,12 +9,14 @@ export class Counters {
   checkpoints = 0
   connections = 0
   bytesDurableAtStart: number | undefined
+  bytesAcknowledgedAtStart: number | undefined
   bytesUnchangedAtStart: number | undefined
 
   /** Data may flow: what is there by now did not cross in this run. The first time counts. */
-  begun({ bytesDurable, bytesUnchanged }: { readonly bytesDurable: number; readonly bytesUnchanged: number }): void {
+  begun({ bytesDurable, entries }: Session): void {
     this.bytesDurableAtStart ??= bytesDurable
-    this.bytesUnchangedAtStart ??= bytesUnchanged
+    this.bytesAcknowledgedAtStart ??= entries.bytesAcknowledged
+    this.bytesUnchangedAtStart ??= entries.bytesUnchanged
   }
 
   /** Payload that went out, or came in; `again` if this run had sent it before. */

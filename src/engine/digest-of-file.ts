@@ -6,7 +6,10 @@ import { chunkCount, chunkLength } from '../model/places.ts'
 import { fileDigest } from '../hash/xxh64.ts'
 
 /** Makes a function that reads a file of `size` bytes and returns its digest, 16 hex digits. A shorter file's differs. */
-export function digestOfFile(chunkBytes: number, hash: Hash64): (file: DiskFile, size: number) => Promise<string> {
+export function digestOfFile(
+  chunkBytes: number,
+  hash: Hash64,
+): (file: Pick<DiskFile, 'read'>, size: number) => Promise<string> {
   const buffer = new Uint8Array(chunkBytes)
   return async (file, size) => {
     const hashes = new BigUint64Array(chunkCount(size, chunkBytes))

@@ -176,7 +176,9 @@ class SessionRunner implements Runner {
     }
     const hints = await openHints(directory, { hash: world.hash })
     this.#closers.push(() => hints.close())
-    await hints.reset(state.adopted.map(({ hole, ...place }) => ({ ...place, isHole: hole })))
+    const { durability = 'checkpoint' } = checkpoint.bound?.shape ?? {}
+    if (durability === 'checkpoint')
+      await hints.reset(state.adopted.map(({ hole, ...place }) => ({ ...place, isHole: hole })))
     await hints.flush()
     const begin = (): void => {
       this.#room = new Room(world.clock, receive.target.root, () => this.#remainingBytes, {
@@ -206,8 +208,8 @@ class SessionRunner implements Runner {
   }
 
   get #remainingBytes(): number {
-    const { manifest, bytesDurable, bytesOmitted } = this.#core.entries
-    return manifest.bytes - bytesOmitted - bytesDurable - this.#core.bytesStaged
+    const { manifest, bytesAcknowledged, bytesOmitted } = this.#core.entries
+    return manifest.bytes - bytesOmitted - bytesAcknowledged - this.#core.bytesStaged
   }
 
   // ---- what others do with it -------------------------------------------------------------------------------------
@@ -346,7 +348,7 @@ class SessionRunner implements Runner {
   #report(effect: Effect & { kind: 'report' }): void {
     this.#state = effect
     const { state, reason, who, neededBytes = null, freeBytes = null } = effect
-    if (state === 'transferring') this.#counters.begun(this.#core.entries)
+    if (state === 'transferring') this.#counters.begun(this.#core)
     this.#options.observer({ kind: 'state', state, reason, who, neededBytes, freeBytes })
   }
 

@@ -215,7 +215,7 @@ export class Receiver {
     await inParallel(syncsUnderWay, wanted, async ({ row: { entry, revision, length, hash }, bytes }) => {
       if (world.hash(bytes) !== hash) return void bad.push({ entry, revision, chunk: 0 })
       const metadata = revised.get(entry) ?? (await this.#fileEntry(entry))
-      await room.use(() => files.writeWhole(entry, bytes, metadata))
+      await room.use(() => files.writeWhole(entry, bytes, metadata, this.#syncsFiles))
       written.push({ entry, revision, hash })
       counters.sent(length, length, false)
     })
@@ -237,7 +237,7 @@ export class Receiver {
   }
 
   #hint(hint: Hint): void {
-    this.#hinted.push(hint)
+    if (this.#parts.session.durability === 'checkpoint') this.#hinted.push(hint)
     this.#parts.hints.note(hint)
     this.#cancelHints ??= this.#parts.world.clock.after(hintEveryMs, () => void this.flushHints())
   }
@@ -260,18 +260,25 @@ export class Receiver {
   // ---- sync points ------------------------------------------------------------------------------------------------
 
   async #syncData({ serial, entries, finish }: Of<'syncData'>): Promise<void> {
-    const { world, files, room, tell } = this.#parts
+    const { world, session, files, hints, room, tell } = this.#parts
     const started = world.clock.now()
     this.#covered = this.#hinted.splice(0)
-    await room.use(() => files.datasync(entries))
+    // Below `checkpoint` no record will list the chunks: their hints stand for them, until the session ends.
+    await room.use(() => (session.durability === 'checkpoint' ? files.datasync(entries) : hints.flush()))
     const intents: IntentFile[] = []
     await inParallel(syncsUnderWay, finish, async (file) => {
       intents.push(await room.use(() => this.#finishFile(file)))
     })
-    this.#namesSynced(await room.use(() => files.syncNames())) // Last: a file that is one hole is only made when it is finished.
+    // Last: a file that is one hole is only made when it is finished.
+    if (this.#syncsFiles) this.#namesSynced(await room.use(() => files.syncNames()))
     tell({ kind: 'dataSynced', serial, finished: intents, syncMs: world.clock.now() - started })
   }
   #covered: Hint[] = []
+
+  /** Whether a file in its place has to outlive a power cut. */
+  get #syncsFiles(): boolean {
+    return this.#parts.session.durability !== 'none'
+  }
 
   /** The durable record is on the disk: hints are needed only for what was written since its sync began. */
   async checkpointCommitted(): Promise<void> {
@@ -285,7 +292,7 @@ export class Receiver {
     const { files, target, revised } = this.#parts
     const { path, ...listed } = await this.#fileEntry(entry)
     const { size, mtimeUs, mode } = revised.get(entry) ?? listed
-    const { inode } = await files.finish(entry, { mode, mtimeUs, size })
+    const { inode } = await files.finish(entry, { mode, mtimeUs, size }, this.#syncsFiles)
     const common = { entry, revision, digest, size, mtimeUs, inode }
     if (plan === plans.replace && taken === 0)
       return { ...common, target: path.at(-1)!, method: 'replace', outcome: 'replaced' }
@@ -302,7 +309,7 @@ export class Receiver {
       const { path } = await this.#fileEntry(intent.entry)
       results.push({ entry: intent.entry, result: await room.use(() => this.#place(intent, path)) })
     }
-    this.#namesSynced(await room.use(() => target.syncDirectories()))
+    if (this.#syncsFiles) this.#namesSynced(await room.use(() => target.syncDirectories()))
     tell({ kind: 'filesPlaced', serial, results })
   }
 

@@ -3,7 +3,7 @@
 // process: the next one begins again from the first.
 
 import { assert, hasCode } from '../errors.ts'
-import type { Directory } from '../model/disk.ts'
+import type { Directory, DiskFile } from '../model/disk.ts'
 import { defaultLimits } from '../model/limits.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import { chunkCount, chunkLength, ChunkSet, placeRuns } from '../model/places.ts'
@@ -18,6 +18,7 @@ import { openManifest } from '../store/manifest-file.ts'
 import type { PartFiles } from '../store/part-files.ts'
 import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
+import { digestOfFile } from './digest-of-file.ts'
 import { ManifestPages } from './manifest-pages.ts'
 
 export interface Restored {
@@ -76,7 +77,7 @@ export async function restoreReceived(
 ): Promise<ReceivedState> {
   const restoring = new Restoring(journal, checkpoint, pages, files, target, world)
   await restoring.settleIntents()
-  const bytesBad = await restoring.checkParts()
+  const bytesBad = (await restoring.checkPlaced()) + (await restoring.checkParts())
   const { adopted, bytesHinted, bytesAdopted } = await restoring.adopt(directory)
   await restoring.removeStrays(adopted)
   return { adopted, bytesHinted, bytesAdopted, bytesBad }
@@ -90,6 +91,8 @@ class Restoring {
   readonly #target: Target
   readonly #world: World
   readonly #chunkBytes: number
+  /** Nothing was synced before it got its name: only its content tells what it is. */
+  readonly #isUnsynced: boolean
   readonly #buffer: Uint8Array
 
   constructor(
@@ -107,6 +110,7 @@ class Restoring {
     this.#target = target
     this.#world = world
     this.#chunkBytes = checkpoint.bound?.chunkBytes ?? defaultLimits.chunkBytes
+    this.#isUnsynced = checkpoint.bound?.shape.durability === 'none'
     this.#buffer = new Uint8Array(this.#chunkBytes)
   }
 
@@ -117,9 +121,11 @@ class Restoring {
     const { intents, outcomes, serial } = this.#checkpoint
     const settled: EntryOutcome[] = []
     const dropped: JournalRecord[] = []
-    for (const intent of intents.values())
-      if (await this.#isSettled(intent)) settled.push(outcomeOf(intent))
+    for (const intent of intents.values()) {
+      const outcome = await this.#settled(intent)
+      if (outcome !== undefined) settled.push(outcome)
       else dropped.push(await this.#drop(intent))
+    }
     if (dropped.length > 0) await this.#journal.commit(dropped)
     if (settled.length > 0) {
       await this.#target.syncDirectories()
@@ -133,24 +139,29 @@ class Restoring {
   }
 
   /** What the disk takes no name for was not about to be, either: it is refused again, with an outcome. */
-  async #isSettled(intent: IntentFile): Promise<boolean> {
+  async #settled(intent: IntentFile): Promise<EntryOutcome | undefined> {
     try {
       return await this.#settle(intent)
     } catch (error) {
-      if (hasCode(error, 'name-refused')) return false
+      if (hasCode(error, 'name-refused')) return undefined
       throw error
     }
   }
 
-  async #settle(intent: IntentFile): Promise<boolean> {
+  /** What became of it; undefined: it is not in place, and can't be put there. */
+  async #settle(intent: IntentFile): Promise<EntryOutcome | undefined> {
     const { path } = await this.#pages.entry(intent.entry)
+    const outcome = outcomeOf(intent)
     const there = await this.#target.survey([...path.slice(0, -1), intent.target])
-    if (there?.kind === 'file' && there.inode.toString() === intent.inode && there.size === intent.size) {
+    const isOurs = there?.kind === 'file' && there.inode.toString() === intent.inode
+    if (isOurs && this.#isUnsynced) return (await this.#placed(outcome)) === 'whole' ? outcome : torn(outcome)
+    if (isOurs && there.size === intent.size) {
       await this.#target.touch(path) // The name is there, but perhaps only in memory.
-      return true
+      return outcome
     }
     const part = await this.#files.stat(intent.entry)
-    if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return false
+    if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return undefined
+    if (this.#isUnsynced && (await this.#digestOfPart(intent)) !== intent.digest) return undefined
     // Without hard links an empty file held the name, and was to be replaced; whose else it could be holds no byte.
     const isReserved = there?.kind === 'file' && there.size === 0 && !(await this.#target.hasLinks())
     const placed = await this.#target.publish(
@@ -160,7 +171,7 @@ class Restoring {
       intent.target,
       isReserved ? 'replace' : intent.method,
     )
-    return placed === 'placed'
+    return placed === 'placed' ? outcome : undefined
   }
 
   /**
@@ -169,7 +180,7 @@ class Restoring {
    */
   async #drop({ entry, revision, digest, size }: IntentFile): Promise<JournalRecord> {
     const bad: JournalRecord = { kind: 'bad', entry, revision, chunks: [] }
-    if (chunkCount(size, this.#chunkBytes) > 1) return bad
+    if (this.#isUnsynced || chunkCount(size, this.#chunkBytes) > 1) return bad
     const bytes = await this.#read(entry, 0)
     if (bytes === undefined) return bad
     const hashes = BigUint64Array.of(this.#world.hash(bytes))
@@ -177,6 +188,55 @@ class Restoring {
     const run = { first: 0, hashes, holes: 0 }
     this.#checkpoint.parts.set(entry, { revision, runs: [run] })
     return { kind: 'durable', serial: this.#checkpoint.serial, runs: [{ entry, revision, ...run }] }
+  }
+
+  // ---- files in place, and nothing synced ---------------------------------------------------------------------------
+
+  /**
+   * With `--durability none` the journal's word for a file is as good as the file: each is read again. One that is gone is
+   * wanted again. One that is torn has failed, for it may be somebody else's by now, and is left as it is.
+   */
+  async checkPlaced(): Promise<number> {
+    const { outcomes, serial, revised, receipt } = this.#checkpoint
+    if (!this.#isUnsynced || receipt !== undefined) return 0
+    const records: JournalRecord[] = []
+    let bytesBad = 0
+    for (const outcome of [...outcomes.values()]) {
+      const { entry, bytes } = outcome
+      const found = outcome.digest === undefined ? 'whole' : await this.#placed(outcome)
+      if (found === 'whole') continue
+      bytesBad += bytes
+      if (found === 'gone') outcomes.delete(entry)
+      else outcomes.set(entry, torn(outcome))
+      records.push(
+        found === 'gone'
+          ? { kind: 'bad', entry, revision: revised.get(entry)?.revision ?? 0, chunks: [] }
+          : { kind: 'outcome', serial, outcomes: [torn(outcome)] },
+      )
+    }
+    if (records.length > 0) await this.#journal.commit(records)
+    return bytesBad
+  }
+
+  async #placed({ entry, bytes, digest, target }: EntryOutcome): Promise<'whole' | 'torn' | 'gone'> {
+    const { path } = await this.#pages.entry(entry)
+    const place = [...path.slice(0, -1), target ?? path.at(-1)!]
+    const there = await this.#target.survey(place)
+    if (there?.kind !== 'file' || there.size !== bytes) return there === undefined ? 'gone' : 'torn'
+    const file = await this.#target.openExisting(place)
+    try {
+      return (await this.#digestOf(file, bytes)) === digest ? 'whole' : 'torn'
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #digestOfPart({ entry, size }: IntentFile): Promise<string> {
+    return this.#digestOf({ read: (target, position) => this.#files.read(entry, position, target) }, size)
+  }
+
+  #digestOf(file: Pick<DiskFile, 'read'>, size: number): Promise<string> {
+    return digestOfFile(this.#chunkBytes, this.#world.hash)(file, size)
   }
 
   // ---- parts ------------------------------------------------------------------------------------------------------
@@ -303,6 +363,11 @@ class Restoring {
     const known = new Set([...this.#checkpoint.parts.keys(), ...adopted.map(({ entry }) => entry)])
     for (const entry of await this.#files.list()) if (!known.has(entry)) await this.#files.remove(entry)
   }
+}
+
+function torn({ entry }: EntryOutcome): EntryOutcome {
+  const reason = 'a crash took what was received with --durability none: remove it, and send it again'
+  return { entry, outcome: 'failed', bytes: 0, reason }
 }
 
 function outcomeOf({ entry, outcome, size, digest, target }: IntentFile): EntryOutcome {

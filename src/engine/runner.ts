@@ -6,7 +6,7 @@ import type { Connection } from '../model/connection.ts'
 import type { Directory } from '../model/disk.ts'
 import type { EntryOutcome, Hello } from '../model/messages.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
-import type { PauseReason, Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
+import type { Durability, PauseReason, Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
 import type { SessionEnd } from '../core/effects.ts'
 import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
@@ -100,7 +100,12 @@ export interface RunnerView {
   readonly filesOmitted: number
   /** Durable on the receiver's disk, as far as this side knows. */
   readonly bytesDurable: number
+  /** What an acknowledge promises; `checkpoint` until it is agreed. */
+  readonly durability: Durability
+  /** At that level. */
+  readonly bytesAcknowledged: number
   readonly bytesDurableAtStart: number
+  readonly bytesAcknowledgedAtStart: number
   /** Found in place since then. */
   readonly bytesUnchanged: number
   readonly bytesPublished: number

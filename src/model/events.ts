@@ -45,6 +45,10 @@ export interface SessionEvent extends Envelope {
   readonly filesTotal?: number
   readonly bytesTotal?: number
   readonly bytesDurable: number
+  /** Only where less than `checkpoint` was agreed: what an acknowledge promises instead. */
+  readonly level?: Durability
+  /** With `level`: what was acknowledged, durable or not. */
+  readonly bytesAcknowledged?: number
 }
 
 export type Phase = 'scanning' | 'transferring' | 'verifying' | 'publishing'
@@ -63,6 +67,8 @@ export interface ProgressEvent extends Envelope {
   readonly bytesReceived: number
   /** Bytes on disk for good: the percentage. Falls only with a `rolled-back` warning. */
   readonly bytesDurable: number
+  /** With a `level` below `checkpoint`: what was acknowledged, durable or not; then the percentage is made of it. */
+  readonly bytesAcknowledged?: number
   /** `bytesDurable` when this run began. */
   readonly bytesDurableAtStart: number
   /** Bytes of files in place under their final name. */
@@ -85,6 +91,7 @@ export interface CheckpointEvent extends Envelope {
   readonly grade: 'minor' | 'major'
   readonly level: Durability
   readonly bytesDurable: number
+  readonly bytesAcknowledged?: number
   readonly filesDone: number
   /** How long the receiver's disk took. */
   readonly syncMs: number

@@ -3,7 +3,17 @@
 
 import type { Entry, ManifestState, ManifestTotals } from './manifest.ts'
 import type { PlaceRun, Run } from './places.ts'
-import type { Outcome, Receipt, Role, SessionId, SessionState, Shape, ShapeWishes, StateReason } from './session.ts'
+import type {
+  Durability,
+  Outcome,
+  Receipt,
+  Role,
+  SessionId,
+  SessionState,
+  Shape,
+  ShapeWishes,
+  StateReason,
+} from './session.ts'
 
 export const protocolName = 'carryon.v1'
 export const protocolVersion = 1
@@ -131,7 +141,7 @@ export interface Acknowledge {
   readonly serial: number
   readonly places: readonly PlaceRun[]
   readonly outcomes: readonly EntryOutcome[]
-  readonly level: 'checkpoint'
+  readonly level: Durability
   readonly syncMs: number
 }
 

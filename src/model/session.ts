@@ -75,20 +75,36 @@ export type LinkPolicy = 'keep' | 'keep-all' | 'follow' | 'skip'
 export type SpecialPolicy = 'list' | 'fail'
 export type VanishedPolicy = 'report' | 'ok' | 'fail'
 
-/** How far an acknowledge goes. Only `checkpoint` is built: data and journal synced before it is said. */
-export type Durability = 'checkpoint'
+/**
+ * What an acknowledge promises to outlive, strongest first.
+ * - `checkpoint`: everything, a power cut too: data and journal are synced before it is said
+ * - `file`: a chunk outlives the receiver's process; a file in its place outlives everything
+ * - `none`: both outlive the receiver's process, no more
+ */
+export type Durability = 'checkpoint' | 'file' | 'none'
+
+const durabilities: readonly Durability[] = ['checkpoint', 'file', 'none']
+
+/** Whether a level promises at least what another one does. */
+export function isAsDurable(level: Durability, asked: Durability): boolean {
+  return durabilities.indexOf(level) <= durabilities.indexOf(asked)
+}
 
 /** What shapes the result, as one side wishes it; null means "as you like". Frozen in the session once agreed. */
 export interface ShapeWishes {
   readonly onConflict: ConflictPolicy | null
   /** Compare existing files by content instead of size and modification time. */
   readonly checksum: boolean
+  /** At least this. Absent: a sender's is `checkpoint`, a receiver takes what the sender asks for. */
+  readonly durability?: Durability
 }
 
 /** What shapes the result, as agreed. */
 export interface Shape {
   readonly onConflict: ConflictPolicy
   readonly checksum: boolean
+  /** Absent: `checkpoint`. */
+  readonly durability?: Durability
 }
 
 export interface OutcomeCount {

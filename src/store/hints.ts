@@ -23,7 +23,7 @@ export class Hints {
   readonly #hash: Hash64
   #pending: Uint8Array[] = []
   #position: number
-  /** What is under way on the file: one call at a time. */
+  /** What is under way on the file: one call at a time, so who waits for a flush waits for those before it, too. */
   #last: Promise<void> = Promise.resolve()
 
   constructor(file: DiskFile, hash: Hash64, position: number) {
@@ -37,14 +37,19 @@ export class Hints {
     this.#pending.push(encodeHint(hint, this.#hash))
   }
 
-  /** Hands what was noted to the operating system, so that it outlives this process; not synced. */
+  /** Hands what was noted to the operating system, so that it outlives this process; not synced. What fails is kept. */
   flush(): Promise<void> {
     return this.#next(async () => {
-      if (this.#pending.length === 0) return
-      const bytes = Buffer.concat(this.#pending.splice(0))
-      const position = this.#position
+      const noted = this.#pending.splice(0)
+      if (noted.length === 0) return
+      const bytes = Buffer.concat(noted)
+      try {
+        await this.#file.write(bytes, this.#position)
+      } catch (error) {
+        this.#pending.unshift(...noted)
+        throw error
+      }
       this.#position += bytes.length
-      await this.#file.write(bytes, position)
     })
   }
 
@@ -52,8 +57,8 @@ export class Hints {
   reset(keep: readonly Hint[] = []): Promise<void> {
     return this.#next(async () => {
       this.#pending = []
-      this.#position = 0
       await this.#file.truncate(0)
+      this.#position = 0
       for (const hint of keep) this.note(hint)
     })
   }

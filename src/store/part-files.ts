@@ -68,9 +68,15 @@ export class PartFiles {
   /**
    * Writes a part whole and makes it ready for its final name, on the disk: what `write` and `finish` do together, with
    * one sync. `finish` for the same metadata then only tells the inode. No other call for this entry may be under way.
+   * @param isSynced false: not on the disk
    * @throws TransferError `disk-failed` as `datasync`; the part has to be written again
    */
-  async writeWhole(entry: number, bytes: Uint8Array, { mode, mtimeUs }: Omit<FinishedPart, 'size'>): Promise<void> {
+  async writeWhole(
+    entry: number,
+    bytes: Uint8Array,
+    { mode, mtimeUs }: Omit<FinishedPart, 'size'>,
+    isSynced = true,
+  ): Promise<void> {
     if (this.#open.has(entry)) return this.write(entry, 0, bytes) // Begun in chunks: `finish` does the rest.
     this.#throwLost(entry)
     this.#whole.delete(entry)
@@ -79,7 +85,7 @@ export class PartFiles {
     let inode
     try {
       await file.write(bytes, 0)
-      inode = await complete(file, part)
+      inode = await complete(file, part, isSynced)
     } finally {
       await file.close()
     }
@@ -138,9 +144,10 @@ export class PartFiles {
   /**
    * Makes a complete part ready for its final name: size, mode and times, all on the descriptor (R56), then on the disk,
    * then closed. No other call for this entry may be under way.
+   * @param isSynced false: not on the disk
    * @returns the inode, decimal: how recovery knows the file again
    */
-  async finish(entry: number, wanted: FinishedPart): Promise<{ inode: string }> {
+  async finish(entry: number, wanted: FinishedPart, isSynced = true): Promise<{ inode: string }> {
     this.#throwLost(entry)
     const whole = this.#whole.get(entry)
     this.#whole.delete(entry)
@@ -149,7 +156,7 @@ export class PartFiles {
     try {
       await part.closing
       assert(part.users === 1, `part ${entry} is finished while it is used`)
-      const inode = await complete(part.file, wanted)
+      const inode = await complete(part.file, wanted, isSynced)
       part.isDirty = false
       return { inode }
     } finally {
@@ -325,12 +332,12 @@ export class PartFiles {
 }
 
 /** Size, mode and times, then all of it on the disk. @returns the inode, decimal */
-async function complete(file: DiskFile, { mode, mtimeUs, size }: FinishedPart): Promise<string> {
+async function complete(file: DiskFile, { mode, mtimeUs, size }: FinishedPart, isSynced: boolean): Promise<string> {
   const stat = await file.stat()
   if (stat.size !== size) await file.truncate(size)
   await file.setMode(mode)
   await file.setTimes(mtimeUs)
-  await file.sync()
+  if (isSynced) await file.sync()
   return stat.inode.toString()
 }
 

@@ -8,7 +8,7 @@ import type { Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import type { Run } from '../model/places.ts'
 import type { CertificateTrust } from '../model/ticket.ts'
-import type { Receipt, Shape, ShapeWishes } from '../model/session.ts'
+import type { Durability, Receipt, Shape, ShapeWishes } from '../model/session.ts'
 import { targetMaxLength } from '../model/ssh-target.ts'
 
 /** Takes a value apart and puts it together anew, or throws `Misfit`. */
@@ -135,8 +135,10 @@ function viewOf(bytes: Buffer): DataView {
 const totals = fields<ManifestTotals>({ entries: count, bytes: count })
 const fingerprint = fields<Fingerprint>({ size: count, mtimeNs: decimal, ctimeNs: decimal, inode: decimal })
 const policy = oneOf('fail', 'keep', 'replace', 'update', 'rename')
-const shape = fields<Shape>({ onConflict: policy, checksum: truth })
-const shapeWishes = fields<ShapeWishes>({ onConflict: orNull(policy), checksum: truth })
+const durability = oneOf('checkpoint', 'file', 'none')
+const level = optional(durability) as Shaper<Durability>
+const shape = fields<Shape>({ onConflict: policy, checksum: truth, durability: level })
+const shapeWishes = fields<ShapeWishes>({ onConflict: orNull(policy), checksum: truth, durability: level })
 const sourceRoot = fields<SourceRoot>({ path: text(pathMaxBytes), as: text(pathMaxBytes) })
 const durableRun = fields<DurableRun>({ entry, revision, first: u32, hashes, holes: u32 })
 const method = oneOf('link', 'replace')
@@ -173,7 +175,7 @@ const receipt = fields<Receipt>({
   files: count,
   bytes: count,
   outcomes: list(fields<Receipt['outcomes'][number]>({ outcome, count })),
-  durability: oneOf('checkpoint'),
+  durability,
   finishedAt: text(40),
 })
 const stateReason = oneOf(

@@ -19,7 +19,7 @@ import {
 } from '../model/limits.ts'
 import type { AuthorisedFile, EntryOutcome, Message, MessageKind, Want } from '../model/messages.ts'
 import type { PlaceRun, Run } from '../model/places.ts'
-import type { ConflictPolicy, Outcome, Role, SessionState, StateReason } from '../model/session.ts'
+import type { ConflictPolicy, Durability, Outcome, Role, SessionState, StateReason } from '../model/session.ts'
 import { entriesFromWire } from './manifest.ts'
 import { nameFromWire } from './names.ts'
 import { refusal } from './refusal.ts'
@@ -102,8 +102,9 @@ const conflictPolicy = oneOf<ConflictPolicy>({ fail: 0, keep: 0, replace: 0, upd
 
 const totals = z.object({ entries: count.max(entriesMax), bytes: count })
 const manifestState = z.object({ pages: count, ...totals.shape, digest: hash, complete: z.boolean() })
-const shape = z.object({ onConflict: conflictPolicy, checksum: z.boolean() })
-const shapeWishes = z.object({ onConflict: conflictPolicy.nullable(), checksum: z.boolean() })
+const durability = oneOf<Durability>({ checkpoint: 0, file: 0, none: 0 })
+const shape = z.object({ onConflict: conflictPolicy, checksum: z.boolean(), durability: durability.exactOptional() })
+const shapeWishes = z.object({ ...shape.shape, onConflict: conflictPolicy.nullable() })
 const wishes = z.object({ chunkBytes: count, windowBytes: count, lanes: count })
 const agreed = z.object({
   chunkBytes: z.int().positive().max(chunkBytesRange.max),
@@ -214,7 +215,7 @@ const receipt = z.object({
   files: count.max(entriesMax),
   bytes: count,
   outcomes: list(z.object({ outcome, count: count.max(entriesMax) }), outcome.options.length),
-  durability: z.literal('checkpoint'),
+  durability,
   finishedAt: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/),
 })
 
@@ -236,7 +237,7 @@ export const schemas: { readonly [K in WireKind]: z.ZodType<Message & { readonly
     serial: count,
     places: list(place, runsPerMessageMax),
     outcomes: list(entryOutcome, outcomesPerMessageMax),
-    level: z.literal('checkpoint'),
+    level: durability,
     syncMs: count,
   }),
   resync: z.object({

@@ -40,7 +40,7 @@ describe('R46: a receiver that was rolled back', () => {
     expect(warnings(bench)).toMatchObject([
       { code: 'rolled-back', sentence: expect.stringContaining(`${chunkBytes} bytes`) },
     ])
-    expect(bench.core.entries.bytesDurable).toBe(chunkBytes)
+    expect(bench.core.entries.bytesAcknowledged).toBe(chunkBytes)
     hearAgain(bench, { need: 'part', from: 0, revision: 0, durable: [[0, 1]], received: [] })
     expect(warnings(bench)).toEqual([])
   })
@@ -51,8 +51,8 @@ describe('R46: a receiver that was rolled back', () => {
     hearAgain(bench, nothing)
     expect(warnings(bench)).toHaveLength(1)
     expect(bench.core.entries.standing(0)).not.toBe(standing.done)
-    const { filesDone, bytesPublished, bytesDurable, unfinished } = bench.core.entries
-    expect([filesDone, bytesPublished, bytesDurable, unfinished]).toEqual([0, 0, 0, 2])
+    const { filesDone, bytesPublished, bytesAcknowledged, unfinished } = bench.core.entries
+    expect([filesDone, bytesPublished, bytesAcknowledged, unfinished]).toEqual([0, 0, 0, 2])
     expect(bench.effects.some(({ kind }) => kind === 'sendChunk' || kind === 'sendPack')).toBe(true)
   })
 

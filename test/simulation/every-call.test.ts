@@ -1,7 +1,7 @@
 // One small transfer in which nothing goes wrong but one call to a disk: the first, the second, and so on to the last.
 
 import { describe, expect, it } from 'vitest'
-import type { Role } from '../../src/model/session.ts'
+import type { Durability, Role } from '../../src/model/session.ts'
 import { type CallPlan, errnos as errnosOf } from './calls.ts'
 import type { Call } from './process-disk.ts'
 import type { Scenario } from './scenario.ts'
@@ -27,6 +27,7 @@ const scenario: Scenario = {
   dialer: 'sender',
   isSpilled: false,
   onConflict: 'fail',
+  durability: 'checkpoint',
   checksum: false,
   files: [
     { path: ['empty'], content: bytes(0), mode: 0o644 },
@@ -66,19 +67,19 @@ const scenario: Scenario = {
 }
 
 /** Lives through the scenario with something wrong in the first process of one side. */
-function live(role: Role, plan: CallPlan, hasLinks = true) {
+function live(role: Role, plan: CallPlan, hasLinks = true, durability: Durability = 'checkpoint') {
   let isFirst = true
   const planOf = (of: Role): CallPlan => {
     if (of !== role || !isFirst) return {}
     isFirst = false
     return plan
   }
-  return simulate({ ...scenario, hasLinks }, { plan: planOf })
+  return simulate({ ...scenario, hasLinks, durability }, { plan: planOf })
 }
 
 /** The kinds of the calls that there are if nothing goes wrong. */
-async function callsOf(role: Role): Promise<readonly Call['kind'][]> {
-  const calls = (await live(role, {})).calls[role]
+async function callsOf(role: Role, durability?: Durability): Promise<readonly Call['kind'][]> {
+  const calls = (await live(role, {}, true, durability)).calls[role]
   expect(calls.length).toBeGreaterThan(50)
   return calls
 }
@@ -109,6 +110,18 @@ describe('every call', () => {
             await live(role, { last: { call: i + 1, power } }, hasLinks).catch((error: unknown) => {
               expect.fail(`call ${i + 1}, ${kind}, ${power ? 'power' : 'kill'}, links ${hasLinks}: ${String(error)}`)
             })
+    },
+    120_000,
+  )
+
+  it.each(['file', 'none'] as const)(
+    'R20: of a receiver with --durability %s is the last one, of a process or of the machine',
+    async (durability) => {
+      for (const [i, kind] of (await callsOf('receiver', durability)).entries())
+        for (const power of [false, true])
+          await live('receiver', { last: { call: i + 1, power } }, true, durability).catch((error: unknown) => {
+            expect.fail(`call ${i + 1}, ${kind}, ${power ? 'power' : 'kill'}: ${String(error)}`)
+          })
     },
     120_000,
   )

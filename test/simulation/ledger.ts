@@ -9,6 +9,7 @@ import type { Acknowledge, EntryOutcome, Want, WantMessage } from '../../src/mod
 import { chunkCount, type Place, type PlaceRun } from '../../src/model/places.ts'
 import { readJournal } from '../../src/store/journal-file.ts'
 import type { MemoryDisk } from '../../src/store/memory-disk.ts'
+import type { Durability } from '../../src/model/session.ts'
 import type { Heard } from './heard.ts'
 import type { Link } from './link.ts'
 
@@ -19,6 +20,8 @@ export interface LedgerTools {
   /** The receiver's session directory. */
   readonly directory: string
   readonly receiverDisk: () => MemoryDisk
+  /** What was asked for, and so what an acknowledge promises. */
+  readonly durability: Durability
   readonly fail: (why: string) => void
 }
 
@@ -49,26 +52,36 @@ export class Ledger {
     this.#outcomes = new Map(outcomes)
   }
 
+  /** The power of the receiver's machine was cut: what is left of its promises is what the level says (R20). */
+  powerCut(): void {
+    const { durability } = this.#tools
+    if (durability !== 'checkpoint') this.#places.clear()
+    if (durability === 'none') this.#outcomes.clear()
+  }
+
   /** What was made durable of an entry is gone, by no fault of carryon. */
   lost(entry: number): void {
     for (const [key, place] of this.#places) if (place.entry === entry) this.#places.delete(key)
   }
 
   /** The receiver hands an acknowledge to its connection: from here on it stands for it, whether anybody hears it or not. */
-  acknowledgeSaid({ places, outcomes }: Acknowledge): void {
+  acknowledgeSaid({ places, outcomes, level }: Acknowledge): void {
+    const { durability, fail } = this.#tools
+    if (level !== durability) fail(`R20: ${level} is said where ${durability} was asked for`)
     const parts = new Map<number, Uint8Array | undefined>()
     for (const run of places)
       for (let chunk = run.first; chunk < run.first + run.count; chunk++) {
         const place = { entry: run.entry, revision: run.revision, chunk }
         this.#places.set(keyOf(place), place)
+        if (durability !== 'checkpoint') continue // What it is worth shows when the process is killed.
         if (!parts.has(run.entry)) parts.set(run.entry, this.#durablePart(run.entry))
         this.#checkPlace(place, parts.get(run.entry))
       }
     for (const outcome of outcomes) {
       this.#outcomes.set(outcome.entry, outcome.outcome)
-      this.#checkOutcome(outcome)
+      if (durability !== 'none') this.#checkOutcome(outcome)
     }
-    void this.#checkJournal(places, outcomes)
+    void this.#checkJournal(durability === 'checkpoint' ? places : [], outcomes)
   }
 
   #durablePart(entry: number): Uint8Array | undefined {
@@ -134,11 +147,17 @@ export class Ledger {
   #checkStanding(wants: readonly Want[]): void {
     const { fail } = this.#tools
     for (const [key, place] of this.#places)
-      if (!wants.some((want) => covers(want, place))) fail(`R1: ${key} was acknowledged and is not durable`)
+      if (!wants.some((want) => this.#covers(want, place))) fail(`R1: ${key} was acknowledged and is not durable`)
     for (const [entry, outcome] of this.#outcomes) {
       const isSaid = wants.some((want) => want.need === 'done' && isIn(want, entry) && want.outcome === outcome)
       if (!isSaid) fail(`R1: entry ${entry} was acknowledged as ${outcome} and is not`)
     }
+  }
+
+  /** Below `checkpoint` it is enough that it was received: the next sync point acknowledges it again. */
+  #covers(want: Want, place: Place): boolean {
+    if (want.need !== 'part' || this.#tools.durability === 'checkpoint') return covers(want, place)
+    return covers(want, place) || covers({ ...want, durable: want.received }, place)
   }
 }
 

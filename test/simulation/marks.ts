@@ -24,6 +24,8 @@ export const marks = [
   'journal damaged',
   'part damaged',
   'disk without hard links',
+  'durability file',
+  'durability none',
   // with the network,
   'connection cut',
   'connection cut inside a frame',

@@ -126,9 +126,19 @@ export class Nemesis {
     if (power) {
       world.disks[role] = world.disks[role].crash(this.#chance.fraction)
       world.watch.forget()
+      if (role === 'receiver') this.#unsyncedIsGone()
       void world.trees.checkAll()
     }
+    // A kill may come between a revision and the hints that go with it.
+    if (role === 'receiver' && world.scenario.durability !== 'checkpoint') world.window.forget()
     world.respawn(world.processes[role]!)
+  }
+
+  /** What the level does not promise need not be there any more. */
+  #unsyncedIsGone(): void {
+    const { ledger, trees, scenario } = this.#world
+    ledger.powerCut()
+    if (scenario.durability === 'none') this.mayFail = trees.mayBeTorn = true
   }
 
   /** Whether a process may end like this because of what was done to its disk; then the next one goes on. */
@@ -235,6 +245,7 @@ export class Nemesis {
         ledger.rollBack(promises)
         trees.rollBack(foreign)
         watch.forget()
+        this.#unsyncedIsGone()
       }
       this.#world.respawn(this.#world.processes[role]!)
     })

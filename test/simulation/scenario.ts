@@ -1,7 +1,7 @@
 // What one seed stands for: a tree of files, limits, policies, and how much will go wrong.
 
 import type { Limits } from '../../src/model/limits.ts'
-import type { ConflictPolicy, Role } from '../../src/model/session.ts'
+import type { ConflictPolicy, Durability, Role } from '../../src/model/session.ts'
 import { Chance } from './timeline.ts'
 
 export interface SourceFile {
@@ -40,6 +40,7 @@ export interface Scenario {
   readonly isSpilled: boolean
   readonly onConflict: ConflictPolicy
   readonly checksum: boolean
+  readonly durability: Durability
   readonly files: readonly SourceFile[]
   readonly directories: readonly (readonly string[])[]
   readonly links: readonly { readonly path: readonly string[]; readonly target: string }[]
@@ -85,6 +86,7 @@ export function scenarioOf(seed: number): Scenario {
     isSpilled: chance.is(0.3),
     onConflict: chance.pick(['fail', 'fail', 'keep', 'replace', 'update', 'rename']),
     checksum: chance.is(0.2),
+    durability: new Chance(seed).of('durability').pick(['checkpoint', 'checkpoint', 'checkpoint', 'file', 'none']),
     files,
     directories: directories.filter((path) => path.length > 0),
     links: chance.is(0.3) ? [{ path: ['link'], target: 'f0' }] : [],

@@ -12,7 +12,7 @@ import { decodeHello, encodeMessage } from '../../src/wire/messages.ts'
 import type { Scenario } from './scenario.ts'
 
 export function headerOf(scenario: Scenario, session: string, role: Role, root: string): HeaderRecord {
-  const { dialer, onConflict, checksum, isSpilled } = scenario
+  const { dialer, onConflict, checksum, durability, isSpilled } = scenario
   const isDialer = role === dialer
   return {
     kind: 'header',
@@ -29,7 +29,7 @@ export function headerOf(scenario: Scenario, session: string, role: Role, root: 
     directory: '/dst',
     identity: '',
     frozen: {},
-    wishes: role === 'receiver' ? { onConflict, checksum: false } : { onConflict: null, checksum },
+    wishes: role === 'receiver' ? { onConflict, checksum: false } : { onConflict: null, checksum, durability },
   }
 }
 

@@ -31,6 +31,8 @@ export class Trees {
   /** What others put into the target. */
   #foreign = new Map<string, string>()
   readonly #edited = new Set<string>()
+  /** Power was cut, and files in their places had not been synced. */
+  mayBeTorn = false
 
   constructor(tools: TreeTools) {
     this.#tools = tools
@@ -163,6 +165,7 @@ export class Trees {
     const text = textOf(content)
     if (content.length === 0 && !this.#scenario.hasLinks && this.#versions.has(offered)) return // Reserved (R6).
     if (this.#versions.get(offered)?.has(text) === true || this.#foreign.get(key) === text) return
+    if (this.mayBeTorn && this.#versions.has(offered)) return
     if (!this.#versions.has(offered)) this.#fail(`${key} is outside the manifest: R59`)
     else this.#fail(`${key} (${content.length} bytes) is no version of its source: R3`)
   }

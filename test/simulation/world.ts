@@ -98,6 +98,7 @@ export class World {
       chunkBytes: scenario.limits.chunkBytes,
       directory: this.directoryOf('receiver'),
       receiverDisk: () => this.disks.receiver,
+      durability: scenario.durability,
       fail,
     })
     const { disks, heard, chance, ledger, window, watch } = this
@@ -117,6 +118,7 @@ export class World {
       troubled: () => (this.lastFaultAt = this.timeline.now),
     })
     if (!scenario.hasLinks) marks.note('disk without hard links')
+    if (scenario.durability !== 'checkpoint') marks.note(`durability ${scenario.durability}`)
   }
 
   async run(): Promise<Result> {

@@ -35,6 +35,7 @@ export async function receive(call: Call): Promise<Result> {
       from,
       as: values.as,
       onConflict: values.onConflict,
+      durability: values.durability,
       maxBytes: values.maxBytes,
       maxFiles: values.maxFiles,
       new: values.new,

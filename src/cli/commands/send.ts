@@ -36,6 +36,7 @@ export async function send(call: Call): Promise<Result> {
       links: values.links,
       special: values.special,
       onConflict: values.onConflict,
+      durability: values.durability,
       checksum: values.checksum,
       new: values.new,
       restart: values.restart,

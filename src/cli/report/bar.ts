@@ -38,7 +38,7 @@ interface Layout {
 function layoutsOf(view: View, style: Style, columns: number, wallMs: number): readonly Layout[] {
   const { progress, stalled: why } = view
   if (percentOf(view) === null && why === null) return [bare([scanningText(view, style)]), bare([])]
-  const sizes = view.bytesTotal === null ? [] : [formatBytesOf(view.bytesDurable, view.bytesTotal)]
+  const sizes = view.bytesTotal === null ? [] : [formatBytesOf(view.bytesKept, view.bytesTotal)]
   if (why !== null) {
     const text = stalled(why, view, wallMs)
     return [
@@ -104,15 +104,15 @@ function barColumnsIn(room: number, tailColumns: number): number {
   return Math.min(barColumnsMax, steady >= barColumnsMin ? steady : room)
 }
 
-/** Two parts: what is on disk for good, and what is on the way there. */
+/** Two parts: what is kept, usually on disk for good, and what is on the way there. */
 function barOf(view: View, style: Style, columns: number): readonly Piece[] {
   const total = Math.max(1, view.bytesTotal ?? 1)
-  const reached = Math.max(view.bytesDurable, view.progress?.bytesSent ?? 0, view.progress?.bytesReceived ?? 0)
-  const durable = Math.min(columns, Math.floor((view.bytesDurable / total) * columns))
-  const onTheWay = Math.min(columns, Math.ceil((reached / total) * columns)) - durable
+  const reached = Math.max(view.bytesKept, view.progress?.bytesSent ?? 0, view.progress?.bytesReceived ?? 0)
+  const kept = Math.min(columns, Math.floor((view.bytesKept / total) * columns))
+  const onTheWay = Math.min(columns, Math.ceil((reached / total) * columns)) - kept
   return [
-    { tone: 'good', text: style.signs.durable.repeat(durable) },
+    { tone: 'good', text: style.signs.durable.repeat(kept) },
     { tone: 'good', text: style.signs.onTheWay.repeat(Math.max(0, onTheWay)) },
-    { tone: 'faint', text: style.signs.missing.repeat(columns - durable - Math.max(0, onTheWay)) },
+    { tone: 'faint', text: style.signs.missing.repeat(columns - kept - Math.max(0, onTheWay)) },
   ]
 }

@@ -1,10 +1,13 @@
 // What a screen needs to know of a session: its events folded into one value. Pure.
 
 import type {
+  CheckpointEvent,
+  Durability,
   Event,
   ProgressEvent,
   ReconnectingEvent,
   Role,
+  SessionEvent,
   SessionId,
   SessionState,
   StateReason,
@@ -23,8 +26,11 @@ export interface View {
   readonly resumed: boolean
   /** Whether the two sides have ever met in this session. */
   readonly hasMet: boolean
-  readonly bytesDurable: number
-  /** Whether the two sides have compared what they have: before, `bytesDurable` may be less than there is. */
+  /** What an acknowledge promises; `checkpoint` until it is agreed. */
+  readonly level: Durability
+  /** Acknowledged at that level, and so what the percentage is made of. */
+  readonly bytesKept: number
+  /** Whether the two sides have compared what they have: before, `bytesKept` may be less than there is. */
   readonly isMeasured: boolean
   readonly bytesTotal: number | null
   readonly progress: ProgressEvent | null
@@ -42,7 +48,8 @@ export function newView(title: string, role: Role): View {
     peer: null,
     resumed: false,
     hasMet: false,
-    bytesDurable: 0,
+    level: 'checkpoint',
+    bytesKept: 0,
     isMeasured: false,
     bytesTotal: null,
     progress: null,
@@ -63,7 +70,8 @@ export function viewAfter(view: View, event: Event): View {
         peer: event.peer ?? view.peer,
         resumed: view.resumed || event.resumed,
         hasMet: view.hasMet || event.resumed || event.epoch > 0,
-        bytesDurable: event.bytesDurable,
+        level: event.level ?? view.level,
+        bytesKept: keptIn(event),
         isMeasured: view.isMeasured || measuredStates.includes(event.state),
         bytesTotal: event.bytesTotal ?? view.bytesTotal,
         stalled: isStill(event.state) ? view.stalled : null,
@@ -73,9 +81,9 @@ export function viewAfter(view: View, event: Event): View {
         ...view,
         session,
         progress: event,
-        bytesDurable: event.bytesDurable,
-        isMeasured: view.isMeasured || event.bytesDurable > 0,
-        hasMet: view.hasMet || event.bytesDurable > 0,
+        bytesKept: keptIn(event),
+        isMeasured: view.isMeasured || keptIn(event) > 0,
+        hasMet: view.hasMet || keptIn(event) > 0,
         bytesTotal: event.bytesTotal ?? view.bytesTotal,
         stalled: hasMoved(view.progress, event) ? null : view.stalled,
       }
@@ -83,7 +91,7 @@ export function viewAfter(view: View, event: Event): View {
     case 'waiting':
       return { ...view, session, stalled: event }
     case 'checkpoint':
-      return { ...view, session, bytesDurable: event.bytesDurable, isMeasured: true }
+      return { ...view, session, bytesKept: keptIn(event), isMeasured: true }
     case 'listening':
     case 'adopted':
     case 'file':
@@ -95,15 +103,19 @@ export function viewAfter(view: View, event: Event): View {
   }
 }
 
-/** What a percentage is made of; a listing has always measured. */
-type Portion = Pick<View, 'bytesDurable' | 'bytesTotal' | 'state'> & Partial<Pick<View, 'isMeasured'>>
+function keptIn(event: SessionEvent | ProgressEvent | CheckpointEvent): number {
+  return event.bytesAcknowledged ?? event.bytesDurable
+}
 
-/** Durable of total, rounded down; 100 only once released, null while either is unknown. */
-export function percentOf({ state, bytesDurable, bytesTotal, isMeasured = true }: Portion): number | null {
+/** What a percentage is made of; a listing has always measured. */
+type Portion = Pick<View, 'bytesKept' | 'bytesTotal' | 'state'> & Partial<Pick<View, 'isMeasured'>>
+
+/** Kept of total, rounded down; 100 only once released, null while either is unknown. */
+export function percentOf({ state, bytesKept, bytesTotal, isMeasured = true }: Portion): number | null {
   if (state === 'released') return 100
   if (bytesTotal === 0) return 0
   if (bytesTotal === null || !isMeasured) return null
-  return Math.min(99, Math.floor((bytesDurable / bytesTotal) * 100))
+  return Math.min(99, Math.floor((bytesKept / bytesTotal) * 100))
 }
 
 const measuredStates: readonly SessionState[] = ['transferring', 'parked', 'finishing', 'released']
@@ -113,5 +125,5 @@ function isStill(state: SessionState): boolean {
 }
 
 function hasMoved(before: ProgressEvent | null, now: ProgressEvent): boolean {
-  return before !== null && (now.bytesDurable > before.bytesDurable || now.bytesSent > before.bytesSent)
+  return before !== null && (keptIn(now) > keptIn(before) || now.bytesSent > before.bytesSent)
 }

@@ -55,7 +55,7 @@ export class Allowance {
   #watch(clock: Clock, view: () => RunnerView | undefined, maxTransfer: number): void {
     const seen = view()
     const hasMoreToCome =
-      seen?.role === 'receiver' && seen.state === 'transferring' && seen.bytesDurable !== seen.bytesTotal
+      seen?.role === 'receiver' && seen.state === 'transferring' && seen.bytesAcknowledged !== seen.bytesTotal
     if (hasMoreToCome && seen.bytesSentThisRun >= maxTransfer) this.#onUsedUp('transfer-limit')
     else
       this.#cancels.set(

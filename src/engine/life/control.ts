@@ -93,8 +93,8 @@ export function handTo(directory: Directory, proof: string): Promise<Stream | un
 function liveStatus(reporter: Reporter): LiveStatus | undefined {
   const { standing, view, speed, addresses } = reporter
   if (standing === undefined) return undefined
-  const crossed = view === undefined ? 0 : view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
-  const bytesSent = Math.max(crossed, view?.bytesDurable ?? 0)
+  const crossed = view === undefined ? 0 : view.bytesAcknowledgedAtStart + view.bytesSentThisRun - view.bytesResent
+  const bytesSent = Math.max(crossed, view?.bytesAcknowledged ?? 0)
   return {
     ...standing,
     epoch: view?.epoch ?? 0,
@@ -102,7 +102,7 @@ function liveStatus(reporter: Reporter): LiveStatus | undefined {
     bytesDurable: view?.bytesDurable ?? 0,
     bytesTotal: view?.bytesTotal ?? null,
     bytesSent,
-    bytesReceived: view?.role === 'receiver' ? bytesSent : (view?.bytesDurable ?? 0),
+    bytesReceived: view?.role === 'receiver' ? bytesSent : (view?.bytesAcknowledged ?? 0),
     filesDone: view?.filesDone ?? 0,
     filesTotal: view?.filesTotal ?? null,
     rateBytesPerSecond: speed.bytesPerSecond,

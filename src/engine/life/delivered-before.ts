@@ -55,7 +55,7 @@ export async function findDelivered({ state, sessions }: Shelves, asked: string)
 
 /** As `ls` shows it: there is nothing to go on with, and it is kept. */
 export function deliveredListing({ role, receipt, sources, folder }: DeliveredBefore): SessionListing {
-  const { session: id, bytes, files, finishedAt } = receipt
+  const { session: id, bytes, files, finishedAt, durability } = receipt
   return {
     id,
     role,
@@ -68,7 +68,7 @@ export function deliveredListing({ role, receipt, sources, folder }: DeliveredBe
     sources,
     directory: folder,
     peer: null,
-    bytesDurable: bytes,
+    bytesDurable: durability === 'none' ? 0 : bytes,
     bytesTotal: bytes,
     filesDone: files,
     filesTotal: files,
@@ -102,7 +102,7 @@ export function doneBefore({ reporter, settle }: RunContext, { role, receipt, pa
 }
 
 /** Nothing crosses, and all of it is there. */
-function viewOf(role: Role, { files, bytes, entries, outcomes }: Receipt): RunnerView {
+function viewOf(role: Role, { files, bytes, entries, outcomes, durability }: Receipt): RunnerView {
   return {
     role,
     state: 'released',
@@ -118,8 +118,11 @@ function viewOf(role: Role, { files, bytes, entries, outcomes }: Receipt): Runne
     bytesSoFar: bytes,
     filesDone: files,
     filesOmitted: 0,
-    bytesDurable: bytes,
-    bytesDurableAtStart: bytes,
+    bytesDurable: durability === 'none' ? 0 : bytes,
+    durability,
+    bytesAcknowledged: bytes,
+    bytesDurableAtStart: durability === 'none' ? 0 : bytes,
+    bytesAcknowledgedAtStart: bytes,
     bytesUnchanged: 0,
     bytesPublished: bytes,
     bytesSentThisRun: 0,

@@ -52,7 +52,7 @@ export interface Retry {
 
 /** What a dialer needs of a runner. */
 export type Dialed = Pick<Runner, 'connected'> & {
-  readonly view: Pick<Runner['view'], 'isBound' | 'epoch' | 'bytesDurable'>
+  readonly view: Pick<Runner['view'], 'isBound' | 'epoch' | 'bytesAcknowledged'>
 }
 
 /** Redials for one session. `disconnected` is the runner's event of that name, passed on. */
@@ -80,7 +80,7 @@ export class Dialing {
   async run(runner: Dialed, first?: Connection): Promise<void> {
     const { world, signal } = this.#options
     let lostAt = world.clock.now()
-    let { epoch, bytesDurable } = runner.view
+    let { epoch, bytesAcknowledged } = runner.view
     for (let connection = first; !signal.aborted; connection = undefined) {
       connection ??= await this.#reach(runner, lostAt)
       if (connection === undefined) return
@@ -88,10 +88,10 @@ export class Dialing {
       const reason = await this.#useUp(runner, connection)
       const { view } = runner
       // Progress gives all the time for trying anew; a connection that brought none only stops the clock (R35).
-      const gotOn = view.bytesDurable > bytesDurable || (epoch === 0 && view.epoch > 0)
+      const gotOn = view.bytesAcknowledged > bytesAcknowledged || (epoch === 0 && view.epoch > 0)
       lostAt = gotOn ? world.clock.now() : lostAt + world.clock.now() - upAt
       epoch = view.epoch
-      bytesDurable = Math.max(bytesDurable, view.bytesDurable)
+      bytesAcknowledged = Math.max(bytesAcknowledged, view.bytesAcknowledged)
       if (!(await this.#pause(runner, lostAt, reason))) return
     }
   }
@@ -130,9 +130,9 @@ export class Dialing {
     const { world, signal, connectForMs, retryForMs, onRetry } = this.#options
     const { clock } = world
     if (signal.aborted) return false
-    const { isBound, bytesDurable } = runner.view
+    const { isBound, bytesAcknowledged } = runner.view
     const giveUpAt = lostAt + (isBound ? retryForMs : connectForMs)
-    const delayMs = this.#backoff.next(world.random.fraction(), bytesDurable)
+    const delayMs = this.#backoff.next(world.random.fraction(), bytesAcknowledged)
     if (clock.now() + delayMs > giveUpAt) throw this.#outOfTime(clock.now() - lostAt, isBound, error)
     const retryUntil = giveUpAt === Infinity ? null : clock.wall() + giveUpAt - clock.now()
     onRetry({ attempt: this.#backoff.attempts, reason, delayMs, retryUntil })

@@ -111,7 +111,7 @@ export class Hosted {
   /** What it has brought onto the disk. */
   get writtenBytes(): number {
     const view = this.#view?.()
-    return view === undefined ? 0 : Math.max(0, view.bytesDurable - view.bytesUnchanged)
+    return view === undefined ? 0 : Math.max(0, view.bytesAcknowledged - view.bytesUnchanged)
   }
 
   /** What both sides hold, as soon as somebody came. */

@@ -163,6 +163,7 @@ function restingState(found: Found, held: boolean): Standing {
 
 function bytesDurable({ header, checkpoint, partBytes }: Found): number {
   if (header.role === 'sender') return checkpoint.bytesAcknowledged
+  if (checkpoint.bound?.shape.durability === 'none') return 0
   let bytes = partBytes
   for (const outcome of checkpoint.outcomes.values()) bytes += outcome.bytes
   return bytes

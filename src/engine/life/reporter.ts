@@ -92,7 +92,7 @@ export class Reporter {
 
   get speed(): { readonly bytesPerSecond: number; readonly etaSeconds: number | null } {
     const view = this.#reported?.view()
-    const left = view === undefined || view.bytesTotal === null ? null : view.bytesTotal - view.bytesDurable
+    const left = view === undefined || view.bytesTotal === null ? null : view.bytesTotal - view.bytesAcknowledged
     return { bytesPerSecond: this.#speed.bytesPerSecond, etaSeconds: this.#speed.secondsFor(left) }
   }
 
@@ -117,7 +117,7 @@ export class Reporter {
   /** From now on the events belong to this session, and its progress is told. */
   follow(reported: Reported): void {
     this.#reported = reported
-    this.#bytesFoundOnDisk += reported.view().bytesDurable
+    this.#bytesFoundOnDisk += reported.view().bytesAcknowledged
     this.#tick()
   }
 
@@ -164,6 +164,7 @@ export class Reporter {
       ...(view === undefined || view.filesTotal === null ? {} : { filesTotal: view.filesTotal }),
       ...(view === undefined || view.bytesTotal === null ? {} : { bytesTotal: view.bytesTotal }),
       bytesDurable: view?.bytesDurable ?? 0,
+      ...(view === undefined || isCheckpoint(view) ? {} : { level: view.durability, ...acknowledged(view) }),
     })
   }
 
@@ -205,7 +206,7 @@ export class Reporter {
     const { clock, intervalMs } = this.#options
     const view = this.#reported!.view()
     const now = clock.now()
-    this.#speed.note(now, view.bytesSentThisRun, view.bytesDurable)
+    this.#speed.note(now, view.bytesSentThisRun, view.bytesAcknowledged)
     if (now >= this.#progressDueAt && intervalMs < Infinity) {
       this.#progressDueAt = now + intervalMs
       if (view.isConnected) this.#sayProgress(view)
@@ -214,16 +215,17 @@ export class Reporter {
   }
 
   #sayProgress(view: RunnerView): void {
-    const crossed = view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
-    const bytesSent = Math.max(crossed, view.bytesDurable)
+    const crossed = view.bytesAcknowledgedAtStart + view.bytesSentThisRun - view.bytesResent
+    const bytesSent = Math.max(crossed, view.bytesAcknowledged)
     this.say({
       type: 'progress',
       phase: view.phase,
       bytesTotal: view.bytesTotal,
       bytesFound: view.bytesSoFar,
       bytesSent,
-      bytesReceived: view.role === 'receiver' ? bytesSent : view.bytesDurable,
+      bytesReceived: view.role === 'receiver' ? bytesSent : view.bytesAcknowledged,
       bytesDurable: view.bytesDurable,
+      ...acknowledged(view),
       bytesDurableAtStart: view.bytesDurableAtStart,
       bytesPublished: view.bytesPublished,
       rateBytesPerSecond: this.speed.bytesPerSecond,
@@ -241,7 +243,7 @@ export class Reporter {
    */
   #bytesReused(view: RunnerView, receipt: Receipt | null): number {
     if (receipt !== null) return Math.max(0, receipt.bytes - (view.bytesSentThisRun - view.bytesResent))
-    return Math.max(view.bytesDurableAtStart, this.#bytesFoundOnDisk) + view.bytesUnchanged
+    return Math.max(view.bytesAcknowledgedAtStart, this.#bytesFoundOnDisk) + view.bytesUnchanged
   }
 
   #park(event: RunnerEvent & { readonly kind: 'state' }, reason: StateReason): void {
@@ -259,11 +261,13 @@ export class Reporter {
   }
 
   #sayCheckpoint({ serial, grade, syncMs }: RunnerEvent & { readonly kind: 'checkpoint' }): void {
-    const { bytesDurable, filesDone } = this.#reported!.view()
+    const view = this.#reported!.view()
+    const { bytesDurable, durability: level, filesDone } = view
     const now = this.#options.clock.now()
     const sinceLastMs = this.#lastCheckpointAt === undefined ? null : Math.round(now - this.#lastCheckpointAt)
     this.#lastCheckpointAt = now
-    this.say({ type: 'checkpoint', serial, grade, level: 'checkpoint', bytesDurable, filesDone, syncMs, sinceLastMs })
+    const bytes = { bytesDurable, ...acknowledged(view) }
+    this.say({ type: 'checkpoint', serial, grade, level, ...bytes, filesDone, syncMs, sinceLastMs })
   }
 
   #sayFile({ path, outcome, bytes }: RunnerEvent & { readonly kind: 'outcome' }): void {
@@ -280,6 +284,13 @@ export class Reporter {
       ...(reason === undefined ? {} : { reason }),
     })
   }
+}
+
+const isCheckpoint = ({ durability }: RunnerView): boolean => durability === 'checkpoint'
+
+/** Where it is not the same as what is durable. */
+function acknowledged(view: RunnerView): { readonly bytesAcknowledged?: number } {
+  return isCheckpoint(view) ? {} : { bytesAcknowledged: view.bytesAcknowledged }
 }
 
 /** RFC 3339, UTC, milliseconds. */

@@ -5,7 +5,7 @@ import { TransferError } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
 import { expireAfterMs } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
-import type { SessionId, ShapeWishes } from '../../model/session.ts'
+import type { Durability, SessionId, ShapeWishes } from '../../model/session.ts'
 import type { ReceiveOptions, SendOptions } from '../api.ts'
 import { servedBy } from './served-identity.ts'
 import type { WalkOptions } from '../runner.ts'
@@ -30,11 +30,12 @@ export function senderFrozen(options: SendOptions): Frozen {
     special: options.special ?? '',
     checksum: options.checksum === true ? 'on' : '',
     'on-conflict': options.onConflict ?? '',
+    durability: options.durability ?? '',
   }
 }
 
 export function receiverFrozen(options: ReceiveOptions): Frozen {
-  return { 'on-conflict': options.onConflict ?? '' }
+  return { 'on-conflict': options.onConflict ?? '', durability: options.durability ?? '' }
 }
 
 const expiryName = 'expires' // Kept beside the frozen options, though every run may change it.
@@ -61,6 +62,7 @@ export function wishesOf(frozen: Frozen): ShapeWishes {
   return {
     onConflict: (frozen['on-conflict'] || null) as ShapeWishes['onConflict'],
     checksum: frozen['checksum'] === 'on',
+    ...(frozen['durability'] ? { durability: frozen['durability'] as Durability } : {}),
   }
 }
 

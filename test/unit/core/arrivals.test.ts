@@ -246,7 +246,7 @@ describe('R50: a chunk that arrives damaged', () => {
     expect(bench.tell({ kind: 'chunkBad', place, expected: 'a', found: 'b' })).toEqual([])
     arrive(bench, 0)
     written(bench, 1, { revision: 1 })
-    expect(bench.core.entries.bytesDurable).toBe(0)
+    expect(bench.core.entries.bytesAcknowledged).toBe(0)
   })
 })
 

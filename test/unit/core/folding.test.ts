@@ -130,8 +130,9 @@ describe('the table of entries', () => {
     [1, 'delivered', 0],
   ])('R46: takes an outcome back and counts as before (entry %d, %s)', (entry, name, bytes) => {
     const sums = (it: EntryTable): unknown => {
-      const { filesDone, filesOmitted, bytesUnchanged, bytesDurable, bytesPublished, bytesOmitted, unfinished } = it
-      return [filesDone, filesOmitted, bytesUnchanged, bytesDurable, bytesPublished, bytesOmitted, unfinished]
+      const { filesDone, filesOmitted, bytesUnchanged, bytesAcknowledged, bytesPublished, bytesOmitted, unfinished } =
+        it
+      return [filesDone, filesOmitted, bytesUnchanged, bytesAcknowledged, bytesPublished, bytesOmitted, unfinished]
     }
     const entries = table()
     const before = sums(entries)

@@ -215,9 +215,9 @@ describe('what the receiver says', () => {
   it('of places in an older revision counts for nothing', () => {
     const bench = sender(4 * chunkBytes)
     acknowledge(bench, 0, 1, 1)
-    expect(bench.core.entries.bytesDurable).toBe(0)
+    expect(bench.core.entries.bytesAcknowledged).toBe(0)
     acknowledge(bench, 0, 1)
-    expect(bench.core.entries.bytesDurable).toBe(chunkBytes)
+    expect(bench.core.entries.bytesAcknowledged).toBe(chunkBytes)
   })
 
   it.each<[string, (bench: Bench) => void]>([

@@ -107,7 +107,7 @@ it('R1: what a revision overtakes while its record is on its way to the disk is 
   const size = 2 * chunkBytes
   bench.hear({ kind: 'resync', entry: 0, revision: 1, size, mtimeUs: 0, mode: 0o644, keep: [[0, 1]] })
   bench.tell({ kind: 'committed', purpose })
-  expect(bench.core.entries.bytesDurable).toBe(0)
+  expect(bench.core.entries.bytesAcknowledged).toBe(0)
   bench.commit()
   bench.said()
   bench.tell({ kind: 'partRevised', entry: 0, revision: 1 })

@@ -29,7 +29,7 @@ function dialer(
   const clock = new FakeClock()
   const ended = new AbortController()
   const retries: Retry[] = []
-  const view = { isBound: false, epoch: 0, bytesDurable: 0 }
+  const view = { isBound: false, epoch: 0, bytesAcknowledged: 0 }
   const connected: Connection[] = []
   const runner: Dialed = { view, connected: (it) => connected.push(it) }
   const tried: (string | undefined)[] = []
@@ -130,7 +130,7 @@ describe('Dialing', () => {
     const runs = Array.from({ length: 1_000 }, () => {
       const ended = new AbortController()
       enders.push(ended)
-      const view = { isBound: true, epoch: 1, bytesDurable: 0 }
+      const view = { isBound: true, epoch: 1, bytesAcknowledged: 0 }
       const dialing: Dialing = new Dialing({
         world: { clock, random: { fraction: chance } } as unknown as DialingOptions['world'],
         way: { addresses: [], ownAddresses: () => [], keys: () => [], dial: async () => connection },
@@ -222,7 +222,7 @@ describe('Dialing', () => {
     }
     for (let time = 0; time < 8; time++) await comeAndGo()
     expect(failure).toBeUndefined()
-    view.bytesDurable = 1
+    view.bytesAcknowledged = 1
     const { length } = retries
     for (let time = 0; time < 8; time++) await comeAndGo()
     expect(retries.length).toBeGreaterThan(length)

@@ -23,8 +23,11 @@ const emptyView = {
   bytesSoFar: 1000,
   filesDone: 0,
   filesOmitted: 0,
+  durability: 'checkpoint' as const,
   bytesDurable: 0,
   bytesDurableAtStart: 0,
+  bytesAcknowledged: 0,
+  bytesAcknowledgedAtStart: 0,
   bytesUnchanged: 0,
   bytesPublished: 0,
   bytesSentThisRun: 0,
@@ -114,13 +117,13 @@ describe('Reporter', () => {
   it('C11: C12: counts what was durable before for the percentage, and this run alone for the speed', async () => {
     const { clock, follow, of, view } = reporting(
       {},
-      { bytesTotal: 10_000, bytesDurable: 6_000, bytesDurableAtStart: 6_000 },
+      { bytesTotal: 10_000, bytesDurable: 6_000, bytesAcknowledged: 6_000, bytesAcknowledgedAtStart: 6_000 },
     )
     follow()
     for (let second = 1; second <= 4; second++) {
       await clock.pass(1000)
       view.bytesSentThisRun = second * 500
-      view.bytesDurable = 6_000 + second * 500
+      view.bytesDurable = view.bytesAcknowledged = 6_000 + second * 500
     }
     await clock.pass(1000)
     expect(of('progress')[0]).toMatchObject({
@@ -164,10 +167,10 @@ describe('Reporter', () => {
   it('balances its summary: what was reused and what was sent make up the whole', () => {
     const { reporter, follow, of, view } = reporting({}, { role: 'receiver' })
     reporter.hear({ kind: 'adopted', bytesHinted: 300, bytesAdopted: 250, durationMs: 3 })
-    view.bytesDurable = 100 // What the journal knew.
+    view.bytesAcknowledged = 100 // What the journal knew.
     follow()
     Object.assign(view, {
-      bytesDurableAtStart: 100,
+      bytesAcknowledgedAtStart: 100,
       bytesUnchanged: 50,
       bytesSentThisRun: 700,
       bytesResent: 100,
