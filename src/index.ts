@@ -92,6 +92,7 @@ export {
   serveStdio,
   sessionStatus,
   verify,
+  watchSession,
   writeTicket,
 } from './engine/life/public.ts'
 export { display } from './model/display.ts'

@@ -15,11 +15,15 @@ import type { SignalHandlers, StopSignal } from './shell.ts'
 /** Options of the library that come from following, not from the command line. */
 export type Following = Required<Pick<RunOptions, 'signal' | 'progressIntervalMs'>>
 
-/** Runs the session that `start` makes until it ends, telling it to `reporter`. */
+/**
+ * Runs the session that `start` makes until it ends, telling it to `reporter`.
+ * @param goesOnBy the command that goes on with it, where that is not this very command
+ */
 export async function follow(
   call: Call,
   reporter: Reporter,
   start: (following: Following) => Session,
+  goesOnBy?: string | null,
 ): Promise<Result> {
   const { shell, values } = call
   const watching = new AbortController()
@@ -31,7 +35,7 @@ export async function follow(
     const ending = await session.ending
     const goesOnElsewhere = session.attached && asked.signal !== null
     const exit = goesOnElsewhere ? exitBySignal(asked.signal!, false) : exitOf(ending, values, asked.signal)
-    const resumeCommand = resumeCommandOf(shell.args, values, reporter.view.session)
+    const resumeCommand = goesOnBy === undefined ? resumeCommandOf(shell.args, values, reporter.view.session) : goesOnBy
     await reporter.end({ exit, error: ending.error, signal: asked.signal, goesOnElsewhere, resumeCommand })
     return { exit, signal: exit.code > 128 ? asked.signal : null }
   } catch (error) {

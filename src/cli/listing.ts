@@ -3,6 +3,7 @@
 import { display, type SessionListing, type SessionStatus } from '../index.ts'
 import { counted, formatBytes, formatBytesOf, formatClock, formatDuration, formatRate } from './quantities.ts'
 import { percentOf } from './report/view.ts'
+import { titleOf } from './title.ts'
 import { outcomeWords, reasonWords, stateWords } from './words.ts'
 
 /** Digits of an id that people see and type: enough for any list a person reads. */
@@ -13,6 +14,11 @@ export function subjectOf(session: Pick<SessionListing, 'role' | 'sources' | 'di
   if (session.role === 'receiver') return display(session.directory ?? '?')
   const [first = '?', ...more] = session.sources
   return display(first) + (more.length > 0 ? ` and ${more.length} more` : '')
+}
+
+/** The same for the line of a screen: a sender's first name without its folders. */
+export function titleOfSession(session: Pick<SessionListing, 'role' | 'sources' | 'directory'>): string {
+  return session.role === 'sender' && session.sources.length > 0 ? titleOf(session.sources) : subjectOf(session)
 }
 
 /** Two lines for `ls`: how it stands, and what to run. */

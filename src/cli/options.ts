@@ -67,6 +67,7 @@ export interface OptionValues {
   expired: boolean
   olderThan: number
   rebuild: boolean
+  watch: boolean
   // Serving and tickets
   publicUrl: string
   trustedProxy: readonly string[]
@@ -200,6 +201,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   localOnly: flag('Do not try to tell the other side.'),
   expired: flag('All that got nowhere for longer than their --expires (7d) and that nobody works on.'),
   olderThan: duration('With --expired: that got nowhere for so long.', 'as --expires', 60_000, 365 * 86_400_000),
+  watch: flag('Follow the process that works on it, to the same end and code.'),
   rebuild: flag('After a damaged journal: keep what the data on disk proves, and go on.'),
 
   publicUrl: text('URL', 'Tickets name wss://HOST[:PORT][/PATH], whose certificate authorities vouch for.'),

@@ -231,6 +231,8 @@ export interface ResumeOptions extends RunOptions {
   readonly rebuild?: boolean | undefined
 }
 
+export type WatchOptions = StateOptions & Pick<RunOptions, 'signal'>
+
 export interface DiscardOptions extends StateOptions {
   /** Do not try to tell the peer. Default false. */
   readonly localOnly?: boolean | undefined
@@ -311,6 +313,11 @@ export interface CarryonApi extends ServeApi {
   sessionStatus(id: string, options?: StateOptions): Promise<SessionStatus>
   /** Goes on with a session as it began: same paths, same filters. */
   resumeSession(id: string, options?: ResumeOptions): Session
+  /**
+   * Follows a session that another process works on, and ends as that one does; aborting stops following and touches
+   * nothing. Where none works on it `ending` tells of `retry-over` at once.
+   */
+  watchSession(id: string, options?: WatchOptions): Session
   /** Asks the process that holds it to pause; without one, marks it paused. Returns how it stands then. */
   pauseSession(id: string, options?: StateOptions): Promise<SessionListing>
   /** Puts away unfinished sessions whose time is over and that nobody holds, each under a tombstone. Returns how they stood. */

@@ -5,12 +5,11 @@ import { hasCode, type SessionListing } from '../../index.ts'
 import { refuseTogetherWithOperand, type Call, type Result } from '../call.ts'
 import { success } from '../exit.ts'
 import { follow } from '../follow.ts'
-import { idDigits, subjectOf } from '../listing.ts'
+import { idDigits, subjectOf, titleOfSession } from '../listing.ts'
 import { reportSession, reportSuccess, writeExit } from '../report/answers.ts'
 import { Reporter } from '../report/reporter.ts'
 import { runOptions } from '../run-options.ts'
 import * as sentences from '../sentences.ts'
-import { titleOf } from '../title.ts'
 
 export async function resume(call: Call): Promise<Result> {
   refuseTogetherWithOperand(call, 'all')
@@ -64,7 +63,7 @@ type Subject = Pick<SessionListing, 'id' | 'role' | 'sources' | 'directory'>
 async function resumeOne(call: Call, session: Subject, isOneOfMany: boolean): Promise<Result> {
   const { shell, values } = call
   const library = await shell.library()
-  const title = session.role === 'sender' && session.sources.length > 0 ? titleOf(session.sources) : subjectOf(session)
+  const title = titleOfSession(session)
   const reporter = await Reporter.open(shell, values, { title, role: session.role, isOneOfMany })
   return follow(call, reporter, (following) =>
     library.resumeSession(session.id, { ...runOptions(shell, values), ...following, rebuild: values.rebuild }),

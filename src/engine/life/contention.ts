@@ -2,14 +2,11 @@
 
 import { hasCode, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
-import type { Receipt } from '../../model/session.ts'
-import { readReceipt } from '../../store/receipts.ts'
 import { isOver, type Found } from './catalog.ts'
-import { askStatus, followHolder } from './control.ts'
-import type { RunEvent } from './event-queue.ts'
+import { askStatus, type Farewell, followHolder } from './control.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Plan } from './plan.ts'
-import type { Finished } from './run.ts'
+import type { Finished, RunContext } from './run.ts'
 import { checkFrozen, shortId } from './same-command.ts'
 import { sleep } from './waiting.ts'
 import { Work } from './work.ts'
@@ -71,35 +68,45 @@ async function holdIfThere(tools: Plan['tools'], found: Found): Promise<Work | u
   }
 }
 
-/** Passes on what the holder says until it lets go, and tells how the session stood then. */
-export async function follow(plan: Plan, { found }: Followed): Promise<Finished> {
-  const { context, home } = plan.tools
+/** Passes on what the holder says until it lets go, and ends as it did. */
+export async function follow(context: RunContext, found: Found): Promise<Finished> {
   const directory = await found.base.openDirectory(found.id)
   context.settle(found.id)
-  let last: RunEvent | undefined
+  let farewell: Farewell | undefined
   try {
-    await sayStanding(plan, directory)
+    await sayStanding(context, directory)
     await context.attach(followHolder(directory), (event) => {
-      if (event.type === 'session') last = event
+      if (event.type === 'farewell') farewell = event
     })
   } finally {
     await directory.close()
   }
-  const receipt = home.state === undefined ? undefined : await readReceipt(home.state.directory, found.id)
-  const end = context.stop.aborted ? ({ how: 'paused', by: 'user' } as const) : endOf(last, receipt)
-  return { end, receiptPath: null, counts: new OutcomeCounts() }
+  if (context.stop.aborted)
+    return { end: { how: 'paused', by: 'user' }, receiptPath: null, counts: new OutcomeCounts() }
+  if (farewell === undefined) return { end: died, receiptPath: null, counts: new OutcomeCounts() }
+  const { end, tally, summary } = farewell
+  if (summary !== null) context.passOn(summary)
+  return { end, receiptPath: summary?.receipt ?? null, counts: { tally: () => tally } }
+}
+
+const died: Finished['end'] = {
+  how: 'failed',
+  code: 'retry-over',
+  sentence: 'The process that worked on the session has ended.',
 }
 
 /** What went before is not said again: begin with where it stands. */
-async function sayStanding({ tools: { context } }: Plan, directory: Directory): Promise<void> {
+async function sayStanding({ reporter }: RunContext, directory: Directory): Promise<void> {
   const live = (await askStatus(directory))?.live
-  if (live) context.reporter.stand(live.state, live.reason, live.who)
-}
-
-function endOf(last: RunEvent | undefined, receipt: Receipt | undefined): Finished['end'] {
-  const state = last?.type === 'session' ? last.state : undefined
-  if (state === 'released' && receipt !== undefined) return { how: 'released', receipt, confirmed: true }
-  if (state === 'paused') return { how: 'paused', by: 'user' }
-  if (state === 'discarded') return { how: 'discarded', by: 'self' }
-  return { how: 'failed', code: 'retry-over', sentence: 'The process that worked on the session has ended.' }
+  if (!live) return
+  const { state, reason, who, epoch, peer, filesTotal, bytesTotal, bytesDurable, level, bytesAcknowledged } = live
+  reporter.stand(state, reason, who, {
+    epoch,
+    peer,
+    bytesDurable,
+    ...(filesTotal === null ? {} : { filesTotal }),
+    ...(bytesTotal === null ? {} : { bytesTotal }),
+    ...(level === undefined ? {} : { level }),
+    ...(bytesAcknowledged === undefined ? {} : { bytesAcknowledged }),
+  })
 }

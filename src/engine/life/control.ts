@@ -3,12 +3,15 @@
 
 import { isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
-import type { SessionState, StateReason, Who } from '../../model/session.ts'
+import type { Durability, SessionState, StateReason, Who } from '../../model/session.ts'
 import { askHolder, handOver, watchHolder, type Answer } from '../../store/lock.ts'
+import type { SessionEnd } from '../../core/effects.ts'
+import type { SummaryEvent } from '../../model/events.ts'
 import { parseIdentity } from '../../transport/keys.ts'
 import type { Stream } from '../../transport/ws-connection.ts'
 import type { RunEvent } from './event-queue.ts'
-import type { Reporter } from './reporter.ts'
+import type { OutcomeCounts } from './outcome-counts.ts'
+import { levelOf, type Reporter } from './reporter.ts'
 
 /** Where a running session stands, as its holder tells. */
 export interface LiveStatus {
@@ -19,6 +22,9 @@ export interface LiveStatus {
   readonly epoch: number
   readonly peer: string | null
   readonly bytesDurable: number
+  /** As in `session` events: only below `checkpoint`. */
+  readonly level?: Durability
+  readonly bytesAcknowledged?: number
   readonly bytesTotal: number | null
   readonly bytesSent: number
   readonly bytesReceived: number
@@ -28,6 +34,15 @@ export interface LiveStatus {
   readonly etaSeconds: number | null
   readonly addresses: readonly string[]
   readonly isConnected: boolean
+}
+
+/** The last thing a holder says to who watches it: how its run ends, for a last line and a code that are the same. */
+export interface Farewell {
+  readonly v: 1
+  readonly type: 'farewell'
+  readonly end: SessionEnd
+  readonly tally: ReturnType<OutcomeCounts['tally']>
+  readonly summary: SummaryEvent | null
 }
 
 export type ControlRequest =
@@ -100,6 +115,7 @@ function liveStatus(reporter: Reporter): LiveStatus | undefined {
     epoch: view?.epoch ?? 0,
     peer: view?.peer ?? null,
     bytesDurable: view?.bytesDurable ?? 0,
+    ...(view === undefined ? {} : levelOf(view)),
     bytesTotal: view?.bytesTotal ?? null,
     bytesSent,
     bytesReceived: view?.role === 'receiver' ? bytesSent : (view?.bytesAcknowledged ?? 0),
@@ -139,18 +155,18 @@ async function ask(directory: Directory, request: ControlRequest): Promise<unkno
   }
 }
 
-/** The holder's events from now on, as they were said; ends when it lets go. */
-export async function* followHolder(directory: Directory): AsyncGenerator<RunEvent, void, void> {
+/** What the holder says from now on, as it was said; ends when it lets go. */
+export async function* followHolder(directory: Directory): AsyncGenerator<RunEvent | Farewell, void, void> {
   for await (const line of watchHolder(directory)) {
     const event = parseEvent(line)
     if (event !== undefined) yield event
   }
 }
 
-function parseEvent(line: string): RunEvent | undefined {
+function parseEvent(line: string): RunEvent | Farewell | undefined {
   try {
-    const value = JSON.parse(line) as Partial<RunEvent>
-    return value.v === 1 && typeof value.type === 'string' ? (value as RunEvent) : undefined
+    const value = JSON.parse(line) as Partial<RunEvent | Farewell>
+    return value.v === 1 && typeof value.type === 'string' ? (value as RunEvent | Farewell) : undefined
   } catch {
     return undefined
   }

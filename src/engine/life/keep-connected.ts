@@ -58,13 +58,13 @@ export async function keepConnected(
 function sayRetry(plan: Plan, retry: Parameters<DialingOptions['onRetry']>[0]): void {
   const { reporter } = plan.tools.context
   const { view } = reporter
-  const sent = view === undefined ? 0 : view.bytesDurableAtStart + view.bytesSentThisRun - view.bytesResent
+  const sent = view === undefined ? 0 : view.bytesAcknowledgedAtStart + view.bytesSentThisRun - view.bytesResent
   reporter.say({
     type: 'reconnecting',
     attempt: retry.attempt,
     reason: reporter.pausedBy ?? retry.reason,
     delayMs: Math.round(retry.delayMs),
     retryUntil: retry.retryUntil === null ? null : timeText(retry.retryUntil),
-    bytesAtRisk: Math.max(0, sent - (view?.bytesDurable ?? 0)),
+    bytesAtRisk: Math.max(0, sent - (view?.bytesAcknowledged ?? 0)),
   })
 }

@@ -10,7 +10,7 @@ import * as stdio from './serve-stdio.ts'
 import * as office from './ticket-office.ts'
 import { describe, writeTicketFile } from './tickets.ts'
 import * as verifying from './verify.ts'
-import { receiveBody, resumeBody, sendBody } from './transfer.ts'
+import { receiveBody, resumeBody, sendBody, watchBody } from './transfer.ts'
 
 export const send: CarryonApi['send'] = (paths, options = {}) =>
   startRun('sender', options, nodeWorld, (context) => sendBody(context, paths, options))
@@ -20,6 +20,9 @@ export const receive: CarryonApi['receive'] = (directory, options = {}) =>
 
 export const resumeSession: CarryonApi['resumeSession'] = (id, options = {}) =>
   startRun(null, options, nodeWorld, (context) => resumeBody(context, id, options))
+
+export const watchSession: CarryonApi['watchSession'] = (id, options = {}) =>
+  startRun(null, options, nodeWorld, (context) => watchBody(context, id, options))
 
 export const serve: CarryonApi['serve'] = (directory, options = {}) => startServer(directory, options, nodeWorld)
 

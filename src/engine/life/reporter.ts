@@ -4,9 +4,18 @@
 import { errorTable, type ErrorCode } from '../../errors.ts'
 import { encodeBase64 } from '../../model/base64.ts'
 import type { Clock, Millis } from '../../model/clock.ts'
-import type { EventBody, WarningCode } from '../../model/events.ts'
+import type { EventBody, SessionEvent, SummaryEvent, WarningCode } from '../../model/events.ts'
 import { encodeName, isEscaped } from '../../model/names.ts'
-import type { Outcome, Receipt, Role, SessionId, SessionState, StateReason, Who } from '../../model/session.ts'
+import type {
+  Durability,
+  Outcome,
+  Receipt,
+  Role,
+  SessionId,
+  SessionState,
+  StateReason,
+  Who,
+} from '../../model/session.ts'
 import type { RunnerEvent, RunnerView } from '../runner.ts'
 import type { RunEvent } from './event-queue.ts'
 import { Speed } from './rates.ts'
@@ -98,9 +107,15 @@ export class Reporter {
 
   /** Stamps an event and passes it on. */
   say(body: Body): void {
-    const { clock, role, sink } = this.#options
+    this.#options.sink(this.#stamped(body))
+  }
+
+  #stamped<B extends Body>(body: B): RunEvent & { readonly type: B['type'] } {
+    const { clock, role } = this.#options
     const session = this.#reported?.session ?? null
-    sink({ v: 1, time: timeText(clock.wall()), session, role: role(), ...body } as RunEvent)
+    return { v: 1, time: timeText(clock.wall()), session, role: role(), ...body } as RunEvent & {
+      readonly type: B['type']
+    }
   }
 
   /** Where this side listens; []: it dials. */
@@ -145,8 +160,8 @@ export class Reporter {
     }
   }
 
-  /** Says a state, unless it was the last one said. */
-  stand(state: SessionState, reason: StateReason | null, who: Who | null): void {
+  /** Says a state, unless it was the last one said. @param told what is known of a session that another process works on */
+  stand(state: SessionState, reason: StateReason | null, who: Who | null, told: Partial<SessionEvent> = {}): void {
     const last = this.#standing
     if (last?.state === state && last.reason === reason && last.who === who) return
     const view = this.#reported?.view()
@@ -164,7 +179,8 @@ export class Reporter {
       ...(view === undefined || view.filesTotal === null ? {} : { filesTotal: view.filesTotal }),
       ...(view === undefined || view.bytesTotal === null ? {} : { bytesTotal: view.bytesTotal }),
       bytesDurable: view?.bytesDurable ?? 0,
-      ...(view === undefined || isCheckpoint(view) ? {} : { level: view.durability, ...acknowledged(view) }),
+      ...(view === undefined ? {} : levelOf(view)),
+      ...told,
     })
   }
 
@@ -176,11 +192,18 @@ export class Reporter {
   conclude(receipt: Receipt | null, receiptPath: string | null): void {
     this.#stopTicking?.()
     if (this.#reported === undefined) return
-    const view = this.#reported.view()
-    if (this.#options.intervalMs < Infinity) this.#sayProgress(view)
+    if (this.#options.intervalMs < Infinity) this.#sayProgress(this.#reported.view())
+    const summary = this.summary(receipt, receiptPath)
+    if (summary !== undefined) this.#options.sink(summary)
+  }
+
+  /** What a run would say of itself if it ended now; undefined if no session is known. */
+  summary(receipt: Receipt | null, receiptPath: string | null): SummaryEvent | undefined {
+    const view = this.#reported?.view()
+    if (view === undefined) return undefined
     // What a receiver had, lost and got once more went twice, too.
     const bytesResent = Math.max(view.bytesResent, receipt === null ? 0 : view.bytesSentThisRun - receipt.bytes)
-    this.say({
+    return this.#stamped({
       type: 'summary',
       files: receipt?.files ?? view.filesDone,
       bytes: receipt?.bytes ?? view.bytesPublished,
@@ -287,6 +310,11 @@ export class Reporter {
 }
 
 const isCheckpoint = ({ durability }: RunnerView): boolean => durability === 'checkpoint'
+
+/** Said only where less than the usual was agreed. */
+export function levelOf(view: RunnerView): { readonly level?: Durability; readonly bytesAcknowledged?: number } {
+  return isCheckpoint(view) ? {} : { level: view.durability, ...acknowledged(view) }
+}
 
 /** Where it is not the same as what is durable. */
 function acknowledged(view: RunnerView): { readonly bytesAcknowledged?: number } {

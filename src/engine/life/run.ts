@@ -12,7 +12,7 @@ import { Allowance, pausedError } from './allowance.ts'
 import { EventQueue, type RunEvent } from './event-queue.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import { Reporter } from './reporter.ts'
-import { answerer, handedOver, type Controls, type HandedOver } from './control.ts'
+import { answerer, type Controls, type Farewell, handedOver, type HandedOver } from './control.ts'
 import { aborted, deferred } from './waiting.ts'
 
 /** How a body came to its end: what became of the session, and where its receipt lies. */
@@ -20,7 +20,7 @@ export interface Finished {
   readonly end: SessionEnd
   readonly receiptPath: string | null
   /** Outcomes to count entries by; the runner's are those of this run only. */
-  readonly counts: OutcomeCounts
+  readonly counts: Pick<OutcomeCounts, 'tally'>
 }
 
 /** What a person or program asked a run to do. */
@@ -42,6 +42,8 @@ export interface RunContext {
   takeHandedOver(take: (handed: HandedOver) => void): void
   /** From now on who watches this lock hears the events, too. */
   broadcastTo(lock: Pick<Lock, 'broadcast'>): void
+  /** Tells who watches how the run ends: its lock is about to be let go of. */
+  sayFarewell(finished: Finished): void
   /** The role of this side is known. */
   become(role: Role): void
   /** The session of this run is known. */
@@ -50,8 +52,10 @@ export interface RunContext {
   employ(runner: Runner): void
   /** The ticket others may use, or null once it is of no use. */
   offer(ticket: string | null): void
-  /** Another process does the work; its events are passed on as they are. */
-  attach(events: AsyncIterable<RunEvent>, onEvent: (event: RunEvent) => void): Promise<void>
+  /** Another process does the work; its events are passed on as they are. What else it says is for the caller. */
+  attach(events: AsyncIterable<RunEvent | Farewell>, onEvent: (event: RunEvent | Farewell) => void): Promise<void>
+  /** Says an event as another process said it. */
+  passOn(event: RunEvent): void
   /** Bytes of payload per second, as it is now; undefined: no limit. */
   bandwidth(): number | undefined
   /** Counts a frame of so many bytes that is sent. */
@@ -176,13 +180,13 @@ class Run implements Session {
   }
 
   /** Until the other process lets go, or this run is to stop following. */
-  async #passOn(events: AsyncIterable<RunEvent>, onEvent: (event: RunEvent) => void): Promise<void> {
+  async #passOn(...[events, onEvent]: Parameters<RunContext['attach']>): Promise<void> {
     const stopped = aborted(this.#stop.signal)
     const iterator = events[Symbol.asyncIterator]()
     for (;;) {
       const next = await Promise.race([iterator.next(), stopped])
       if (next === undefined || next.done === true) break
-      this.#queue.push(next.value)
+      if (next.value.type !== 'farewell') this.#queue.push(next.value)
       onEvent(next.value)
     }
     void iterator.return?.()
@@ -218,6 +222,7 @@ class Run implements Session {
         takeLock(directory, answerer(reporter, this.#controls), (request) => handedOver(request, this.#onHandedOver)),
       takeHandedOver: (take) => (this.#onHandedOver = take),
       broadcastTo: (lock) => (this.#lock = lock),
+      sayFarewell: (finished) => this.#lock?.broadcast(JSON.stringify(farewellOf(finished, reporter))),
       become: (role) => (this.#role = role),
       settle: (session) => this.#id.resolve(session),
       offer: (ticket) => (this.#ticket = ticket),
@@ -229,8 +234,15 @@ class Run implements Session {
         this.#isAttached = true
         await this.#passOn(events, onEvent)
       },
+      passOn: (event) => this.#queue.push(event),
     }
   }
+}
+
+function farewellOf({ end, receiptPath, counts }: Finished, reporter: Reporter): Farewell {
+  const receipt = end.how === 'released' ? end.receipt : null
+  const summary = reporter.summary(receipt, receiptPath) ?? null
+  return { v: 1, type: 'farewell', end, tally: counts.tally(receipt), summary }
 }
 
 function tell(runner: Runner, request: StopRequest): void {

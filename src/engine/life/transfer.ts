@@ -7,7 +7,7 @@ import { realPath } from '../../store/real-path.ts'
 import type { Role } from '../../model/session.ts'
 import { parseSshTarget } from '../../model/ssh-target.ts'
 import { isTicketText } from '../../model/ticket.ts'
-import type { ReceiveOptions, ResumeOptions, RunOptions, SendOptions } from '../api.ts'
+import type { ReceiveOptions, ResumeOptions, RunOptions, SendOptions, StateOptions } from '../api.ts'
 import type { Found } from './catalog.ts'
 import { endingFor, isOver } from './catalog.ts'
 import { follow, Followed } from './contention.ts'
@@ -76,6 +76,14 @@ export async function resumeBody(context: RunContext, asked: string, options: Re
   })
 }
 
+/** Only looks on. @throws TransferError `session-not-found` */
+export async function watchBody(context: RunContext, asked: string, { stateDir }: StateOptions): Promise<Finished> {
+  await using shelves = await Shelves.open(context.world, stateDir, undefined)
+  const { found } = shelves.find(asked)
+  context.become(found.header.role)
+  return await follow(context, found)
+}
+
 async function locate(context: RunContext, asked: string, { stateDir }: ResumeOptions) {
   await using shelves = await Shelves.open(context.world, stateDir, undefined)
   const before = await findDelivered(shelves, asked)
@@ -121,7 +129,7 @@ async function orFollow(plan: Plan, body: () => Promise<Finished>): Promise<Fini
   try {
     return await body()
   } catch (error) {
-    if (error instanceof Followed) return follow(plan, error)
+    if (error instanceof Followed) return follow(plan.tools.context, error.found)
     throw error
   }
 }

@@ -17,7 +17,8 @@ export async function workOut(
   drive: (runner: Runner, over: AbortSignal) => Promise<void>,
   { tools, home, retryForMs }: Pick<Plan, 'tools' | 'home' | 'retryForMs'>,
 ): Promise<Finished> {
-  const { reporter } = tools.context
+  const { context } = tools
+  const { reporter } = context
   const patience = { clock: tools.world.clock, retryForMs, place: home.folder }
   const over = new AbortController()
   let runner: Runner | undefined
@@ -28,6 +29,7 @@ export async function workOut(
     const end = await Promise.race([runner.ended, ...driving.map(failureOf)])
     over.abort()
     await Promise.all(driving)
+    context.sayFarewell(work.finished(end))
     return await work.conclude(end)
   } catch (error) {
     over.abort()
@@ -39,6 +41,8 @@ export async function workOut(
     }
     await runner?.stop()
     await Promise.allSettled(driving)
+    if (isTransferError(error))
+      context.sayFarewell(work.finished({ how: 'failed', code: error.code, sentence: error.message }))
     const isDialers = work.header.side === 'dialer'
     const isUnheardOf = hasCode(error, 'ticket-refused') || (isDialers && isTransferError(error) && !work.isHeardOf)
     if (isUnheardOf && runner?.view.isBound === false)

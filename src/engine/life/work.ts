@@ -163,8 +163,12 @@ export class Work {
       if (isOver(end, this.header)) await this.#entomb(world, end)
       await this.#held.close()
     }
-    const receiptPath = end.how === 'released' ? this.receiptPath : null
-    return { end, receiptPath, counts: this.#counts }
+    return this.finished(end)
+  }
+
+  /** What an end means for the run. */
+  finished(end: SessionEnd): Finished {
+    return { end, receiptPath: end.how === 'released' ? this.receiptPath : null, counts: this.#counts }
   }
 
   /** For `verify`, `ls --all` and the same command. Without room for it the session is released all the same. */
