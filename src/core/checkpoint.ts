@@ -13,6 +13,8 @@ export interface HeldRun {
   readonly hashes: BigUint64Array
   /** How many of them were left as holes. */
   readonly holes: number
+  /** What `hashes` is the front of: nobody else's, and room to grow into. */
+  readonly room?: BigUint64Array
 }
 
 /** What is held of a file under way. Where runs overlap, the later one is right. */
@@ -70,7 +72,8 @@ export function foldRecords(records: readonly JournalRecord[]): Checkpoint {
   return checkpoint
 }
 
-function fold(checkpoint: Checkpoint, record: JournalRecord): void {
+/** Takes one more record. */
+export function fold(checkpoint: Checkpoint, record: JournalRecord): void {
   switch (record.kind) {
     case 'header':
       checkpoint.header = record
@@ -95,7 +98,7 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
         if (checkpoint.outcomes.has(run.entry)) continue
         const part = partOf(checkpoint, run.entry)
         if (part.revision !== run.revision) continue
-        part.runs.push(run)
+        append(part.runs, run)
         checkpoint.intents.delete(run.entry) // What is written to is not about to be published any more.
       }
       return
@@ -140,6 +143,21 @@ function fold(checkpoint: Checkpoint, record: JournalRecord): void {
       checkpoint.ended = record
       return
   }
+}
+
+/** Joins a run to the last one where it goes on from there: of a large file that makes one run of ten thousand. */
+function append(runs: HeldRun[], { first, hashes, holes }: HeldRun): void {
+  const last = runs.at(-1)
+  const isNext = last !== undefined && first === last.first + last.hashes.length && last.holes > 0 === holes > 0
+  if (!isNext) return void runs.push({ first, hashes, holes })
+  const length = last.hashes.length + hashes.length
+  let { room } = last
+  if (room === undefined || room.length < length) {
+    room = new BigUint64Array(2 * length)
+    room.set(last.hashes)
+  }
+  room.set(hashes, last.hashes.length)
+  runs[runs.length - 1] = { first: last.first, hashes: room.subarray(0, length), holes: last.holes + holes, room }
 }
 
 function partOf(checkpoint: Checkpoint, entry: number): HeldPart {

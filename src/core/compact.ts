@@ -3,14 +3,30 @@
 
 import type { EntryOutcome } from '../model/messages.ts'
 import type { DurableRun, JournalRecord } from '../model/records.ts'
-import { type Checkpoint, foldRecords, type HeldRun } from './checkpoint.ts'
+import { type Checkpoint, emptyCheckpoint, fold, type HeldRun } from './checkpoint.ts'
 
 const outcomesPerRecord = 4_096 // Keeps a record far below recordMaxBytes, long names included.
 const hashesPerRecord = 8 * 1024 // 8 bytes each, 11 as text: short texts cost a reader of a million hashes little memory.
 
-/** The fewest records that fold into the same checkpoint, in an order that can be folded. */
-export function compactRecords(records: readonly JournalRecord[]): JournalRecord[] {
-  const checkpoint = foldRecords(records)
+/** Folds the records of a journal as they are read, and says them again. */
+export class Compaction {
+  readonly checkpoint: Checkpoint = emptyCheckpoint()
+
+  take(record: JournalRecord): void {
+    fold(this.checkpoint, record)
+  }
+
+  /** The fewest records that fold into the same checkpoint, in an order that can be folded. */
+  records(): JournalRecord[] {
+    const { parts } = this.checkpoint
+    for (const [entry, { revision, runs }] of parts)
+      if (runs.length === 0) parts.delete(entry)
+      else parts.set(entry, { revision, runs: inOrder(runs) })
+    return recordsOf(this.checkpoint)
+  }
+}
+
+function recordsOf(checkpoint: Checkpoint): JournalRecord[] {
   const { header, bound, isJoined, epoch, windowBytes, pages, receipt, ended } = checkpoint
   const compact: JournalRecord[] = []
   // The ticket opens nothing once the session key was used: its key is not kept.
@@ -33,7 +49,7 @@ function* durableRecords({ parts, serial }: Checkpoint): Generator<JournalRecord
   let runs: DurableRun[] = []
   let hashes = 0
   for (const [entry, { revision, runs: held }] of parts)
-    for (const run of joined(held)) {
+    for (const run of held.flatMap(cut)) {
       runs.push({ entry, revision, ...run })
       hashes += run.hashes.length
       if (hashes < hashesPerRecord) continue
@@ -44,7 +60,23 @@ function* durableRecords({ parts, serial }: Checkpoint): Generator<JournalRecord
   if (runs.length > 0) yield { kind: 'durable', serial, runs }
 }
 
-/** Runs in order, neighbours of one kind joined; where runs overlap, the later one wins. */
+/** A long run in pieces, none of them copied: there may be a million hashes. */
+function cut({ first, hashes, holes }: HeldRun): HeldRun[] {
+  const pieces: HeldRun[] = []
+  for (let from = 0; from < hashes.length; from += hashesPerRecord) {
+    const piece = hashes.subarray(from, from + hashesPerRecord)
+    pieces.push({ first: first + from, hashes: piece, holes: holes > 0 ? piece.length : 0 })
+  }
+  return pieces
+}
+
+/** Runs in the order of their chunks, each chunk once. Most often they are, for a file is sent from its beginning. */
+function inOrder(runs: HeldRun[]): HeldRun[] {
+  const isSorted = runs.every(({ first }, i) => i === 0 || first >= runs[i - 1]!.first + runs[i - 1]!.hashes.length)
+  return isSorted ? runs : joined(runs)
+}
+
+/** Neighbours of one kind joined; where runs overlap, the later one wins. */
 function joined(runs: readonly HeldRun[]): HeldRun[] {
   const end = runs.reduce((max, { first, hashes }) => Math.max(max, first + hashes.length), 0)
   const hashes = new BigUint64Array(end)
@@ -57,8 +89,8 @@ function joined(runs: readonly HeldRun[]): HeldRun[] {
   for (let first = 0; first < end;) {
     const state = states[first]!
     let next = first + 1
-    while (next < end && states[next] === state && next - first < hashesPerRecord) next++
-    const run = hashes.subarray(first, next) // No copy: there may be a million.
+    while (next < end && states[next] === state) next++
+    const run = hashes.subarray(first, next)
     if (state !== 0) result.push({ first, hashes: run, holes: state === 2 ? run.length : 0 })
     first = next
   }

@@ -146,6 +146,7 @@ export class Receiving {
     else if (plan === plans.later) entries.stand(entry, standing.later)
     else if (plan !== plans.done) entries.stand(entry, standing.missing)
     const held = this.#partsRestored.get(entry)
+    this.#partsRestored.delete(entry) // A million hashes are not kept twice.
     if (outcome !== undefined || held === undefined || entries.standing(entry) !== standing.missing) return
     this.arrivals.restoreHeld(entry, held)
   }

@@ -8,8 +8,8 @@ import { defaultLimits } from '../model/limits.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import { chunkCount, chunkLength, ChunkSet, placeRuns } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
-import { type Checkpoint, foldRecords, type HeldRun, withoutChunks } from '../core/checkpoint.ts'
-import { compactRecords } from '../core/compact.ts'
+import { type Checkpoint, type HeldRun, withoutChunks } from '../core/checkpoint.ts'
+import { Compaction } from '../core/compact.ts'
 import type { AdoptedPlace, PageShape } from '../core/inputs.ts'
 import { fileDigest, zerosHash } from '../hash/xxh64.ts'
 import { readHints } from '../store/hints.ts'
@@ -35,9 +35,10 @@ export async function restoreJournal(
   rebuild: boolean,
   isHeld?: JournalTools['isHeld'],
 ): Promise<Restored> {
-  const tools = { hash: world.hash, compact: compactRecords, isHeld }
-  const { journal, records } = await (rebuild ? rebuildJournal(directory, tools) : openJournal(directory, tools))
-  const checkpoint = foldRecords(records)
+  const compaction = new Compaction()
+  const tools = { hash: world.hash, compact: () => compaction, isHeld }
+  const { journal } = await (rebuild ? rebuildJournal(directory, tools) : openJournal(directory, tools))
+  const { checkpoint } = compaction
   try {
     return { journal, checkpoint, ...(await restorePages(directory, checkpoint, world)) }
   } catch (error) {

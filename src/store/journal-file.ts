@@ -21,9 +21,11 @@ import {
 
 export const journalName = 'journal'
 
-/** What a journal says, and how it ends. */
-export interface JournalContent {
-  readonly records: JournalRecord[]
+/** Told each record, in order. */
+export type TakeRecord = (record: JournalRecord) => void
+
+/** How a journal ends. */
+export interface JournalEnd {
   /** `torn`: bytes that were never acknowledged lie behind the last record. `damaged`: acknowledged records are lost. */
   readonly tail: 'clean' | 'torn' | 'damaged'
   /** Bytes of the valid prefix: where damage begins, if there is any. */
@@ -33,15 +35,31 @@ export interface JournalContent {
   readonly epoch: number
 }
 
+/** What a journal says, and how it ends. */
+export interface JournalContent extends JournalEnd {
+  readonly records: JournalRecord[]
+}
+
+/** All records of a journal at once: for those that are known to be small. @throws as `scanJournal` */
+export async function readJournal(directory: Directory, tools: { readonly hash: Hash64 }): Promise<JournalContent> {
+  const records: JournalRecord[] = []
+  const end = await scanJournal(directory, tools, (record) => records.push(record))
+  return { records, ...end }
+}
+
 /**
- * Reads a journal and changes nothing, so it may be used on one that another process writes: a record half written looks
+ * Reads a journal record by record, so that one of a million hashes need not be held, and changes nothing, so it may be used on one that another process writes: a record half written looks
  * like a torn tail.
  * @throws TransferError `not-found`; `journal-version` if a newer carryon wrote it
  */
-export async function readJournal(directory: Directory, tools: { readonly hash: Hash64 }): Promise<JournalContent> {
+export async function scanJournal(
+  directory: Directory,
+  tools: { readonly hash: Hash64 },
+  take: TakeRecord,
+): Promise<JournalEnd> {
   const file = await directory.openFile(journalName, 'read')
   try {
-    return await readContent(new JournalScan(file, tools.hash), `${directory.label}/${journalName}`)
+    return await scanRecords(new JournalScan(file, tools.hash), `${directory.label}/${journalName}`, take)
   } finally {
     await file.close()
   }
@@ -54,10 +72,9 @@ export async function readJournal(directory: Directory, tools: { readonly hash: 
  * 4. The highest `committed` of all records found tells what was acknowledged. If that is more than the prefix holds,
  *    history is lost. Otherwise what lies behind was never promised to anybody: a torn tail, or zeros written ahead.
  */
-async function readContent(scan: JournalScan, path: string): Promise<JournalContent> {
-  const records: JournalRecord[] = []
+async function scanRecords(scan: JournalScan, path: string, take: TakeRecord): Promise<JournalEnd> {
   const header = readFileHeader(await scan.at(0, fileHeaderBytes), scan.hash)
-  if (header === undefined) return { records, tail: 'damaged', validBytes: 0, sequence: 0, epoch: 0 }
+  if (header === undefined) return { tail: 'damaged', validBytes: 0, sequence: 0, epoch: 0 }
   if (header.format !== journalFormat) throw new TransferError('journal-version', { path, format: header.format })
 
   let position = fileHeaderBytes
@@ -67,8 +84,8 @@ async function readContent(scan: JournalScan, path: string): Promise<JournalCont
     const frame = await scan.frameAt(position)
     if (frame === undefined || frame.previous !== last.checksum) break
     if (last.sequence !== 0 && frame.sequence !== last.sequence + 1) break
-    const taken = takeRecord(frame, records, path)
-    if (!taken) return { records, tail: 'damaged', validBytes: position, sequence: last.sequence, epoch: last.epoch }
+    const taken = takeRecord(frame, take, path)
+    if (!taken) return { tail: 'damaged', validBytes: position, sequence: last.sequence, epoch: last.epoch }
     position += frame.length
     committed = Math.max(committed, frame.committed)
     last = frame
@@ -76,19 +93,20 @@ async function readContent(scan: JournalScan, path: string): Promise<JournalCont
   const rest = await restOf(scan, position)
   const isLost = Math.max(committed, rest.committed) > last.sequence
   const tail = isLost ? 'damaged' : rest.isZero ? 'clean' : 'torn'
-  return { records, tail, validBytes: position, sequence: last.sequence, epoch: last.epoch }
+  return { tail, validBytes: position, sequence: last.sequence, epoch: last.epoch }
 }
 
 /** False if the bytes are as they were written and still make no sense. */
-function takeRecord(frame: RecordFrame, records: JournalRecord[], path: string): boolean {
+function takeRecord(frame: RecordFrame, take: TakeRecord, path: string): boolean {
+  let record
   try {
-    const record = decodeRecord(frame, path)
-    if (record !== undefined) records.push(record)
-    return true
+    record = decodeRecord(frame, path)
   } catch (error) {
     if (isTransferError(error)) throw error
     return false
   }
+  if (record !== undefined) take(record)
+  return true
 }
 
 /** Goes through the rest in blocks: nearly always it is zeros written ahead. */

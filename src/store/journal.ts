@@ -6,17 +6,23 @@ import type { Directory, DiskFile } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import type { JournalRecord, RecordKind } from '../model/records.ts'
 import { asError } from './faults.ts'
-import { journalName, readJournal, type JournalContent } from './journal-file.ts'
+import { type JournalEnd, journalName, scanJournal } from './journal-file.ts'
 import { encodeFileHeader, encodeRecord, fileHeaderBytes, readFileHeader, splitRecord } from './record-codec.ts'
 
 /** What the journal is handed. */
 export interface JournalTools {
   /** Checks every record. */
   readonly hash: Hash64
-  /** The same state in fewer records. Pure; its result must fold into the same checkpoint. */
-  readonly compact: (records: readonly JournalRecord[]) => JournalRecord[]
+  /** Begins anew for each journal that is opened. */
+  readonly compact: () => Compaction
   /** Asked before each write: whether this process still holds the session (R44). Without it, nobody else can. */
   readonly isHeld?: (() => Promise<boolean>) | undefined
+}
+
+/** Takes a journal's records, one by one, and gives the same state in fewer. They must fold into the same checkpoint. */
+export interface Compaction {
+  take(record: JournalRecord): void
+  records(): JournalRecord[]
 }
 
 export interface OpenedJournal {
@@ -57,9 +63,10 @@ export async function createJournal(
  *   `journal-version` if a newer carryon wrote it; `not-found`; faults of the disk, which leave the old journal
  */
 export async function openJournal(directory: Directory, tools: JournalTools): Promise<OpenedJournal> {
-  const content = await readJournal(directory, tools)
-  if (content.tail === 'damaged') throw await damaged(directory, content)
-  return rewrite(directory, content, tools)
+  const compaction = tools.compact()
+  const end = await scanJournal(directory, tools, (record) => compaction.take(record))
+  if (end.tail === 'damaged') throw await damaged(directory, end)
+  return rewrite(directory, compaction, end, tools)
 }
 
 /**
@@ -68,17 +75,23 @@ export async function openJournal(directory: Directory, tools: JournalTools): Pr
  * @throws TransferError as `openJournal`; `journal-damaged` if not even the first record is left
  */
 export async function rebuildJournal(directory: Directory, tools: JournalTools): Promise<OpenedJournal> {
-  const content = await readJournal(directory, tools)
-  if (content.tail === 'damaged') {
-    const error = await damaged(directory, content)
-    if (content.records.length === 0) throw error
+  const compaction = tools.compact()
+  const end = await scanJournal(directory, tools, (record) => compaction.take(record))
+  if (end.tail === 'damaged') {
+    const error = await damaged(directory, end)
+    if (compaction.records().length === 0) throw error
   }
-  return rewrite(directory, content, tools)
+  return rewrite(directory, compaction, end, tools)
 }
 
-async function rewrite(directory: Directory, content: JournalContent, tools: JournalTools): Promise<OpenedJournal> {
-  const records = tools.compact(content.records.splice(0)) // Gone once said again: there may be many.
-  return { journal: await writeFresh(directory, records, content, tools), records }
+async function rewrite(
+  directory: Directory,
+  compaction: Compaction,
+  end: JournalEnd,
+  tools: JournalTools,
+): Promise<OpenedJournal> {
+  const records = compaction.records()
+  return { journal: await writeFresh(directory, records, end, tools), records }
 }
 
 /**
@@ -134,10 +147,10 @@ async function writeFresh(
 }
 
 /** Keeps a copy under the next free name, unless the last copy is this very file. */
-async function damaged(directory: Directory, content: JournalContent): Promise<TransferError> {
+async function damaged(directory: Directory, end: JournalEnd): Promise<TransferError> {
   const path = `${directory.label}/${journalName}`
   const copy = await keepCopy(directory)
-  return new TransferError('journal-damaged', { path, copy: `${directory.label}/${copy}`, offset: content.validBytes })
+  return new TransferError('journal-damaged', { path, copy: `${directory.label}/${copy}`, offset: end.validBytes })
 }
 
 async function keepCopy(directory: Directory): Promise<string> {

@@ -156,7 +156,7 @@ export async function readOwnJournal(
  * be closed. A crash on the way leaves a tombstone with some files beside it; the same call again removes them.
  */
 export async function bury(directory: Directory, keep: readonly JournalRecord[], hash: Hash64): Promise<void> {
-  const tools: JournalTools = { hash, compact: () => [...keep] }
+  const tools: JournalTools = { hash, compact: () => ({ take: () => undefined, records: () => [...keep] }) }
   try {
     await (await openJournal(directory, tools)).journal.close()
   } catch (error) {

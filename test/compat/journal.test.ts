@@ -10,6 +10,7 @@ import { readJournal } from '../../src/store/journal-file.ts'
 import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { decodeRecord, encodeRecord, readFrame } from '../../src/store/record-codec.ts'
 import { goldenPlace, goldenRecords } from '../support/golden-records.ts'
+import { asTheyWere } from '../support/journals.ts'
 
 const folder = new URL('../../fixtures/journal/v1/', import.meta.url)
 const bytesOf = (file: string) => new Uint8Array(readFileSync(new URL(file, folder)))
@@ -42,7 +43,7 @@ describe('a whole journal', () => {
 
   it('is written as ever, but for the zeros ahead', async () => {
     const directory = await new MemoryDisk().openRoot('/s')
-    await createJournal(directory, goldenRecords, { hash, compact: (records) => [...records] })
+    await createJournal(directory, goldenRecords, { hash, compact: asTheyWere })
     const golden = bytesOf('session.journal')
     const written = new Uint8Array(golden.length)
     await (await directory.openFile('journal', 'read')).read(written, 0)

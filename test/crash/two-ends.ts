@@ -2,7 +2,7 @@
 // watched from outside. A side can be left and opened again like a process that ends and is started anew.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { compactRecords } from '../../src/core/compact.ts'
+import { Compaction } from '../../src/core/compact.ts'
 import type { SessionEnd } from '../../src/core/effects.ts'
 import { entomb, findSession, forget, silently } from '../../src/engine/life/catalog.ts'
 import { type Home, receiverHome, senderHome } from '../../src/engine/life/home.ts'
@@ -98,7 +98,7 @@ async function hold(scene: Scene, home: Home): Promise<HeldSession> {
   if ((await home.base.stat(session)) === undefined) {
     return createSession(home.base, session, {
       records: [headerOf(scene, home)],
-      tools: { hash: world.hash, compact: compactRecords },
+      tools: { hash: world.hash, compact: () => new Compaction() },
       withParts: home.role === 'receiver',
       parents: home.target === undefined ? [] : [home.target.root],
       locker: silently,

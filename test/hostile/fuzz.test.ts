@@ -19,7 +19,7 @@ import { readHeader, readPackRows } from '../../src/wire/frames.ts'
 import { decodeEntries, encodeEntries } from '../../src/wire/manifest.ts'
 import { decodeHello, decodeMessage, encodeMessage } from '../../src/wire/messages.ts'
 import { seeded } from '../support/chance.ts'
-import { placed } from '../support/journals.ts'
+import { asTheyWere, placed } from '../support/journals.ts'
 import { mutated, mutatedJson } from './mutate.ts'
 
 const inputs = Number(process.env['CARRYON_FUZZ'] ?? 200_000)
@@ -189,7 +189,7 @@ describe('R70: whatever bytes come', () => {
       try {
         const { tail } = await readJournal(directory, { hash })
         outcomes[tail]++
-        await (await openJournal(directory, { hash, compact: (all) => [...all] })).journal.close()
+        await (await openJournal(directory, { hash, compact: asTheyWere })).journal.close()
       } catch (error) {
         if (!isTransferError(error)) throw new Error(`journal: untyped (seed ${seed}, input ${i})`, { cause: error })
         outcomes.refused++

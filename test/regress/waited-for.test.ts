@@ -14,6 +14,7 @@ import { takeLock } from '../../src/store/lock.ts'
 import { createSession, holdSession } from '../../src/store/session-directory.ts'
 import type { Directory } from '../../src/model/disk.ts'
 import { headerOf, sessionId } from '../unit/engine/life/header.ts'
+import { asTheyWere } from '../support/journals.ts'
 
 it('a session that ended and left a tombstone while it was waited for is gone, not gone on with', async () => {
   // The waiting command took the tombstone for the session, found no manifest in it, and ended with code 1.
@@ -23,7 +24,7 @@ it('a session that ended and left a tombstone while it was waited for is gone, n
   const locker = (directory: Directory) => takeLock(directory, async () => null)
   const held = await createSession(home.base, sessionId, {
     records: [headerOf()],
-    tools: { hash: world.hash, compact: (all) => [...all] },
+    tools: { hash: world.hash, compact: asTheyWere },
     withParts: false,
     parents: [],
     locker,
@@ -52,7 +53,7 @@ it('a session that another process removes while sessions are listed is no fault
   const home = await senderHome(world, base)
   const held = await createSession(home.base, sessionId, {
     records: [headerOf()],
-    tools: { hash: world.hash, compact: (all) => [...all] },
+    tools: { hash: world.hash, compact: asTheyWere },
     withParts: false,
     parents: [],
     locker: (directory) => takeLock(directory, async () => null),

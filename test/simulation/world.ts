@@ -2,7 +2,7 @@
 // connections, one clock, one seed. Processes die between any two calls to the disk, power goes, links break or hold
 // frames back, sources are edited (nemesis.ts). Then everything heals, and both sides must finish with what was promised.
 
-import { compactRecords } from '../../src/core/compact.ts'
+import { Compaction } from '../../src/core/compact.ts'
 import type { SessionEnd } from '../../src/core/effects.ts'
 import { openRunner } from '../../src/engine/open-runner.ts'
 import type { RunnerEvent } from '../../src/engine/runner.ts'
@@ -209,7 +209,7 @@ export class World {
 
   async #createSessions(): Promise<void> {
     const target = await openTarget(this.disks.receiver, '/dst', this.#random)
-    const tools = { hash, compact: compactRecords }
+    const tools = { hash, compact: () => new Compaction() }
     const make = async (role: Role, base: Directory, root: string, parents: Directory[]): Promise<void> => {
       const disk = this.disks[role]
       const locker = (directory: Directory) => disk.takeLock(directory)

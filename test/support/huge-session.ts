@@ -1,7 +1,7 @@
 // A session of a file as large as one likes, all but its end acknowledged, made in moments: what is there is a hole.
 
 import { closeSync, ftruncateSync, openSync } from 'node:fs'
-import { compactRecords } from '../../src/core/compact.ts'
+import { Compaction } from '../../src/core/compact.ts'
 import { loadHash, zerosHash } from '../../src/hash/xxh64.ts'
 import type { JournalRecord } from '../../src/model/records.ts'
 import { openJournal } from '../../src/store/journal.ts'
@@ -21,7 +21,7 @@ export async function haveAllButTheTail(scene: Scene, size: number, tailBytes: n
   const own = `${scene.target}/.carryon/${session!}`
   const hash = await loadHash()
   const directory = await nodeDisk.openRoot(own)
-  const { journal } = await openJournal(directory, { hash, compact: compactRecords })
+  const { journal } = await openJournal(directory, { hash, compact: () => new Compaction() })
   const hashes = new BigUint64Array(chunksPerSync).fill(zerosHash(MiB, hash))
   const syncs = Array.from({ length: (size - tailBytes) / MiB / chunksPerSync }, (_, i): JournalRecord => {
     const run = { entry: 0, revision: 0, first: i * chunksPerSync, hashes, holes: chunksPerSync }

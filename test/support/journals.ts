@@ -1,5 +1,6 @@
 // Journals on a memory disk, for the tests of the journal: made, cut, put back.
 
+import { Compaction } from '../../src/core/compact.ts'
 import { loadHash } from '../../src/hash/xxh64.ts'
 import type { Directory } from '../../src/model/disk.ts'
 import type { Hash64 } from '../../src/model/hash.ts'
@@ -10,8 +11,25 @@ import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { goldenRecords } from './golden-records.ts'
 
 export const hash: Hash64 = await loadHash()
-/** Compacts nothing. */
-export const tools: JournalTools = { hash, compact: (records) => [...records] }
+/** A compaction that says of a journal's records what `say` makes of them. */
+export function compacting(say: (records: readonly JournalRecord[]) => JournalRecord[]): JournalTools['compact'] {
+  return () => {
+    const all: JournalRecord[] = []
+    return { take: (record) => void all.push(record), records: () => say(all) }
+  }
+}
+
+/** Every record as it was. */
+export const asTheyWere: JournalTools['compact'] = compacting((records) => [...records])
+
+/** What the shipping compaction says of these records. */
+export function compacted(records: readonly JournalRecord[]): JournalRecord[] {
+  const compaction = new Compaction()
+  for (const record of records) compaction.take(record)
+  return compaction.records()
+}
+
+export const tools: JournalTools = { hash, compact: asTheyWere }
 
 export const header = goldenRecords[0]!
 export const note = (serial: number): JournalRecord => ({ kind: 'acknowledged', serial, bytesDurable: serial })

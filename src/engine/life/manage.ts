@@ -1,7 +1,7 @@
 // What can be done to a session from outside: look at it, pause it, discard it. A live process that holds it is asked;
 // without one its journal is changed under its lock.
 
-import { compactRecords } from '../../core/compact.ts'
+import { Compaction } from '../../core/compact.ts'
 import { hasCode, TransferError } from '../../errors.ts'
 import { openJournal } from '../../store/journal.ts'
 import { takeLock } from '../../store/lock.ts'
@@ -119,7 +119,7 @@ export async function limitSession(
 }
 
 async function markPaused(world: World, { directory }: HeldSession): Promise<void> {
-  const { journal } = await openJournal(directory, { hash: world.hash, compact: compactRecords })
+  const { journal } = await openJournal(directory, { hash: world.hash, compact: () => new Compaction() })
   try {
     await journal.commit([{ kind: 'paused', by: 'user' }])
   } finally {

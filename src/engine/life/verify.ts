@@ -1,7 +1,7 @@
 // Reading again what was received, and comparing it with what was agreed to be there: files in place by their digests, part
 // files by the hashes in the journal. Nobody pays for it who does not ask (R15).
 
-import { compactRecords } from '../../core/compact.ts'
+import { Compaction } from '../../core/compact.ts'
 import { foldRecords, withoutChunks, type Checkpoint } from '../../core/checkpoint.ts'
 import { isTransferError, TransferError } from '../../errors.ts'
 import type { DiskFile } from '../../model/disk.ts'
@@ -106,7 +106,7 @@ async function verifyUnfinished(
     const isHeld = (): Promise<boolean> => held.lock.isHeld()
     const { journal, records } = await openJournal(held.directory, {
       hash: world.hash,
-      compact: compactRecords,
+      compact: () => new Compaction(),
       isHeld,
     })
     try {

@@ -1,10 +1,11 @@
 // A session that this process holds, from its lock to what is left of it in the end: the runner is opened when it is first
 // needed, and afterwards the session is put where its end says.
 
+import { Compaction } from '../../core/compact.ts'
 import type { SessionEnd } from '../../core/effects.ts'
 import { assert, isTransferError, type ErrorCode } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
-import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
+import type { HeaderRecord } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
 import { openRunner } from '../open-runner.ts'
@@ -83,7 +84,7 @@ export class Work {
     }
     const held = await createSession(home.base, header.session, {
       records: [header],
-      tools: { hash: world.hash, compact: (records: readonly JournalRecord[]) => [...records] },
+      tools: { hash: world.hash, compact: () => new Compaction() },
       withParts: header.role === 'receiver',
       parents: home.target === undefined ? [] : [home.target.root],
       locker: context.locker,

@@ -2,15 +2,15 @@
 
 import { describe, expect, it } from 'vitest'
 import { foldRecords } from '../../../src/core/checkpoint.ts'
-import { compactRecords } from '../../../src/core/compact.ts'
 import { goldenRecords } from '../../support/golden-records.ts'
+import { compacted } from '../../support/journals.ts'
 
 const [header, bound, joined] = goldenRecords
 
 describe('foldRecords', () => {
   it('R114: takes a session for joined only once its binding is in the journal: until then the ticket stays', () => {
     expect(foldRecords([header!, joined!]).isJoined).toBe(false)
-    expect(compactRecords([header!, joined!])).toEqual([header])
+    expect(compacted([header!, joined!])).toEqual([header])
     expect(foldRecords([header!, bound!, joined!]).isJoined).toBe(true)
   })
 })

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { foldRecords } from '../../../src/core/checkpoint.ts'
-import { compactRecords } from '../../../src/core/compact.ts'
 import { EntryTable, standing } from '../../../src/core/entry-table.ts'
 import { wantRuns } from '../../../src/core/wants.ts'
 import { Part } from '../../../src/core/part.ts'
@@ -10,6 +9,7 @@ import type { DurableRun, JournalRecord } from '../../../src/model/records.ts'
 import type { Outcome } from '../../../src/model/session.ts'
 import { chunkBytes, pageOf } from '../../support/core-bench.ts'
 import { goldenRecords } from '../../support/golden-records.ts'
+import { compacted } from '../../support/journals.ts'
 
 const durable = (...runs: readonly Partial<DurableRun>[]): JournalRecord => ({
   kind: 'durable',
@@ -51,7 +51,7 @@ describe('compacting a journal', () => {
   it('says the same, of every kind of record, but for parts of which nothing is held', () => {
     for (let count = 0; count <= goldenRecords.length; count++) {
       const records = goldenRecords.slice(0, count)
-      expect(saidBy(compactRecords(records)), `${count} records`).toEqual(saidBy(records))
+      expect(saidBy(compacted(records)), `${count} records`).toEqual(saidBy(records))
     }
   })
 
@@ -62,8 +62,8 @@ describe('compacting a journal', () => {
 
   it('R86: forgets the key of a ticket that opens nothing any more', () => {
     const [header, binding] = goldenRecords
-    expect(compactRecords([header!])).toMatchObject([{ kind: 'header', ticketKey: expect.stringMatching(/./) }])
-    expect(compactRecords([header!, binding!, { kind: 'joined' }])).toMatchObject([
+    expect(compacted([header!])).toMatchObject([{ kind: 'header', ticketKey: expect.stringMatching(/./) }])
+    expect(compacted([header!, binding!, { kind: 'joined' }])).toMatchObject([
       { kind: 'header', ticketKey: '' },
       { kind: 'bound' },
       { kind: 'joined' },
@@ -71,7 +71,7 @@ describe('compacting a journal', () => {
   })
 
   it('joins neighbours, lets the later of two runs win, and keeps data and holes apart', () => {
-    const records = compactRecords([
+    const records = compacted([
       durable({ hashes: hashes(3) }),
       durable({ first: 3, hashes: hashes(2), holes: 2 }),
       durable({ first: 1, hashes: BigUint64Array.of(9n) }),
@@ -95,7 +95,7 @@ describe('compacting a journal', () => {
       serial: 1,
       outcomes: Array.from({ length: entries }, (_, i) => ({ entry: i + 1, outcome: 'delivered', bytes: 1 })),
     }
-    const records = compactRecords([durable({ hashes: hashes(chunks) }), many])
+    const records = compacted([durable({ hashes: hashes(chunks) }), many])
     const counts = records.map((record) => {
       if (record.kind === 'durable') return record.runs.reduce((sum, run) => sum + run.hashes.length, 0)
       return record.kind === 'outcome' ? record.outcomes.length : 0

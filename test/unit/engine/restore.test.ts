@@ -1,7 +1,7 @@
 // From what a crash leaves on the disk to where a receiver's session stands.
 
 import { describe, expect, it } from 'vitest'
-import { compactRecords } from '../../../src/core/compact.ts'
+import { Compaction } from '../../../src/core/compact.ts'
 import { restoreJournal, restoreReceived } from '../../../src/engine/restore.ts'
 import { fileDigest, loadHash, zerosHash } from '../../../src/hash/xxh64.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
@@ -24,7 +24,7 @@ const chunkBytes = 4096 // A page of the memory disk, so that a punched chunk is
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 }
 const clock = { now: () => 0, wall: () => 0, after: () => () => {} }
 const limits = { ...defaultLimits, chunkBytes, syncEveryBytes: 2 * chunkBytes }
-const tools = { hash, compact: compactRecords }
+const tools = { hash, compact: () => new Compaction() }
 
 const chunk = (index: number): Uint8Array => new Uint8Array(chunkBytes).fill(index + 1)
 const content = (chunks: number): Uint8Array => Buffer.concat(Array.from({ length: chunks }, (_, i) => chunk(i)))

@@ -2,7 +2,7 @@
 // connection is replaced, and once the disk is back all arrives.
 
 import { expect, it } from 'vitest'
-import { compactRecords } from '../../../src/core/compact.ts'
+import { Compaction } from '../../../src/core/compact.ts'
 import { nodeWorld } from '../../../src/engine/life/node-world.ts'
 import { openRunner } from '../../../src/engine/open-runner.ts'
 import type { Runner, RunnerEvent } from '../../../src/engine/runner.ts'
@@ -54,7 +54,7 @@ it('R33: a receiver that answers and gets nowhere is named, and its connection r
   const make = async (role: Role, base: Parameters<typeof createSession>[0], root: string): Promise<void> => {
     const locker = (directory: Parameters<MemoryDisk['takeLock']>[0]) => disks[role].takeLock(directory)
     const records = [headerOf(scenario, session, role, root)]
-    const tools = { hash: real.hash, compact: compactRecords }
+    const tools = { hash: real.hash, compact: () => new Compaction() }
     const held = await createSession(base, session, {
       records,
       tools,

@@ -9,7 +9,18 @@ import { splitRecord } from '../../../src/store/record-codec.ts'
 import { recordText } from '../../../src/store/record-schema.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
 import { goldenRecords } from '../../support/golden-records.ts'
-import { appended, closed, fresh, hash, header, note, notes, placed, tools } from '../../support/journals.ts'
+import {
+  compacting,
+  appended,
+  closed,
+  fresh,
+  hash,
+  header,
+  note,
+  notes,
+  placed,
+  tools,
+} from '../../support/journals.ts'
 
 describe('a journal', () => {
   it('gives back every kind of record as it was', async () => {
@@ -56,7 +67,7 @@ describe('a journal', () => {
     const journal = await createJournal(directory, [header, ...notes(1, 50)], tools)
     await journal.close()
     const last = (records: readonly JournalRecord[]): JournalRecord[] => [records[0]!, records.at(-1)!]
-    const opened = await openJournal(directory, { hash, compact: last })
+    const opened = await openJournal(directory, { hash, compact: compacting(last) })
     expect(opened.records).toEqual([header, note(50)])
     await opened.journal.close()
     expect((await readJournal(directory, tools)).records).toEqual([header, note(50)])

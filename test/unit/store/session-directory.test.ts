@@ -26,10 +26,11 @@ import { forgetTarget, listTargets, noteTarget, openState } from '../../../src/s
 import { expectCode } from '../../conformance/disk-suite.ts'
 import { goldenRecords } from '../../support/golden-records.ts'
 import { scratch, scratchPath } from '../../support/scratch.ts'
+import { asTheyWere } from '../../support/journals.ts'
 
 let tools: JournalTools
 beforeAll(async () => {
-  tools = { hash: await loadHash(), compact: (records) => [...records] }
+  tools = { hash: await loadHash(), compact: asTheyWere }
 })
 
 const header = goldenRecords[0] as HeaderRecord

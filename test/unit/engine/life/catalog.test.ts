@@ -34,6 +34,7 @@ import { createSession } from '../../../../src/store/session-directory.ts'
 import { noteTarget } from '../../../../src/store/state-directory.ts'
 import { expiresMsOf, withExpiry } from '../../../../src/engine/life/same-command.ts'
 import { headerOf } from './header.ts'
+import { asTheyWere } from '../../../support/journals.ts'
 
 const id = (letter: string) => letter.repeat(32)
 const bound: BoundRecord = {
@@ -62,7 +63,7 @@ async function make(home: Home, header: Partial<HeaderRecord>, records: readonly
   const whole = headerOf({ createdAt: world.clock.wall(), ticketExpiresAt: world.clock.wall() + 86_400_000, ...header })
   const held = await createSession(home.base, whole.session, {
     records: [whole, ...records],
-    tools: { hash: world.hash, compact: (all) => [...all] },
+    tools: { hash: world.hash, compact: asTheyWere },
     withParts: whole.role === 'receiver',
     parents: [],
     locker: (directory) => takeLock(directory, async () => null),
