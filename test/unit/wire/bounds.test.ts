@@ -81,7 +81,7 @@ describe('bounds', () => {
       ],
     ],
     ['acknowledge', 'serial', [0, 1, max], [max + 1, -1, '1']],
-    ['acknowledge', 'level', ['checkpoint'], ['none', '']],
+    ['acknowledge', 'level', ['checkpoint', 'file', 'none'], ['all', '']],
     [
       'sync.major',
       'files',
