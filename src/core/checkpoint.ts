@@ -1,7 +1,7 @@
 // A journal folded into what a session is restored from. Pure: the records go in, in order, the checkpoint comes out. A
 // connection is never part of it.
 
-import type { IntentFile, JournalRecord, RevisedRecord } from '../model/records.ts'
+import type { DurableRun, IntentFile, JournalRecord, RevisedRecord } from '../model/records.ts'
 import type { BoundRecord, EndedRecord, HeaderRecord, PageRecord, PausedRecord } from '../model/records.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import type { Run } from '../model/places.ts'
@@ -94,13 +94,7 @@ export function fold(checkpoint: Checkpoint, record: JournalRecord): void {
       return
     case 'durable':
       checkpoint.serial = Math.max(checkpoint.serial, record.serial)
-      for (const run of record.runs) {
-        if (checkpoint.outcomes.has(run.entry)) continue
-        const part = partOf(checkpoint, run.entry)
-        if (part.revision !== run.revision) continue
-        append(part.runs, run)
-        checkpoint.intents.delete(run.entry) // What is written to is not about to be published any more.
-      }
+      for (const run of record.runs) foldRun(checkpoint, run)
       return
     case 'revised': {
       const runs = within(checkpoint.parts.get(record.entry)?.runs ?? [], record.keep)
@@ -143,6 +137,14 @@ export function fold(checkpoint: Checkpoint, record: JournalRecord): void {
       checkpoint.ended = record
       return
   }
+}
+
+function foldRun(checkpoint: Checkpoint, run: DurableRun): void {
+  if (checkpoint.outcomes.has(run.entry)) return
+  const part = partOf(checkpoint, run.entry)
+  if (part.revision !== run.revision) return
+  append(part.runs, run)
+  checkpoint.intents.delete(run.entry) // What is written to is not about to be published any more.
 }
 
 /** Joins a run to the last one where it goes on from there: of a large file that makes one run of ten thousand. */

@@ -202,7 +202,7 @@ class Restoring {
     if (!this.#isUnsynced || receipt !== undefined) return 0
     const records: JournalRecord[] = []
     let bytesBad = 0
-    for (const outcome of [...outcomes.values()]) {
+    for (const outcome of outcomes.values()) {
       const { entry, bytes } = outcome
       const found = outcome.digest === undefined ? 'whole' : await this.#placed(outcome)
       if (found === 'whole') continue
