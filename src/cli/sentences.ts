@@ -191,7 +191,7 @@ const keptAs: Readonly<Record<Durability, string>> = {
 
 export const goesOnElsewhere = 'No longer watching. The transfer goes on in the other process.'
 export const nothingToWatch = 'No process here works on it: there is nothing to watch.'
-export const stopping = 'Stopping at a sync point. Press again to leave at once: what was acknowledged is safe.'
+export const stopping = 'Stopping at a sync point. Press again to leave at once: what was acknowledged is kept.'
 
 export function limitToggled(bytesPerSecond: number | null): string {
   return bytesPerSecond === null ? 'Bandwidth limit off.' : `Bandwidth limit ${formatRate(bytesPerSecond)}.`

@@ -33,7 +33,7 @@ export class ScriptedSession implements Session {
   readonly #steps: readonly Step[]
   readonly #end: Partial<Ending>
   #resolve!: (ending: Ending) => void
-  #bytesDurable = 0
+  #moved: Extract<Body, { type: 'progress' }> | undefined
   #atMs = Date.parse('2026-11-23T12:00:00.000Z')
 
   constructor(steps: readonly Step[], { role = 'sender', attached = false, end = {} }: ScriptOptions = {}) {
@@ -56,15 +56,14 @@ export class ScriptedSession implements Session {
       if (this.#paused !== null) break
       if (typeof step === 'function') await step()
       else {
-        if (step.type === 'progress') this.#bytesDurable = step.bytesDurable
+        if (step.type === 'progress') this.#moved = step
         yield this.#stamped(step)
       }
     }
     if (this.#paused === null) return this.#resolve({ ...ended, ...this.#end })
-    const bytesDurable = this.#bytesDurable
-    yield this.#stamped(
-      at({ state: 'paused', previous: 'transferring', reason: this.#paused, who: 'self', bytesDurable }),
-    )
+    const { bytesDurable = 0, bytesAcknowledged } = this.#moved ?? {}
+    const kept = { bytesDurable, ...(bytesAcknowledged === undefined ? {} : { bytesAcknowledged }) }
+    yield this.#stamped(at({ state: 'paused', previous: 'transferring', reason: this.#paused, who: 'self', ...kept }))
     yield this.#stamped(summary())
     const error = new TransferError('paused', { by: this.#paused })
     this.#resolve({ ...ended, state: 'paused', resumable: true, error, receipt: null })

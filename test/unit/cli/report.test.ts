@@ -42,6 +42,54 @@ describe('a log', () => {
     expect(shell.stderr.text).toContain('3.4 GiB sent in 33 s, resumed twice, 0 B sent twice')
   })
 
+  it.each([
+    ['checkpoint', '1 GiB and 2 files safe', 'is safe on the other side.', 'verified.'],
+    [
+      'file',
+      '8.3 GiB received, 2 files safe',
+      'is received, and safe as far as files are complete, on the other side.',
+      'verified.',
+    ],
+    [
+      'none',
+      '8.3 GiB and 2 files received, not synced',
+      'is received, but not synced, on the other side.',
+      'verified, not synced: a power cut may take it.',
+    ],
+  ] as const)('R20: nothing is called safe that a power cut may take: %s', async (level, point, paused, end) => {
+    const kept = progress().bytesDurable
+    const counted = level === 'checkpoint' ? {} : { bytesAcknowledged: kept }
+    const bytesDurable = level === 'checkpoint' ? kept : 0
+    const begun = at({ bytesTotal: total, bytesDurable, ...(level === 'checkpoint' ? {} : { level, ...counted }) })
+    const moved = progress({ bytesDurable, ...counted })
+    const checkpoint = {
+      type: 'checkpoint',
+      serial: 1,
+      grade: 'minor',
+      level,
+      filesDone: 2,
+      syncMs: 3,
+      sinceLastMs: null,
+    } as const
+    const synced = { ...checkpoint, bytesDurable: level === 'checkpoint' ? 2 ** 30 : 0, ...counted }
+    const shellOf: { shell?: TestShell } = {}
+    const stopped = await ran(
+      ['send', 'disk.img', '-v'],
+      [begun, synced, moved, () => shellOf.shell!.stop('SIGINT'), () => {}],
+      {},
+      {},
+      (made) => (shellOf.shell = made),
+    )
+    expect(stopped.shell.stderr.text).toContain(`Sync point 1 (minor): ${point}, in `)
+    expect(stopped.shell.stderr.text).toContain(paused)
+    const ended = await ran(['send', 'disk.img'], [begun, moved, summary()])
+    expect(ended.shell.stderr.text).toContain(`0 B sent twice, ${end}`)
+    expect(
+      eventSchema.safeParse({ ...synced, v: 1, time: '2026-11-23T12:00:00.000Z', session: sessionId, role: 'sender' })
+        .success,
+    ).toBe(true)
+  })
+
   it('does not say that nothing was kept before the two sides have compared', async () => {
     const shellOf: { shell?: TestShell } = {}
     const steps: Step[] = [at({ state: 'listening', resumed: true }), () => shellOf.shell!.stop('SIGINT'), () => {}]
