@@ -48,8 +48,8 @@ export async function readJournal(directory: Directory, tools: { readonly hash: 
 }
 
 /**
- * Reads a journal record by record, so that one of a million hashes need not be held, and changes nothing, so it may be used on one that another process writes: a record half written looks
- * like a torn tail.
+ * Reads a journal record by record, so that a million hashes need not be held, and changes nothing, so it may be used on
+ * one that another process writes: a record half written looks like a torn tail.
  * @throws TransferError `not-found`; `journal-version` if a newer carryon wrote it
  */
 export async function scanJournal(
