@@ -101,6 +101,8 @@ describe('one file for two receivers', () => {
     const first = scene.send('disk.img', '--to', here!, ...slowly)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const second = scene.send('disk.img', '--to', there!, '--new')
+    await second.until('session', ({ state }) => state === 'transferring')
+    expect(first.isRunning).toBe(true)
     first.hurry()
     await bothSucceed(first, second, ...receivers)
     expect(listing(scene.target)).toEqual(listing(scene.source))
