@@ -89,7 +89,8 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     operands: { min: 0, max: 1, what: 'one DIR' },
     options: [
       ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
-      ...(['sessionsMax', 'minFree', 'allowRoot', 'printUnit', 'deadAfter', 'expires', 'stdio'] as const),
+      ...(['sessionsMax', 'quota', 'bwlimit', 'minFree', 'allowRoot', 'printUnit'] as const),
+      ...(['deadAfter', 'expires', 'stdio'] as const),
     ],
     examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
   },
@@ -188,8 +189,8 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   send: laterTransfer,
   receive: laterTransfer,
   serve: [
-    ...(['quota', 'metrics', 'on-released'] as const),
-    ...(['bwlimit', 'insecure-plaintext', 'ticket-file', ...laterDialogue] as const),
+    ...(['metrics', 'on-released'] as const),
+    ...(['insecure-plaintext', 'ticket-file', ...laterDialogue] as const),
   ],
   ticket: ['qr'],
   ls: [],

@@ -72,6 +72,7 @@ export interface OptionValues {
   publicUrl: string
   trustedProxy: readonly string[]
   sessionsMax: number
+  quota: number
   minFree: number
   allowRoot: boolean
   printUnit: boolean
@@ -212,6 +213,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     fallback: '100',
     parse: ([count]) => parseCount(count),
   },
+  quota: { takes: 'SIZE', help: 'All tickets together may bring in so much.', parse: ([size]) => parseSize(size) },
   minFree: {
     takes: 'SIZE',
     help: 'Leave so much of the disk free.',

@@ -199,6 +199,7 @@ class SessionRunner implements Runner {
         maxBytes: receive.maxBytes,
         maxFiles: receive.maxFiles,
         reserve: receive.reserve,
+        meter: receive.meter,
         revised: checkpoint.revised,
         tell: (input) => this.#tell(input),
         warn: (code, sentence) => observer({ kind: 'warning', code, sentence, path: null }),

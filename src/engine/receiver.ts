@@ -25,13 +25,13 @@ import type { HeldFrame, Links } from './links.ts'
 import { type ManifestPages, pageDigest, shapeOf } from './manifest-pages.ts'
 import { NameRules } from './name-rules.ts'
 import { OrderCheck } from './order-check.ts'
+import type { Meter } from '../transport/meter.ts'
+import { Intake } from './intake.ts'
 import type { Room } from './room.ts'
 import type { Reserve } from './runner.ts'
 import { nameRefused, surveyPage } from './survey.ts'
 import { digestOfSession, finishTree } from './tree.ts'
 
-const pauseAtBytes = 4 * 1024 * 1024 // Of payload that waits for the disk ...
-const goOnAtBytes = 2 * 1024 * 1024 // ... so that a slow disk slows the sender and not this process's memory.
 const syncsUnderWay = 4 // As many as Node has threads for them; more would only wait.
 const hintEveryMs = 200
 
@@ -49,6 +49,7 @@ export interface ReceiverParts {
   readonly maxBytes: number
   readonly maxFiles: number
   readonly reserve: Reserve | undefined
+  readonly meter: Meter | undefined
   /** Newest revision of each entry that has one. */
   readonly revised: Map<number, RevisedRecord>
   readonly tell: (input: Input) => void
@@ -62,9 +63,9 @@ export class Receiver {
   readonly #parts: ReceiverParts
   readonly #order = new OrderCheck()
   readonly #names: NameRules
+  readonly #intake: Intake
   readonly #pagesInTurn = inTurns()
   readonly #packsInTurn = inTurns()
-  #pendingBytes = 0
   /** Hinted since the last sync of data began, and before it. */
   #hinted: Hint[] = []
   #cancelHints: (() => void) | undefined
@@ -73,6 +74,7 @@ export class Receiver {
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts
+    this.#intake = new Intake({ clock: parts.world.clock, links: parts.links, meter: parts.meter })
     this.#names = new NameRules(parts.target.traits, (path, first) =>
       parts.warn('names-alike', `${pathText(path)} and "${first}" beside it would be one on disks that ignore case.`),
     )
@@ -191,7 +193,7 @@ export class Receiver {
     if (!hole) {
       const bytes = isZeros ? new Uint8Array(length) : payload
       const position = place.chunk * this.#parts.session.chunkBytes
-      await this.#pressed(length, () => room.use(() => files.write(place.entry, position, bytes)))
+      await this.#intake.take(length, () => room.use(() => files.write(place.entry, position, bytes)))
     }
     release()
     this.#hint({ ...place, hash: found, isHole: hole })
@@ -201,7 +203,9 @@ export class Receiver {
   /** One pack at a time: more only queue up in front of the same disk, and the bytes of all of them are held meanwhile. */
   #writePack({ frame, accept }: Of<'writePack'>): Promise<void> {
     const held = this.#parts.links.takeFrame(frame)
-    return this.#pressed(held.payload.length, () => this.#packsInTurn(() => this.#writeFiles(held, new Set(accept))))
+    return this.#intake.take(held.payload.length, () =>
+      this.#packsInTurn(() => this.#writeFiles(held, new Set(accept))),
+    )
   }
 
   async #writeFiles({ header, rows, payload, release }: HeldFrame, accepted: ReadonlySet<number>): Promise<void> {
@@ -223,19 +227,6 @@ export class Receiver {
     tell({ kind: 'packWritten', files: written, bad })
   }
 
-  /** Writes with back-pressure: what waits for the disk is bounded by reading no further. */
-  async #pressed(bytes: number, write: () => Promise<void>): Promise<void> {
-    const { links } = this.#parts
-    this.#pendingBytes += bytes
-    if (this.#pendingBytes >= pauseAtBytes) links.setReading(false)
-    try {
-      await write()
-    } finally {
-      this.#pendingBytes -= bytes
-      if (this.#pendingBytes <= goOnAtBytes) links.setReading(true)
-    }
-  }
-
   #hint(hint: Hint): void {
     if (this.#parts.session.durability === 'checkpoint') this.#hinted.push(hint)
     this.#parts.hints.note(hint)
@@ -254,6 +245,7 @@ export class Receiver {
   }
 
   stop(): Promise<void> {
+    this.#intake.stop()
     return this.flushHints()
   }
 

@@ -8,6 +8,7 @@ import type { EntryOutcome, Hello } from '../model/messages.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
 import type { Durability, PauseReason, Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
 import type { SessionEnd } from '../core/effects.ts'
+import type { Meter } from '../transport/meter.ts'
 import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
 
@@ -46,6 +47,8 @@ export interface ReceiveLimits {
   readonly maxFiles: number
   /** Sets room aside for what a page, or a file that grew, brings in, before any of it is written. */
   readonly reserve?: Reserve | undefined
+  /** How fast it is taken; as it comes unless given. */
+  readonly meter?: Meter | undefined
 }
 
 /** @returns why there is no room for it, as a sentence, or undefined: it is set aside */

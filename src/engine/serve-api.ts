@@ -25,6 +25,10 @@ export interface ServeOptions extends StateOptions {
   readonly trustedProxies?: readonly string[] | undefined
   /** Sessions at work at once, of all tickets. Default 100. */
   readonly maxSessions?: number | undefined
+  /** Bytes that the sessions of all tickets together may bring in. Default: no limit. */
+  readonly quota?: number | undefined
+  /** Bytes per second of payload, received and sent, of all sessions together. Default: no limit. */
+  readonly bwlimit?: number | undefined
   /** Left free on the disk by what is received. Default: 5 %, at most 1 GiB. */
   readonly minFree?: number | undefined
   /** Serve as root. Default false. */

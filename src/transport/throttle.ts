@@ -3,23 +3,25 @@
 import { TransferError } from '../errors.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Connection, ConnectionHandlers } from '../model/connection.ts'
+import { Meter } from './meter.ts'
 
 /**
  * Wraps `connection`. The rate is asked before each frame, so it may change at any time; undefined means no limit, 0 means
- * nothing moves until it changes.
+ * nothing moves until it changes. A frame goes when nothing is owed, however big it is.
  * @param spent told of each frame that goes, in bytes
+ * @param shared what else a frame is counted by, and waits for
  */
 export function throttled(
   connection: Connection,
   bytesPerSecond: () => number | undefined,
   clock: Clock,
   spent: (bytes: number) => void = () => {},
+  shared?: Meter,
 ): Connection {
-  return new Throttled(connection, bytesPerSecond, clock, spent)
+  return new Throttled(connection, bytesPerSecond, clock, spent, shared)
 }
 
 const lookAgainMs = 500 // A new rate takes effect within this time.
-const burstMs = 100 // What an idle link may save up: a frame that comes a little late loses nothing.
 
 interface Waiting {
   readonly frame: Uint8Array
@@ -35,9 +37,7 @@ class Throttled implements Connection {
   readonly #spent: (bytes: number) => void
   readonly #waiting: Waiting[] = []
   #waitingBytes = 0
-  /** Bytes sent ahead of the rate; below zero is credit. A frame goes when there is no debt, however big it is. */
-  #debtBytes = 0
-  #paidAt: number
+  readonly #meters: readonly Meter[]
   #cancelTimer: (() => void) | undefined
   #isClosing = false
 
@@ -46,12 +46,14 @@ class Throttled implements Connection {
     bytesPerSecond: () => number | undefined,
     clock: Clock,
     spent: (bytes: number) => void,
+    shared: Meter | undefined,
   ) {
     this.#inner = inner
     this.#bytesPerSecond = bytesPerSecond
     this.#clock = clock
     this.#spent = spent
-    this.#paidAt = clock.now()
+    const own = new Meter(clock, bytesPerSecond)
+    this.#meters = shared === undefined ? [own] : [own, shared]
   }
 
   sendData(frame: Uint8Array, roomBytes = 0): Promise<void> {
@@ -119,7 +121,7 @@ class Throttled implements Connection {
   #sendDue(): void {
     this.#stopTimer()
     while (this.#waiting.length > 0) {
-      const delayMs = this.#delayMs()
+      const delayMs = Math.max(...this.#meters.map((meter) => meter.delayMs()))
       if (delayMs > 0) {
         this.#cancelTimer = this.#clock.after(Math.min(delayMs, lookAgainMs), () => this.#sendDue())
         return
@@ -131,24 +133,10 @@ class Throttled implements Connection {
   #sendFirst(): void {
     const first = this.#waiting.shift()
     if (first === undefined) return
-    this.#debtBytes += first.frame.length
+    for (const meter of this.#meters) meter.spend(first.frame.length)
     this.#waitingBytes -= first.frame.length
     this.#spent(first.frame.length)
     first.resolve(this.#inner.sendData(first.frame, first.roomBytes))
-  }
-
-  /** Pays the debt down to now, and tells how long the rest takes at the present rate. */
-  #delayMs(): number {
-    const rate = this.#bytesPerSecond()
-    const elapsedMs = this.#clock.now() - this.#paidAt
-    this.#paidAt += elapsedMs
-    if (rate === undefined) {
-      this.#debtBytes = 0
-      return 0
-    }
-    this.#debtBytes = Math.max(this.#debtBytes - (elapsedMs * rate) / 1000, (-burstMs * rate) / 1000)
-    if (rate <= 0) return lookAgainMs
-    return this.#debtBytes > 0 ? Math.ceil((this.#debtBytes / rate) * 1000) : 0
   }
 
   #stopTimer(): void {

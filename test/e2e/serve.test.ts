@@ -264,6 +264,31 @@ describe('tickets', () => {
       expect(await scene.send('bob', 'bob.img', '--to', `@${file}`).code()).toBe(4)
   })
 
+  it('R79: a quota of the server holds for all tickets together', async () => {
+    const scene = new ServeScene()
+    await scene.serve('--quota', '20MiB')
+    const [one, two] = [await scene.ticket(), await scene.ticket()]
+    for (const [i, who] of ['ann', 'bob'].entries()) withDisk(scene, who, i)
+    await bothSucceed(scene.send('ann', 'ann.img', '--to', `@${one.file}`))
+    const bob = scene.send('bob', 'bob.img', '--to', `@${two.file}`)
+    expect(await bob.code(), bob.transcript).toBe(7)
+    expect(bob.last('exit').error).toMatchObject({ code: 'limit' })
+    expect(namesOf(scene.folder)).toEqual(['ann.img'])
+  })
+
+  it('takes from all together no more than --bwlimit says, and keeps every connection', async () => {
+    const scene = new ServeScene()
+    await scene.serve('--bwlimit', '4MiB')
+    const { file } = await scene.ticket()
+    for (const [i, who] of ['ann', 'bob'].entries()) withDisk(scene, who, i)
+    const beganAt = performance.now()
+    const senders = ['ann', 'bob'].map((who) => scene.send(who, `${who}.img`, '--to', `@${file}`))
+    await bothSucceed(...senders)
+    const leastMs = ((2 * size - 2 * 4 * MiB) / (4 * MiB)) * 1000 // What each may have read ahead comes at any rate.
+    expect(performance.now() - beganAt).toBeGreaterThan(leastMs)
+    expect(senders.map((it) => it.last('summary').reconnects)).toEqual([0, 0])
+  })
+
   it('R79: a quota holds before a byte is written, and the refusal is code 7', async () => {
     const scene = new ServeScene()
     await scene.serve('--sessions-max', '2')

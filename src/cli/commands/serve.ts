@@ -31,6 +31,8 @@ export async function serve(call: Call): Promise<Result> {
     publicUrl: values.publicUrl,
     trustedProxies: values.trustedProxy,
     maxSessions: values.sessionsMax,
+    quota: values.quota,
+    bwlimit: values.bwlimit === Infinity ? undefined : values.bwlimit,
     minFree: values.minFree,
     allowRoot: values.allowRoot,
     deadAfterMs: values.deadAfter,

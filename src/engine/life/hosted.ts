@@ -7,6 +7,7 @@ import type { Grant } from '../../model/grant.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import type { CredentialEnd, Role, SessionId } from '../../model/session.ts'
 import { sessionKey } from '../../transport/keys.ts'
+import type { Meter } from '../../transport/meter.ts'
 import type { Session } from '../api.ts'
 import type { World } from '../context.ts'
 import type { ConnectionSink, Reserve, Runner } from '../runner.ts'
@@ -40,6 +41,8 @@ export interface HostTools {
   /** The session goes by this grant from now on. */
   renew(session: SessionId, from: string, grant: Grant): Promise<void>
   reserve(hosted: Hosted): Reserve
+  /** What all sessions together may receive and send at a time. */
+  readonly meter: Meter
   endOf(grant: string): CredentialEnd | undefined
   /** Somebody who came through ssh, and was handed over. */
   takeOver(handed: HandedOver): void
@@ -164,6 +167,7 @@ export class Hosted {
         maxBytes: Number.MAX_SAFE_INTEGER,
         maxFiles: Number.MAX_SAFE_INTEGER,
         reserve: this.#tools.reserve(this),
+        meter: this.#tools.meter,
       }
       const tools: WorkTools = { context, world, home, quota, instance, rebuild: false, expiresMs: undefined }
       const work = await this.#hold(tools, grant, pass)

@@ -6,6 +6,7 @@ import { expireAfterMs } from '../../model/limits.ts'
 import { pathText, type Path } from '../../model/names.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import type { Role } from '../../model/session.ts'
+import { Meter } from '../../transport/meter.ts'
 import type { World } from '../context.ts'
 import type { ServeOptions } from '../serve-api.ts'
 import type { Reserve } from '../runner.ts'
@@ -37,6 +38,8 @@ export interface HouseOptions {
 
 export class House {
   readonly host: Host
+  /** Of all that is received and sent. */
+  readonly meter: Meter
   readonly #parts: HouseOptions
   readonly #book: GrantBook
   readonly #ledger: Ledger
@@ -46,8 +49,9 @@ export class House {
     const { world, folder, options, onBegun } = parts
     this.#parts = parts
     this.#minFreeBytes = minFreeBytes
+    this.meter = new Meter(world.clock, () => options.bwlimit)
     this.#book = new GrantBook(folder.server, world.clock)
-    this.#ledger = new Ledger(folder.server)
+    this.#ledger = new Ledger(folder.server, options.quota)
     this.host = new Host({
       book: this.#book,
       ledger: this.#ledger,
@@ -121,6 +125,7 @@ export class House {
       endOf: (grant) => this.#book.endOf(grant),
       reserve: (hosted) => (more) => this.#reserve(hosted, more),
       takeOver: (handed) => this.#parts.onHandedOver(handed),
+      meter: this.meter,
     }
   }
 

@@ -12,11 +12,14 @@ const nothing: Reserved = { pages: 0, bytes: 0, files: 0 }
 
 export class Ledger {
   readonly #server: Directory
+  readonly #maxBytes: number
   readonly #accounts = new Map<string, Account>()
   readonly #inTurn = inTurns()
 
-  constructor(server: Directory) {
+  /** @param maxBytes that the sessions of all grants together may bring in */
+  constructor(server: Directory, maxBytes: number = Infinity) {
     this.#server = server
+    this.#maxBytes = maxBytes
   }
 
   /** Takes up a grant's account. Sessions in it that are over, though nobody had time to say so, used what was set aside. */
@@ -68,6 +71,8 @@ export class Ledger {
         return `This ticket may bring in ${grant.maxBytes} bytes in all; with this it would be ${bytes + more.bytes}.`
       if (grant.maxFiles !== null && files + more.files > grant.maxFiles)
         return `This ticket may bring in ${grant.maxFiles} files in all; with this it would be ${files + more.files}.`
+      if (more.bytes > 0 && this.#bytesOfAll + more.bytes > this.#maxBytes)
+        return `The tickets of this server may bring in ${this.#maxBytes} bytes in all; with this it would be more.`
       await this.#write(grant.id, { ...account, open: { ...account.open, [session]: after } })
       return undefined
     })
@@ -99,6 +104,10 @@ export class Ledger {
   used(grant: string): { readonly begun: number; readonly bytes: number; readonly files: number } {
     const account = this.account(grant)
     return { begun: account.begun, ...this.#totals(account) }
+  }
+
+  get #bytesOfAll(): number {
+    return [...this.#accounts.values()].reduce((sum, account) => sum + this.#totals(account).bytes, 0)
   }
 
   #totals({ bytes, files, open }: Account): { readonly bytes: number; readonly files: number } {

@@ -7,6 +7,7 @@ import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { isByCertificate, type Ticket, type Trust } from '../../model/ticket.ts'
 import { ticketKey } from '../../transport/keys.ts'
+import { Meter } from '../../transport/meter.ts'
 import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../api.ts'
 import type { World } from '../context.ts'
 import { expiresSoonMs, readCatalog, sweep, type Found, type PassedOver } from './catalog.ts'
@@ -73,7 +74,11 @@ export async function makePlan(
       context,
       world,
       home,
-      quota: { maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER, maxFiles: options.maxFiles ?? entriesMax },
+      quota: {
+        maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER,
+        maxFiles: options.maxFiles ?? entriesMax,
+        meter: new Meter(world.clock, context.rate),
+      },
       instance: Buffer.from(world.random.bytes(8)).toString('hex'),
       rebuild: options.rebuild === true,
       expiresMs,

@@ -57,6 +57,8 @@ export interface RunContext {
   /** Says an event as another process said it. */
   passOn(event: RunEvent): void
   /** Bytes of payload per second, as it is now; undefined: no limit. */
+  rate(): number | undefined
+  /** The same for what is sent: 0 once that is used up. */
   bandwidth(): number | undefined
   /** Counts a frame of so many bytes that is sent. */
   spend(bytes: number): void
@@ -215,6 +217,7 @@ class Run implements Session {
       reporter,
       stop: this.#stop.signal,
       request: () => this.#request,
+      rate: () => this.#bandwidth ?? undefined,
       bandwidth: () => (this.#allowance.isUsedUp() ? 0 : (this.#bandwidth ?? undefined)),
       spend: (bytes) => this.#allowance.spend(bytes),
       ask: (request) => this.#ask(request),

@@ -118,7 +118,8 @@ class Serving implements Server {
     const guard = guardOf(this.#options, world.clock.wall())
     const reception = new Reception({ clock: world.clock, door: host, helloDeadlineMs })
     const wrap = (raw: Connection): Connection => {
-      const connection: Connection = throttled(raw, () => bandwidthOf(connection), world.clock)
+      const rate = (): number | undefined => bandwidthOf(connection)
+      const connection: Connection = throttled(raw, rate, world.clock, undefined, house.meter)
       return connection
     }
     this.#takeOver = (handed) => void reception.takeOver(handed, wrap)

@@ -10,7 +10,7 @@ import type { SessionId } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
 import { openRunner } from '../open-runner.ts'
 import type { World } from '../context.ts'
-import type { Reserve, Runner } from '../runner.ts'
+import type { ReceiveLimits, Runner } from '../runner.ts'
 import { entomb, findSession, forget, foundAgain, type Found } from './catalog.ts'
 import { writeSent } from '../../store/sent.ts'
 import { noteTarget } from '../../store/state-directory.ts'
@@ -20,12 +20,8 @@ import type { Finished, RunContext } from './run.ts'
 import { expiresMsOf, walkOptions, withExpiry } from './same-command.ts'
 import { keepDelivered } from './verify.ts'
 
-/** What a receiver refuses. */
-export interface Quota {
-  readonly maxBytes: number
-  readonly maxFiles: number
-  readonly reserve?: Reserve | undefined
-}
+/** What a receiver refuses, and how fast it takes the rest. */
+export type Quota = Omit<ReceiveLimits, 'target'>
 
 export interface WorkTools {
   readonly context: RunContext

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { memoryPair } from '../../../src/transport/memory.ts'
+import { Meter } from '../../../src/transport/meter.ts'
 import { throttled } from '../../../src/transport/throttle.ts'
 import { bytesOf, connectionSuite, record } from '../../conformance/connection-suite.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -55,6 +56,25 @@ describe('throttled', () => {
     expect(spent).toEqual([10, 20])
     expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
     expect(atRight.frames.map(({ length }) => length)).toEqual([10, 20])
+  })
+
+  it('holds a rate that it shares with others, all together', async () => {
+    const clock = new ManualClock()
+    const shared = new Meter(clock, () => 100_000)
+    const outgoing = { bytes: 0 }
+    for (let i = 0; i < 2; i++) {
+      const [left, right] = memoryPair({ capacityBytes: 2 ** 30 })
+      const connection = throttled(left, () => undefined, clock, undefined, shared)
+      record(connection)
+      record(right)
+      for (let n = 0; n < 20; n++) void connection.sendData(bytesOf(10_000)).then(() => void (outgoing.bytes += 10_000))
+    }
+    for (let second = 1; second <= 3; second += 1) {
+      clock.advance(1000)
+      await settle()
+      expect(outgoing.bytes).toBeGreaterThanOrEqual(100_000 * second)
+      expect(outgoing.bytes).toBeLessThanOrEqual(100_000 * second + 20_000)
+    }
   })
 
   it('lets texts pass at once', async () => {

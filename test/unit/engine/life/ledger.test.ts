@@ -9,8 +9,13 @@ import { grantOf } from './grant.ts'
 
 const [one, two] = ['1'.repeat(32), '2'.repeat(32)]
 
-async function ledgerOn(disk: MemoryDisk, grants: readonly Grant[], underWay: readonly string[] = []) {
-  const ledger = new Ledger(await openServerDirectory(await disk.openRoot('/served/.carryon')))
+async function ledgerOn(
+  disk: MemoryDisk,
+  grants: readonly Grant[],
+  underWay: readonly string[] = [],
+  maxBytes?: number,
+) {
+  const ledger = new Ledger(await openServerDirectory(await disk.openRoot('/served/.carryon')), maxBytes)
   for (const { id } of grants) await ledger.open(id, (session) => underWay.includes(session))
   return ledger
 }
@@ -28,6 +33,20 @@ describe('R79: a quota', () => {
     expect(await ledger.reserve(grant, two, { page: 1, bytes: 1, files: 0 })).toContain('100 bytes')
     expect(await ledger.reserve(grant, two, { page: 1, bytes: 0, files: 2 })).toContain('3 files')
     expect(ledger.used(grant.id)).toEqual({ begun: 2, bytes: 100, files: 2 })
+  })
+
+  it('of the server is over all tickets together, whatever each may bring in', async () => {
+    const other = grantOf({ id: 'b'.repeat(32) })
+    const ledger = await ledgerOn(new MemoryDisk(), [grant, other], [], 150)
+    await ledger.begin(grant, one)
+    await ledger.begin(other, two)
+    expect(await ledger.reserve(grant, one, { page: 0, bytes: 100, files: 1 })).toBeUndefined()
+    expect(await ledger.reserve(other, two, { page: 0, bytes: 51, files: 1 })).toContain('150 bytes')
+    expect(await ledger.reserve(other, two, { page: 0, bytes: 50, files: 1 })).toBeUndefined()
+    await ledger.settle(grant.id, one, { bytes: 10, files: 1 })
+    expect(await ledger.reserve(other, two, { page: 1, bytes: 91, files: 1 })).toContain('150 bytes')
+    expect(await ledger.reserve(other, two, { page: 1, bytes: 0, files: 9 })).toBeUndefined()
+    expect(await ledger.reserve(other, two, { page: 2, bytes: 90, files: 0 })).toBeUndefined()
   })
 
   it('counts a page once, however often it comes; growth each time', async () => {
