@@ -76,6 +76,7 @@ export interface ErrorDetails {
   'already-exists': { readonly path: string }
   'links-unsupported': { readonly path: string }
   'name-refused': { readonly path: string }
+  'no-locks': { readonly path: string }
   'state-unsafe': { readonly path: string; readonly why: string }
   bug: { readonly why: string }
   // One entry
@@ -513,6 +514,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     hint: safe,
     retryable: 'never',
     exit: 1,
+    close: 4001,
+  },
+  'no-locks': {
+    say: (d) => `Cannot keep a session in ${d.path}: its disk takes no unix socket, which is the lock (FAT, exFAT).`,
+    hint: 'Nothing was transferred. Receive onto another disk, and copy it from there.',
+    retryable: 'never',
+    exit: 2,
     close: 4001,
   },
   'name-refused': {

@@ -78,6 +78,11 @@ export function meansNoLinks(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(faultName(error))
 }
 
+/** Faults by which a file system says that it has no unix sockets: those without special files, and FUSE. */
+export function meansNoSockets(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EIO'].includes(faultName(error))
+}
+
 /** Faults by which a file system says that directories cannot be synced there: durability degraded, not failed (R7). */
 export function meansNoDirectorySync(error: unknown): boolean {
   return ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR', 'EPERM'].includes(faultName(error))

@@ -11,9 +11,10 @@
 // 4. The holder removes the sockets of the dead.
 
 import * as net from 'node:net'
+import { TransferError } from '../errors.ts'
 import type { Directory } from '../model/disk.ts'
 import type { Name } from '../model/names.ts'
-import { faultName, translateFault } from './faults.ts'
+import { faultName, meansNoSockets, translateFault } from './faults.ts'
 import { firstLine, LineReader } from './lines.ts'
 
 /** Answers a request that came over the control channel. Requests come from this user's processes only, and are still to be checked. */
@@ -226,6 +227,7 @@ class LockSocket implements Lock {
       })
     } catch (error) {
       if (faultName(error) === 'EADDRINUSE') return undefined
+      if (meansNoSockets(error)) throw new TransferError('no-locks', { path: directory.label }, { cause: error })
       throw translateFault(error, { operation: 'bind', path: `${directory.label}/${nameOf(number)}` })
     }
     lock.#server.unref() // Holding a session keeps no process alive.

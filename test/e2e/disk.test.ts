@@ -2,10 +2,22 @@
 // there is a way on. Small disks are tmpfs, which only root may mount: elsewhere those scenes are skipped, visibly.
 
 import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { bothSucceed, Scene, slowly } from '../support/scene.ts'
+import { scratchPath } from '../support/scratch.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 40 * MiB + 7
@@ -23,6 +35,50 @@ const canMount = ((): boolean => {
     rmSync(scratch, { recursive: true })
   }
 })()
+
+describe('a disk that takes no unix socket (exFAT)', () => {
+  const image = exfat()
+  if (image.whyNot !== undefined) console.log(`SKIPPED: exFAT: ${image.whyNot}`)
+
+  it.skipIf(image.whyNot !== undefined)(
+    'is not received onto, and that is said at once; to send from it is no trouble',
+    async () => {
+      const disk = image.mount()
+      const scene = new Scene()
+      const refused = scene.as('receiver', ['receive', disk, '--listen', '127.0.0.1:0'])
+      expect(await refused.code(), refused.transcript).toBe(2)
+      expect(refused.last('exit').error).toMatchObject({ code: 'no-locks' })
+      expect(refused.stderr).toContain('its disk takes no unix socket')
+      plant(disk, { 'photos/a.jpg': noise(MiB), 'photos/b.jpg': 'b' })
+      const receiver = scene.receive()
+      await bothSucceed(scene.send(`${disk}/photos`, '--to', await receiver.ticket()), receiver)
+      expect(readFileSync(`${scene.target}/photos/a.jpg`).equals(noise(MiB))).toBe(true)
+    },
+  )
+})
+
+/** An exFAT file system in a file, through FUSE. */
+function exfat(): { readonly whyNot: string | undefined; mount(): string } {
+  const missing = ['mkfs.exfat', 'mount.exfat-fuse'].find((tool) => !existsSync(`/usr/sbin/${tool}`))
+  const isRoot = process.getuid?.() === 0
+  const whyNot = !isRoot ? 'only root may mount' : !existsSync('/dev/fuse') ? 'no FUSE' : missing && `no ${missing}`
+  return {
+    whyNot,
+    mount() {
+      const path = scratchPath()
+      const run = (name: string, ...args: string[]): string =>
+        execFileSync(name, args, { stdio: 'pipe', encoding: 'utf8' }).trim()
+      run('truncate', '-s', '64M', `${path}/image`)
+      run('mkfs.exfat', `${path}/image`)
+      const loop = run('losetup', '-f', '--show', `${path}/image`)
+      onTestFinished(() => void run('losetup', '-d', loop))
+      mkdirSync(`${path}/disk`)
+      run('mount.exfat-fuse', '-o', 'umask=077', loop, `${path}/disk`)
+      onTestFinished(() => void run('umount', '-l', `${path}/disk`))
+      return `${path}/disk`
+    },
+  }
+}
 
 describe.skipIf(!canMount)('R22: a full disk (needs root for tmpfs)', () => {
   function mounted(scene: Scene, megabytes: number): void {

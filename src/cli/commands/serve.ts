@@ -14,6 +14,12 @@ import { serviceUnit } from '../systemd-unit.ts'
 
 const usualPort = 22_779
 
+/** What is for many, or for a port. */
+const notOverAPipe = [
+  ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
+  ...(['sessionsMax', 'quota', 'bwlimit', 'minFree', 'allowRoot', 'printUnit', 'json'] as const),
+]
+
 export async function serve(call: Call): Promise<Result> {
   const { shell, operands, values } = call
   if (values.stdio === true) return serveStdio(call)
@@ -64,9 +70,7 @@ export async function serve(call: Call): Promise<Result> {
 async function serveStdio({ shell, operands, values }: Call): Promise<Result> {
   refuseTogether(
     values,
-    (['listen', 'advertise', 'sessionsMax', 'minFree', 'allowRoot', 'printUnit', 'json'] as const).map(
-      (other) => ['stdio', other] as const,
-    ),
+    notOverAPipe.map((other) => ['stdio', other] as const),
   )
   const pipes = pipesOf(shell)
   const library = await shell.library()
