@@ -22,7 +22,7 @@ export function proofKey(keyHex: string): Buffer {
 
 /** What shows over a pipe that one knows a session's key, bound to the nonce of the other end's greeting. 64 hex digits. */
 export function pipeProof(sessionKeyHex: string, nonce: string, session: SessionId): string {
-  const proof = createHmac('sha256', Buffer.from(sessionKeyHex, 'hex'))
+  const proof = createHmac('sha256', proofKey(sessionKeyHex))
   return proof.update(`carryon v1 pipe ${nonce} ${session}`).digest('hex')
 }
 

@@ -29,7 +29,7 @@ export interface SshChannel {
   readonly peer: string
   /** What came when it was waited for. */
   readonly greeting: string
-  /** Says a line, and waits for the one that answers it. @throws TransferError `connection-lost` */
+  /** Says a line, and waits for the one that answers it. @throws TransferError `connection-lost`, `protocol` */
   ask(line: string): Promise<string>
   /** Begins the WebSocket; nothing is asked any more. */
   connect(proof: string): Promise<Connection>
@@ -90,7 +90,9 @@ function channelOf(child: SshChild, greeting: string): SshChannel {
     greeting,
     async ask(line) {
       pipe.write(line)
-      const answer = await readLine(pipe, lineMaxBytes)
+      const answer = await readLine(pipe, lineMaxBytes).catch((error: unknown) => {
+        throw error instanceof RangeError ? new TransferError('protocol', { why: 'its answer has no end' }) : error
+      })
       if (answer !== undefined) return answer
       throw new TransferError('connection-lost', { peer, cause: 'ssh ended' })
     },

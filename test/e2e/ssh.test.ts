@@ -25,9 +25,15 @@ async function overSsh(options: FarMachineOptions = {}) {
   const far = await FarMachine.start(options)
   const near = (...args: readonly string[]): Command => scene.as('sender', args, { env: far.env })
   /** At the far end, by hand. */
-  const there = (...args: readonly string[]): Command =>
-    scene.as('receiver', args, { env: { XDG_STATE_HOME: far.stateHome, HOME: far.home }, cwd: far.home })
-  return { scene, far, near, there }
+  const atFar = { env: { XDG_STATE_HOME: far.stateHome, HOME: far.home }, cwd: far.home }
+  const there = (...args: readonly string[]): Command => scene.as('receiver', args, atFar)
+  /** The same, of a command that has one document to say. */
+  const document = async (...args: readonly string[]): Promise<unknown> => {
+    const command = scene.as('receiver', [...args, '--json'], { ...atFar, people: true })
+    await succeeds(command)
+    return JSON.parse(command.stdout)
+  }
+  return { scene, far, near, there, document }
 }
 
 async function succeeds(command: Command): Promise<void> {
@@ -141,6 +147,48 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     await expectNoProcesses(far)
   })
 
+  it('a session of a served folder goes on over ssh, through the server that holds it', async () => {
+    const { scene, far, near, there, document } = await overSsh()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const target = far.folder('in')
+    const path = `${scene.source}/disk.img`
+    const server = there('serve', target, '--allow-root', '--listen', '127.0.0.1:0')
+    await server.until('listening')
+    const ticket = join(scene.path, 'ticket')
+    await document('ticket', 'new', '--root', target, '--for', 'send', '--file', ticket)
+    const first = near('send', path, '--to', `@${ticket}`, ...slowly)
+    await first.until('checkpoint')
+    await first.killed()
+    const second = near('send', path, '--to', `far:${target}`)
+    await succeeds(second)
+    expect(second.last('session').session).toBe(first.last('session').session)
+    await server.until(
+      'session',
+      ({ session, state }) => session === second.last('session').session && state === 'released',
+    )
+    expect(listing(target)).toMatchObject(listing(scene.source))
+    await expectNoProcesses(far)
+  })
+
+  it('a session is discarded on both sides by one command', async () => {
+    const { scene, far, near, document } = await overSsh()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const first = near('send', `${scene.source}/disk.img`, '--to', `far:${far.folder('in')}`, ...slowly)
+    await first.until('checkpoint')
+    await first.killed()
+    await expectNoProcesses(far)
+    const discard = scene.as('sender', ['discard', '--yes', first.last('session').session!], {
+      env: far.env,
+      people: true,
+    })
+    await succeeds(discard)
+    await expectNoProcesses(far)
+    expect(await document('ls')).toMatchObject({ sessions: [] })
+    const again = near('send', `${scene.source}/disk.img`, '--to', `far:${far.home}/in`)
+    await succeeds(again)
+    expect(again.last('session').session).not.toBe(first.last('session').session)
+  })
+
   it('Ctrl-C, which ssh hears too, pauses in good order; the far side ends, and the same command goes on', async () => {
     const { scene, far, near } = await overSsh()
     plant(scene.source, { 'disk.img': noise(size) })
@@ -245,6 +293,24 @@ describe.skipIf(missing !== undefined)('where there is no way over ssh, the sent
     const third = await overSsh()
     const pull = third.near('receive', third.scene.target, '--from', 'far:~/nothing')
     expect([await pull.code(), pull.last('exit').error?.code]).toEqual([2, 'no-such-path'])
+  })
+
+  it('ssh is given a list of words that never changes, asks nothing without a terminal, and the destination last', async () => {
+    const { scene, far } = await overSsh()
+    plant(scene.source, { a: 'a' })
+    const words = join(scene.path, 'words')
+    far.pretend(`printf '%s\\n' "$@" > ${words}; exit 255`)
+    const command = scene.as(
+      'sender',
+      ['send', `${scene.source}/a`, '--to', 'me@far:a b; $(id)', '--connect-for', '0s'],
+      {
+        env: far.env,
+      },
+    )
+    expect(await command.code()).toBe(5)
+    const [said, after] = readFileSync(words, 'utf8').split('\n--\n')
+    expect(said!.split('\n')).toContain('-oBatchMode=yes')
+    expect(after).toBe('me@far\ncarryon\nserve\n--stdio\n')
   })
 
   it('what ssh says is shown with nothing in it that moves a cursor', async () => {

@@ -108,8 +108,11 @@ export class FarMachine {
 
   /** Processes of carryon that ssh has started here. */
   get processes(): readonly number[] {
-    const mark = `XDG_STATE_HOME=${this.stateHome}\0`
-    return processesOf(process.execPath).filter((pid) => readIfThere(`/proc/${pid}/environ`).includes(mark))
+    const marks = [`XDG_STATE_HOME=${this.stateHome}\0`, 'SSH_CONNECTION=']
+    return processesOf(process.execPath).filter((pid) => {
+      const environment = readIfThere(`/proc/${pid}/environ`)
+      return marks.every((mark) => environment.includes(mark))
+    })
   }
 
   async stop(): Promise<void> {

@@ -72,10 +72,11 @@ export class Networks implements Disposable {
     for (const end of ['near', 'far'] as const) run(...this.within(end), 'nft', 'flush', 'ruleset')
   }
 
-  /** Lets `near` send no faster than that, in bits a second. */
-  slow(bitsPerSecond: number): void {
-    const words = ['rate', `${bitsPerSecond}bit`, 'burst', '4kb', 'latency', '400ms']
-    run(...this.within('near'), 'tc', 'qdisc', 'replace', 'dev', 'cable', 'root', 'tbf', ...words)
+  /** Lets an end send no faster than that, in bits a second. */
+  slow(bitsPerSecond: number, end: NetworkEnd = 'near'): void {
+    const burstBytes = Math.max(4_096, Math.ceil(bitsPerSecond / 8 / 100)) // What passes between two ticks of the kernel.
+    const words = ['rate', `${bitsPerSecond}bit`, 'burst', `${burstBytes}b`, 'latency', '400ms']
+    run(...this.within(end), 'tc', 'qdisc', 'replace', 'dev', 'cable', 'root', 'tbf', ...words)
   }
 
   /** The kernel ends all connections of an end that lead to the other one. */

@@ -4,7 +4,6 @@
 
 import { refusalCode } from '../../core/greeting.ts'
 import { hasCode, TransferError, type ErrorCode } from '../../errors.ts'
-import { ticketExpireMs } from '../../model/limits.ts'
 import type { Opening } from '../../model/opening.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import { sshAddress, targetOfAddress, type SshTarget } from '../../model/ssh-target.ts'
@@ -17,7 +16,7 @@ import { isBound, isOver, type Found } from './catalog.ts'
 import { resume } from './contention.ts'
 import type { WayThere } from './dialing.ts'
 import { keepConnected, type Travelled } from './keep-connected.ts'
-import { isPlain, newHeader, type Plan } from './plan.ts'
+import { isPlain, newHeader, offerOverSsh, type Plan } from './plan.ts'
 import type { Finished } from './run.ts'
 import { checkFrozen } from './same-command.ts'
 import { Work } from './work.ts'
@@ -76,19 +75,10 @@ function isOfCommand({ identity }: Plan, found: Found): boolean {
   return side === 'dialer' && its === identity && !isOver(found) && !isPlain(found.header)
 }
 
-/** Its ticket is never written: the other end gets the key derived from it, through ssh. */
 function headerFor(plan: Plan, address: string): HeaderRecord {
-  const { clock, random } = plan.tools.world
-  const ticket = {
-    id: Buffer.from(random.bytes(16)).toString('hex'),
-    secret: random.bytes(32),
-    addresses: [address],
-    role: plan.home.role,
-    expiresAt: clock.wall() + ticketExpireMs,
-    uses: 1,
-    tls: 'psk',
-  } as const
-  return newHeader(plan, ticket, 'dialer')
+  const { random } = plan.tools.world
+  const [id, key] = [16, 32].map((count) => Buffer.from(random.bytes(count)).toString('hex'))
+  return newHeader(plan, offerOverSsh(plan.tools.world, { id: id!, key: key!, addresses: [address] }), 'dialer')
 }
 
 const dialTimeoutMs = 60_000 // TCP, jump hosts, log-in, and the start of Node over there.

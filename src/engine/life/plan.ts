@@ -2,7 +2,14 @@
 // long to try. The dialing and the listening life are both led by it.
 
 import type { Millis } from '../../model/clock.ts'
-import { clamp, deadAfterMsRange, entriesMax, expireAfterMs, expireAfterMsRange } from '../../model/limits.ts'
+import {
+  clamp,
+  deadAfterMsRange,
+  entriesMax,
+  expireAfterMs,
+  expireAfterMsRange,
+  ticketExpireMs,
+} from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { isByCertificate, type Ticket, type Trust } from '../../model/ticket.ts'
@@ -99,28 +106,38 @@ function withLimits(world: World, deadAfterMs: Millis | undefined): World {
   return { ...world, limits: { ...world.limits, deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) } }
 }
 
+/** What a new session begins with: a ticket, or a key that ssh brings to the other side. */
+export type Offer = Omit<Ticket, 'secret' | 'role'> & (Pick<Ticket, 'secret'> | { readonly key: string })
+
+export function offerOverSsh(
+  { clock }: World,
+  own: Pick<Ticket, 'id' | 'addresses'> & { readonly key: string },
+): Offer {
+  return { ...own, expiresAt: clock.wall() + ticketExpireMs, uses: 1, tls: 'psk' }
+}
+
 /** The first record of a new session of this plan. Where its ticket opens many sessions, a dialer mints the id. */
-export function newHeader(plan: Plan, ticket: Ticket, side: HeaderRecord['side']): HeaderRecord {
+export function newHeader(plan: Plan, offer: Offer, side: HeaderRecord['side']): HeaderRecord {
   const { home, tools, identity, frozen, sources } = plan
   const { clock, random } = tools.world
   const newId = (): string => Buffer.from(random.bytes(16)).toString('hex')
   const header: HeaderRecord = {
     kind: 'header',
-    session: ticket.uses === 1 ? ticket.id : newId(),
+    session: offer.uses === 1 ? offer.id : newId(),
     role: home.role,
     createdAt: clock.wall(),
     side,
-    ...(ticket.uses === 1 ? {} : { ticket: ticket.id }),
-    ticketKey: ticketKey(ticket.secret),
-    ticketExpiresAt: ticket.expiresAt,
+    ...(offer.uses === 1 ? {} : { ticket: offer.id }),
+    ticketKey: 'key' in offer ? offer.key : ticketKey(offer.secret),
+    ticketExpiresAt: offer.expiresAt,
     nonce: side === 'dialer' ? newId() : '',
-    ...(isByCertificate(ticket.tls) ? { tls: ticket.tls } : {}),
-    addresses: ticket.addresses,
+    ...(isByCertificate(offer.tls) ? { tls: offer.tls } : {}),
+    addresses: offer.addresses,
     root: home.target?.rootId ?? '',
     sources,
     directory: home.folder,
     identity,
-    frozen: ticket.tls === 'plain' ? { ...frozen, [plainMark]: 'yes' } : frozen,
+    frozen: offer.tls === 'plain' ? { ...frozen, [plainMark]: 'yes' } : frozen,
     wishes: wishesOf(frozen),
   }
   return tools.expiresMs === undefined ? header : withExpiry(header, tools.expiresMs)

@@ -2,13 +2,12 @@
 // one that holds it, which is handed the connection.
 
 import { hasCode, TransferError } from '../../errors.ts'
-import { ticketExpireMs } from '../../model/limits.ts'
 import type { Opening } from '../../model/opening.ts'
 import { isSameSecret, pipeProof, sessionIdentity, ticketIdentity } from '../../transport/keys.ts'
 import type { Stream } from '../../transport/ws-connection.ts'
 import { endingFor, isOver, type Found } from './catalog.ts'
 import { handTo } from './control.ts'
-import { newHeader, type Plan } from './plan.ts'
+import { newHeader, offerOverSsh, type Plan } from './plan.ts'
 import { shortId } from './same-command.ts'
 import { sleep } from './waiting.ts'
 import { Work } from './work.ts'
@@ -93,17 +92,9 @@ async function hand({ home }: Plan, { session }: Opening, proof: string): Promis
 /** Undefined if another process has just begun it. @throws TransferError `session-unknown` if it was there before */
 async function begin(plan: Plan, { session, ticketKey }: Opening): Promise<Work | undefined> {
   if (ticketKey === undefined) throw unknown(session)
-  const ticket = {
-    id: session,
-    secret: new Uint8Array(32), // Only its key came.
-    addresses: [],
-    role: plan.home.role,
-    expiresAt: plan.tools.world.clock.wall() + ticketExpireMs,
-    uses: 1,
-    tls: 'psk',
-  } as const
+  const offer = offerOverSsh(plan.tools.world, { id: session, key: ticketKey, addresses: [] })
   try {
-    return await Work.create(plan.tools, { ...newHeader(plan, ticket, 'listener'), ticketKey })
+    return await Work.create(plan.tools, newHeader(plan, offer, 'listener'))
   } catch (error) {
     if (hasCode(error, 'already-exists')) return undefined
     throw error
