@@ -14,7 +14,7 @@ import { loadHash } from '../../src/hash/xxh64.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
 import type { Role } from '../../src/model/session.ts'
 import { nodeDisk } from '../../src/store/node-disk.ts'
-import { Ledger } from './ledger.ts'
+import { CrossingCheck } from './crossing-check.ts'
 import { file, folder, link, listing, noise, plant, type Tree } from '../support/trees.ts'
 import type { Fault, Lived } from './fault.ts'
 import { keepJoined, Side, type Scene } from './two-ends.ts'
@@ -69,7 +69,7 @@ class Trial {
 
   constructor(fault: Fault) {
     this.#fault = fault
-    const ledger = new Ledger(hash, limits, (why) => this.#problems.push(why))
+    const check = new CrossingCheck(hash, limits, (why) => this.#problems.push(why))
     const random = { bytes: (count: number) => new Uint8Array(randomBytes(count)), fraction: Math.random }
     this.#scene = {
       world: { clock: fastClock(), random, disk: nodeDisk, hash, limits },
@@ -81,14 +81,13 @@ class Trial {
       },
       watcher: {
         said: (between, from, text) => {
-          ledger.said(text)
-          if (from === 'receiver') ledger.toSender(between, text)
+          check.said(between, from, text)
           if (text.startsWith('{"kind":"acknowledge"')) {
             this.#acknowledged++
             this.#onAcknowledged()
           }
         },
-        sent: (between, frame) => ledger.frameSent(between, frame),
+        sent: (between, frame) => check.frameSent(between, frame),
         observed: (role, event) => this.#observed(role, event),
       },
     }

@@ -10,7 +10,7 @@ import { defaultLimits } from '../../src/model/limits.ts'
 import type { Role } from '../../src/model/session.ts'
 import { nodeDisk } from '../../src/store/node-disk.ts'
 import { keepJoined, type Scene, Side } from '../crash/two-ends.ts'
-import { Ledger } from '../crash/ledger.ts'
+import { CrossingCheck } from '../crash/crossing-check.ts'
 import { file, folder, link, listing, noise, plant, type Tree } from '../support/trees.ts'
 import type { CutFlag, Cutter, Volume } from './volume.ts'
 
@@ -77,7 +77,7 @@ export class CutCrossing {
       target: at('receiver', 'target'),
       state: { sender: at('sender', 'state'), receiver: at('receiver', 'state') },
     }
-    const ledger = new Ledger(hash, limits, (why) => this.#tally.problems.push(why))
+    const check = new CrossingCheck(hash, limits, (why) => this.#tally.problems.push(why))
     const random = { bytes: (count: number) => new Uint8Array(randomBytes(count)), fraction: Math.random }
     this.#scene = {
       world: { clock, random, disk: nodeDisk, hash, limits },
@@ -85,11 +85,10 @@ export class CutCrossing {
       folders,
       watcher: {
         said: (between, from, text) => {
-          ledger.said(text)
-          if (from === 'receiver') ledger.toSender(between, text)
+          check.said(between, from, text)
           if (text.startsWith('{"kind":"acknowledge"')) this.#promised()
         },
-        sent: (between, frame) => ledger.frameSent(between, frame),
+        sent: (between, frame) => check.frameSent(between, frame),
         observed: () => {},
       },
     }

@@ -1,16 +1,14 @@
 // The command behind `npm run simulate`: `--seed N` lives through one seed and tells all of it, `--seeds N` through many,
-// `--minutes M` through as many as there is time for. Seeds that ever failed come first. Bundled and run by run.mjs.
+// `--minutes M` through as many as there is time for, `--jobs N` on N cores. Bundled and run by run.mjs.
 
 import { parseArgs } from 'node:util'
-import { keptSeeds } from './kept-seeds.ts'
-import { liveThrough, liveTwice } from './live-through.ts'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { Marks } from './marks.ts'
 import { describeScenario, scenarioOf } from './scenario.ts'
+import { liveShare, type Share, type Tally } from './share.ts'
 import { simulate } from './world.ts'
 
 const marksFrom = 3_000 // So many seeds come to every mark, or the simulator has lost its teeth.
-const twiceEvery = 50 // Of so many seeds one is lived through twice, to see that it is the same.
-const failuresMax = 5
 
 const { values } = parseArgs({
   options: {
@@ -18,10 +16,12 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     first: { type: 'string' },
     minutes: { type: 'string' },
+    jobs: { type: 'string' },
   },
 })
 
-process.exitCode = values.seed === undefined ? await many() : await one(Number(values.seed))
+if (!isMainThread) parentPort!.postMessage(await liveShare(workerData as Share, (why) => parentPort!.postMessage(why)))
+else process.exitCode = values.seed === undefined ? await many() : await one(Number(values.seed))
 
 /** Tells a seed as it happens. */
 async function one(seed: number): Promise<number> {
@@ -42,22 +42,19 @@ async function one(seed: number): Promise<number> {
 }
 
 async function many(): Promise<number> {
-  Error.stackTraceLimit = 0 // Errors are part of the game, and nobody looks at their stacks.
-  const first = Number(values.first ?? 1)
+  const parts = Number(values.jobs ?? 1)
   const count = Number(values.seeds ?? Infinity)
-  const until = values.minutes === undefined ? Infinity : performance.now() + Number(values.minutes) * 60_000
-  if (count === Infinity && until === Infinity) throw new Error('Say --seed N, --seeds N or --minutes M.')
-  const marks = new Marks()
+  const minutes = Number(values.minutes ?? Infinity)
+  if (count === Infinity && minutes === Infinity) throw new Error('Say --seed N, --seeds N or --minutes M.')
   const began = performance.now()
-  let failures = 0
-  let lived = 0
-  for (const seed of seedsFrom(first, count)) {
-    if (performance.now() > until) break
-    if (!(await survives(seed, marks))) failures++
-    if (failures === failuresMax) break
-    lived++
-  }
+  const whole = { first: Number(values.first ?? 1), count, minutes, parts }
+  const tallies = await Promise.all(
+    Array.from({ length: parts }, (_, part) => (parts === 1 ? liveShare : beside)({ ...whole, part }, tellFailed)),
+  )
   const seconds = (performance.now() - began) / 1000
+  const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0)
+  const [lived, failures] = [sum((tally) => tally.lived), sum((tally) => tally.failures)]
+  const marks = new Marks(tallies.map(({ counts }) => counts))
   console.log(`${marks.toString()}\n`)
   const isBlunt = lived >= marksFrom && marks.missing.length > 0
   if (isBlunt) console.log(`never came to: ${marks.missing.join(', ')}`)
@@ -65,18 +62,16 @@ async function many(): Promise<number> {
   return failures > 0 || isBlunt ? 1 : 0
 }
 
-function* seedsFrom(first: number, count: number): Generator<number> {
-  for (const { seed } of keptSeeds) yield seed
-  for (let seed = first; seed < first + count; seed++) yield seed
+/** Lives through a share in a thread of its own. */
+function beside(share: Share, failed: (why: string) => void): Promise<Tally> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: share })
+    worker.on('message', (said: string | Tally) => (typeof said === 'string' ? failed(said) : resolve(said)))
+    worker.on('error', reject)
+    worker.on('exit', (code) => reject(new Error(`A thread ended with code ${code}.`))) // Behind its tally it changes nothing.
+  })
 }
 
-async function survives(seed: number, marks: Marks): Promise<boolean> {
-  try {
-    await liveThrough(seed, marks)
-    if (seed % twiceEvery === 0) await liveTwice(seed)
-    return true
-  } catch (error) {
-    console.log(`${(error as Error).message}\n`)
-    return false
-  }
+function tellFailed(why: string): void {
+  console.log(`${why}\n`)
 }

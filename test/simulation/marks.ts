@@ -72,8 +72,20 @@ export const marks = [
 
 export type Mark = (typeof marks)[number]
 
+export type MarkCounts = ReadonlyMap<Mark, number>
+
 export class Marks {
   readonly #counts = new Map<Mark, number>()
+
+  /** @param parts what was counted elsewhere */
+  constructor(parts: readonly MarkCounts[] = []) {
+    for (const part of parts)
+      for (const [mark, count] of part) this.#counts.set(mark, (this.#counts.get(mark) ?? 0) + count)
+  }
+
+  get counts(): MarkCounts {
+    return this.#counts
+  }
 
   note(mark: Mark): void {
     this.#counts.set(mark, (this.#counts.get(mark) ?? 0) + 1)

@@ -4,9 +4,10 @@ import type { Message } from '../../src/model/messages.ts'
 import type { Role } from '../../src/model/session.ts'
 import type { Hash64 } from '../../src/model/hash.ts'
 import { readHeader } from '../../src/wire/frames.ts'
+import type { Ledger } from '../support/ledger.ts'
+import type { DiskCheck } from './disk-check.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { Heard } from './heard.ts'
-import type { Ledger } from './ledger.ts'
 import { type End, type Freight, type Link, messageIn, type Trouble, type Watcher } from './link.ts'
 import type { Mark, Marks } from './marks.ts'
 import { frameText } from './session.ts'
@@ -16,6 +17,7 @@ export interface TapTools {
   readonly hash: Hash64
   readonly heard: Heard
   readonly ledger: Ledger
+  readonly diskCheck: DiskCheck
   readonly window: WindowCheck
   readonly watch: DiskWatch
   readonly marks: Marks
@@ -31,8 +33,6 @@ const pastMax = 30 // Frames kept to come again.
 
 export class Tap implements Watcher {
   readonly #tools: TapTools
-  /** The newest that was welcomed. */
-  #epoch = 0
   /** Of the newest connection that each side has opened. */
   readonly #opened: Record<Role, number> = { sender: 0, receiver: 0 }
   /** Some of the data frames sent so far. */
@@ -61,7 +61,7 @@ export class Tap implements Watcher {
 
   #frameSent(link: Link, frame: Uint8Array): void {
     const { ledger, window, heard, marks, hash, fail } = this.#tools
-    if (!ledger.isWhole(link)) fail('data was sent before the receiver had said where it stands')
+    ledger.frameSent(link)
     const { kind, epoch } = readHeader(frame, hash)
     if (epoch !== link.epoch) fail(`R38: a frame of epoch ${epoch} is sent over a connection of epoch ${link.epoch}`)
     if (kind === 'pack') marks.note('pack')
@@ -71,11 +71,9 @@ export class Tap implements Watcher {
     if (this.past.length > pastMax) this.past.shift()
   }
 
-  /** Epochs only grow, whoever was killed or rolled back (R38). */
   #welcomed(link: Link, epoch: number, windowBytes: number): void {
-    const { window, fail } = this.#tools
-    if (epoch <= this.#epoch) fail(`R38: epoch ${epoch} came behind ${this.#epoch}`)
-    this.#epoch = epoch
+    const { window, ledger } = this.#tools
+    ledger.welcomeSaid(epoch)
     link.epoch = epoch
     window.windowBytes = Math.max(window.windowBytes, windowBytes)
   }
@@ -84,7 +82,7 @@ export class Tap implements Watcher {
   forgot(role: Role): void {
     this.#opened[role] = 0
     this.past.length = 0 // An epoch that nobody remembers may come again; its frames had better not.
-    this.#epoch = this.#opened[role === 'sender' ? 'receiver' : 'sender']
+    this.#tools.ledger.epochsForgotten(this.#opened[role === 'sender' ? 'receiver' : 'sender'])
   }
 
   #saidBySender(message: Message): void {
@@ -100,9 +98,10 @@ export class Tap implements Watcher {
   }
 
   #saidByReceiver(link: Link, message: Message): void {
-    const { ledger, marks, ready } = this.#tools
+    const { ledger, diskCheck, marks, ready } = this.#tools
     if (message.kind === 'acknowledge') {
       ledger.acknowledgeSaid(message)
+      diskCheck.acknowledgeSaid(message)
       for (const { outcome } of message.outcomes)
         if (outcomeMarks.has(`outcome ${outcome}`)) marks.note(`outcome ${outcome}` as Mark)
     } else if (message.kind === 'want') {

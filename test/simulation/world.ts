@@ -14,9 +14,10 @@ import { readReceipt } from '../../src/store/receipts.ts'
 import { createSession } from '../../src/store/session-directory.ts'
 import { openTarget } from '../../src/store/target.ts'
 import { type CallPlan, Calls } from './calls.ts'
+import { Ledger } from '../support/ledger.ts'
+import { DiskCheck } from './disk-check.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { Heard } from './heard.ts'
-import { Ledger } from './ledger.ts'
 import { type End, Link } from './link.ts'
 import { Marks } from './marks.ts'
 import { Nemesis } from './nemesis.ts'
@@ -92,7 +93,8 @@ export class World {
     this.session = this.drawn.hex(32)
     this.disks = { sender: new MemoryDisk(), receiver: new MemoryDisk({ hasLinks: scenario.hasLinks }) }
     const fail = (why: string): void => this.fail(why)
-    this.ledger = new Ledger({
+    this.ledger = new Ledger(fail, scenario.durability)
+    const diskCheck = new DiskCheck({
       hash,
       heard: this.heard,
       chunkBytes: scenario.limits.chunkBytes,
@@ -108,6 +110,7 @@ export class World {
       hash,
       heard,
       ledger,
+      diskCheck,
       window,
       watch,
       marks,
