@@ -162,7 +162,7 @@ class Restoring {
     }
     const part = await this.#files.stat(intent.entry)
     if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return undefined
-    if (this.#isUnsynced && (await this.#digestOfPart(intent)) !== intent.digest) return undefined
+    if (!(await this.#isAsIntended(intent))) return undefined
     // Without hard links an empty file held the name, and was to be replaced; whose else it could be holds no byte.
     const isReserved = there?.kind === 'file' && there.size === 0 && !(await this.#target.hasLinks())
     const placed = await this.#target.publish(
@@ -173,6 +173,20 @@ class Restoring {
       isReserved ? 'replace' : intent.method,
     )
     return placed === 'placed' ? outcome : undefined
+  }
+
+  /**
+   * Whether a part that was finished is still what was verified: nobody reads it again before it has its name. Its chunks
+   * are held against the disk as those of every part (R14); a file without durable chunks, one of a pack, is small.
+   */
+  async #isAsIntended(intent: IntentFile): Promise<boolean> {
+    const { entry, size } = intent
+    const runs = this.#checkpoint.parts.get(entry)?.runs ?? []
+    const chunks = chunkCount(size, this.#chunkBytes)
+    const known = new ChunkSet(chunks)
+    for (const { first, hashes } of runs) known.addRun(first, hashes.length)
+    if (known.isFull && !this.#isUnsynced) return (await this.#badChunks(entry, runs)).length === 0
+    return (await this.#digestOfPart(intent)) === intent.digest
   }
 
   /**
@@ -246,11 +260,7 @@ class Restoring {
   async checkParts(): Promise<number> {
     let bytesBad = 0
     for (const [entry, part] of this.#checkpoint.parts) {
-      const runs = await this.#suspects(entry, part.runs)
-      const bad: number[] = []
-      for (const run of runs)
-        for (const [i, hash] of run.hashes.entries())
-          if (!(await this.#isOnDisk(entry, run.first + i, hash, run.holes > 0))) bad.push(run.first + i)
+      const bad = await this.#badChunks(entry, part.runs)
       if (bad.length === 0) continue
       const places = bad.map((chunk) => ({ entry, revision: part.revision, chunk }))
       const chunks = placeRuns(places).map(({ first, count }) => [first, count] as const)
@@ -259,6 +269,15 @@ class Restoring {
       bytesBad += bad.length * this.#chunkBytes
     }
     return bytesBad
+  }
+
+  /** Chunks that are not on the disk as they were, of those that are looked at. */
+  async #badChunks(entry: number, runs: readonly HeldRun[]): Promise<number[]> {
+    const bad: number[] = []
+    for (const run of await this.#suspects(entry, runs))
+      for (const [i, hash] of run.hashes.entries())
+        if (!(await this.#isOnDisk(entry, run.first + i, hash, run.holes > 0))) bad.push(run.first + i)
+    return bad
   }
 
   /** All runs of a part that looks cut or punched, else the last one. */

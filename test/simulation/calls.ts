@@ -9,9 +9,16 @@ import type { Call, Gate } from './process-disk.ts'
 import type { Process } from './process.ts'
 import type { Chance } from './timeline.ts'
 
+/** With it the process dies; `power`: and its machine; `damages`: and a part file is damaged before the next one starts. */
+export interface LastCall {
+  readonly call: number
+  readonly power: boolean
+  readonly damages?: boolean
+}
+
 /** What will go wrong in one process, by number of the call. */
 export interface CallPlan {
-  readonly last?: { readonly call: number; readonly power: boolean } | undefined
+  readonly last?: LastCall | undefined
   /** The call that fails; `forMs` > 0: and all of its kind for so long. */
   readonly failed?: { readonly call: number; readonly forMs: number; readonly code?: string } | undefined
   readonly slow?: { readonly call: number; readonly ms: number } | undefined
@@ -28,7 +35,7 @@ export interface CallTools {
   readonly marks: Marks
   readonly note: (what: string) => void
   /** It was the last call; the process must be dead on return. */
-  readonly died: (power: boolean, what: string) => void
+  readonly died: (last: LastCall, what: string) => void
   readonly fail: (why: string) => void
   /** A call fails on purpose. */
   readonly failed: (path: string, code: string) => void
@@ -81,7 +88,7 @@ export class Calls implements Gate {
       await process.sleep(plan.slow.ms)
     }
     const result = isDone ? await this.#do(number, call, act) : undefined
-    if (isLast && process.isAlive) this.#tools.died(plan.last!.power, `${call.kind} ${call.path}`)
+    if (isLast && process.isAlive) this.#tools.died(plan.last!, `${call.kind} ${call.path}`)
     return process.isAlive && isDone ? (result as T) : never()
   }
 

@@ -1,8 +1,8 @@
 // Damage to what lies on a disk while no process works on it: bits that flip in a journal, parts that are cut, punched or
 // gone.
 
-import { foldRecords } from '../../src/core/checkpoint.ts'
 import { loadHash } from '../../src/hash/xxh64.ts'
+import type { Directory } from '../../src/model/disk.ts'
 import { readJournal } from '../../src/store/journal-file.ts'
 import type { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { fileHeaderBytes, recordHeaderBytes, recordLength } from '../../src/store/record-codec.ts'
@@ -25,12 +25,12 @@ export async function damageJournal(disk: MemoryDisk, path: string, chance: Chan
   return true
 }
 
-/** Cuts, punches or removes a part of a file that is not about to be published: that one may have its name by now. */
+/** Cuts, punches or removes a part of a file that has not got its name yet. @returns its entry; undefined if there is none */
 export async function damagePart(disk: MemoryDisk, path: string, chance: Chance): Promise<number | undefined> {
-  const { records } = await readJournal(await disk.openRoot(path), { hash: await loadHash() })
-  const { intents, outcomes } = foldRecords(records)
   const parts = await disk.openRoot(`${path}/parts`)
-  const names = (await parts.list()).filter((name) => !intents.has(Number(name)) && !outcomes.has(Number(name)))
+  const published = await inodesBelow(await disk.openRoot('/dst'), '.carryon')
+  const names: string[] = []
+  for (const name of await parts.list()) if (!published.has((await parts.stat(name))!.inode)) names.push(name)
   if (names.length === 0) return undefined
   const name = chance.pick(names)
   const { size } = (await parts.stat(name))!
@@ -44,4 +44,16 @@ export async function damagePart(disk: MemoryDisk, path: string, chance: Chance)
   }
   await parts.sync()
   return Number(name)
+}
+
+async function inodesBelow(directory: Directory, but: string): Promise<Set<bigint>> {
+  const inodes = new Set<bigint>()
+  for (const name of await directory.list()) {
+    if (name === but) continue
+    const { kind, inode } = (await directory.stat(name))!
+    if (kind === 'file') inodes.add(inode)
+    if (kind === 'directory')
+      for (const below of await inodesBelow(await directory.openDirectory(name), but)) inodes.add(below)
+  }
+  return inodes
 }

@@ -67,19 +67,23 @@ const scenario: Scenario = {
 }
 
 /** Lives through the scenario with something wrong in the first process of one side. */
-function live(role: Role, plan: CallPlan, hasLinks = true, durability: Durability = 'checkpoint') {
+function live(
+  role: Role,
+  plan: CallPlan,
+  { hasLinks = true, durability = 'checkpoint', seed = 1 }: Partial<Scenario> = {},
+) {
   let isFirst = true
   const planOf = (of: Role): CallPlan => {
     if (of !== role || !isFirst) return {}
     isFirst = false
     return plan
   }
-  return simulate({ ...scenario, hasLinks, durability }, { plan: planOf })
+  return simulate({ ...scenario, hasLinks, durability, seed }, { plan: planOf })
 }
 
 /** The kinds of the calls that there are if nothing goes wrong. */
 async function callsOf(role: Role, durability?: Durability): Promise<readonly Call['kind'][]> {
-  const calls = (await live(role, {}, true, durability)).calls[role]
+  const calls = (await live(role, {}, durability === undefined ? {} : { durability })).calls[role]
   expect(calls.length).toBeGreaterThan(50)
   return calls
 }
@@ -107,7 +111,7 @@ describe('every call', () => {
       for (const [i, kind] of (await callsOf(role)).entries())
         for (const power of [false, true])
           for (const hasLinks of role === 'receiver' ? [false, true] : [true])
-            await live(role, { last: { call: i + 1, power } }, hasLinks).catch((error: unknown) => {
+            await live(role, { last: { call: i + 1, power } }, { hasLinks }).catch((error: unknown) => {
               expect.fail(`call ${i + 1}, ${kind}, ${power ? 'power' : 'kill'}, links ${hasLinks}: ${String(error)}`)
             })
     },
@@ -119,10 +123,18 @@ describe('every call', () => {
     async (durability) => {
       for (const [i, kind] of (await callsOf('receiver', durability)).entries())
         if (i % 3 === 0)
-          await live('receiver', { last: { call: i + 1, power: false } }, true, durability).catch((error: unknown) => {
+          await live('receiver', { last: { call: i + 1, power: false } }, { durability }).catch((error: unknown) => {
             expect.fail(`call ${i + 1}, ${kind}: ${String(error)}`)
           })
     },
     120_000,
   )
+
+  it('R6, R14: of the receiver is the last one, and a part is damaged before the next: no file gets its name unread', async () => {
+    const kinds = await callsOf('receiver')
+    const aboutToPublish = kinds.flatMap((_, i) => (kinds.slice(i, i + 4).includes('link') ? [i + 1] : []))
+    for (const call of aboutToPublish)
+      for (const seed of [1, 2, 3, 4, 5])
+        await live('receiver', { last: { call, power: false, damages: true } }, { seed })
+  })
 })

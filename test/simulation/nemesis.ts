@@ -3,7 +3,7 @@
 import { hasCode, isTransferError } from '../../src/errors.ts'
 import type { SessionEnd } from '../../src/core/effects.ts'
 import type { Role } from '../../src/model/session.ts'
-import type { CallPlan } from './calls.ts'
+import type { CallPlan, LastCall } from './calls.ts'
 import { damageJournal, damagePart } from './damage.ts'
 import type { Link, LinkFaults } from './link.ts'
 import type { Process } from './process.ts'
@@ -117,7 +117,7 @@ export class Nemesis {
   }
 
   /** A call was the last one of its process. */
-  died({ role, runner }: Process, power: boolean, what: string): void {
+  died({ role, runner }: Process, { power, damages }: LastCall, what: string): void {
     const world = this.#world
     this.#note(power ? 'power cut' : 'kill', `of the ${role} at ${what}`)
     if (runner === undefined) world.marks.note(power ? 'power cut while restoring' : 'kill while restoring')
@@ -131,6 +131,7 @@ export class Nemesis {
     }
     // A kill may come between a revision and the hints that go with it.
     if (role === 'receiver' && world.scenario.durability !== 'checkpoint') world.window.forget()
+    if (damages === true) void this.#damageSomePart()
     world.respawn(world.processes[role]!)
   }
 
@@ -275,7 +276,7 @@ export class Nemesis {
 
   /** Looks a few times more if there is no part yet. */
   async #damagePart(looks: number): Promise<void> {
-    const { disks, processes, ledger, window, timeline } = this.#world
+    const { disks, processes, timeline } = this.#world
     if (processes.receiver === undefined || this.#world.hasEnded('receiver')) return
     const names = await (await disks.receiver.openRoot(`${this.#world.directoryOf('receiver')}/parts`)).list()
     if (names.length === 0 && looks > 0) {
@@ -283,13 +284,17 @@ export class Nemesis {
       return
     }
     this.#world.kill('receiver')
-    const entry = await damagePart(disks.receiver, this.#world.directoryOf('receiver'), this.#chance)
-    if (entry !== undefined) {
-      this.#note('part damaged', String(entry))
-      ledger.lost(entry)
-      window.forget()
-    }
+    await this.#damageSomePart()
     this.#world.respawn(processes.receiver)
+  }
+
+  async #damageSomePart(): Promise<void> {
+    const { disks, ledger, window } = this.#world
+    const entry = await damagePart(disks.receiver, this.#world.directoryOf('receiver'), this.#chance)
+    if (entry === undefined) return
+    this.#note('part damaged', String(entry))
+    ledger.lost(entry)
+    window.forget()
   }
 
   // ---- network ----------------------------------------------------------------------------------------------------

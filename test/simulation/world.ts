@@ -248,7 +248,7 @@ export class World {
       marks: this.marks,
       note: (what) => this.note(what),
       fail: (why) => this.fail(why),
-      died: (power, what) => this.nemesis.died(process, power, what),
+      died: (last, what) => this.nemesis.died(process, last, what),
       published: (path) => this.#published(process, path),
       failed: (path, code) => this.nemesis.callFailed(path, code),
     })

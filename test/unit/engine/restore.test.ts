@@ -172,6 +172,14 @@ describe('R45: a publish that was cut short', () => {
     expect(await delivered(scene)).toBe(6 * chunkBytes)
   })
 
+  it('R6, R14: of a part that was punched meanwhile gives no name to what is left: the rest is wanted again', async () => {
+    const scene = await intended()
+    await punch(scene.disk, 6)
+    expect(await scene.restore()).toMatchObject({ outcome: undefined, held: [0, 3, 4, 5] })
+    expect(await delivered(scene)).toBe(-1)
+    expect((await scene.records()).map(({ kind }) => kind)).not.toContain('intent')
+  })
+
   it('R11: may be cut again at every step', async () => {
     const scene = await intended()
     for (let steps = 0; steps < 60; steps++) {
@@ -191,8 +199,8 @@ async function partFile(disk: MemoryDisk) {
 }
 
 /** Chunks 1 and 2 become a hole; the length stays. */
-async function punch(disk: MemoryDisk): Promise<void> {
+async function punch(disk: MemoryDisk, chunks = 4): Promise<void> {
   const file = await partFile(disk)
   await file.truncate(chunkBytes)
-  await file.write(chunk(3), 3 * chunkBytes)
+  await file.write(content(chunks).subarray(3 * chunkBytes), 3 * chunkBytes)
 }
