@@ -142,12 +142,14 @@ class SessionRunner implements Runner {
     const behind = pages.nextEntry === 0 ? undefined : await pages.entry(pages.nextEntry - 1)
     const { chunkBytes } = world.limits
     const digestOf = this.header.wishes.checksum ? digestOfFile(chunkBytes, world.hash) : undefined
+    const walking = walk(roots, { behind, ...options, digestOf })
+    this.#closers.push(async () => void (await walking.return()))
     this.#half = new Sender({
       world,
       journal,
       pages,
       files,
-      walk: walk(roots, { behind, ...options, digestOf }),
+      walk: walking,
       links: this.#links,
       pool: new BufferPool(chunkBytes, buffersPerSender),
       counters: this.#counters,

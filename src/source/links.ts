@@ -94,7 +94,12 @@ async function lookAt(disk: Disk, parent: Pinned, name: Name): Promise<Followed 
 
 async function directoryAt(disk: Disk, path: string): Promise<Followed> {
   const found = await pinAt(disk, path)
-  return { kind: 'directory', pinned: found, stat: await found.directory.statSelf() }
+  try {
+    return { kind: 'directory', pinned: found, stat: await found.directory.statSelf() }
+  } catch (error) {
+    await found.close()
+    throw error
+  }
 }
 
 /** Errors that say a link leads nowhere; a failing disk is no such thing. */

@@ -93,9 +93,14 @@ export class Roots {
 
   async #pinAndNote(root: Root): Promise<Pinned> {
     const pinned = await this.pin(root)
-    const { device, inode } = await pinned.directory.statSelf()
-    this.#seen.set(root.path, { device, inode })
-    return pinned
+    try {
+      const { device, inode } = await pinned.directory.statSelf()
+      this.#seen.set(root.path, { device, inode })
+      return pinned
+    } catch (error) {
+      await pinned.close()
+      throw error
+    }
   }
 
   /** Opens a root's directory for a caller who closes it. @throws TransferError `source-gone` */

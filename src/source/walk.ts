@@ -8,6 +8,7 @@
 //  4. Its contents are a level on a stack; memory grows with the depth of the tree and its largest directory alone.
 
 import { hasCode, isTransferError, TransferError } from '../errors.ts'
+import { closeAll } from '../model/closing.ts'
 import type { DiskFile, Stat } from '../model/disk.ts'
 import type { Entry, OmissionReason } from '../model/manifest.ts'
 import { compareNames, type Name, type Path } from '../model/names.ts'
@@ -291,8 +292,8 @@ class Walker {
   }
 
   async close(): Promise<void> {
-    for (const level of this.#levels) await level.close()
-    for (const top of this.#tops) if (top.kind === 'spilled') await top.level.close()
+    const spilled = this.#tops.flatMap((top) => (top.kind === 'spilled' ? [top.level] : []))
+    await closeAll([...this.#levels, ...spilled])
   }
 }
 

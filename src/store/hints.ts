@@ -77,8 +77,13 @@ export class Hints {
 /** Opens the hints of a session, behind those that are there; makes the file if there is none. */
 export async function openHints(directory: Directory, tools: { readonly hash: Hash64 }): Promise<Hints> {
   const file = await openOrMake(directory)
-  const { size } = await file.stat()
-  return new Hints(file, tools.hash, Math.floor(size / hintBytes) * hintBytes)
+  try {
+    const { size } = await file.stat()
+    return new Hints(file, tools.hash, Math.floor(size / hintBytes) * hintBytes)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }
 
 /** All hints that are whole, in the order in which they were noted. Torn or foreign bytes are passed over. */

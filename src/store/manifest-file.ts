@@ -78,6 +78,11 @@ export async function createManifest(directory: Directory): Promise<void> {
 /** Opens the manifest of a session. @throws TransferError `not-found` */
 export async function openManifest(directory: Directory): Promise<ManifestFile> {
   const file = await directory.openFile(manifestName, 'update')
-  const { size } = await file.stat()
-  return new ManifestFile(file, `${directory.label}/${manifestName}`, size)
+  try {
+    const { size } = await file.stat()
+    return new ManifestFile(file, `${directory.label}/${manifestName}`, size)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }

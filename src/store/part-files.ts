@@ -3,6 +3,7 @@
 // comes whole is written, given its metadata, synced and closed at once: one descriptor, one sync.
 
 import { assert, hasCode } from '../errors.ts'
+import { closeAll } from '../model/closing.ts'
 import type { Directory, DiskFile, Stat } from '../model/disk.ts'
 import type { Name } from '../model/names.ts'
 import { asError } from './faults.ts'
@@ -187,13 +188,11 @@ export class PartFiles {
       .sort((a, b) => a - b)
   }
 
-  /** Closes all descriptors and the directory. Syncs nothing. */
+  /** Closes all descriptors and the directory, also where one of them cannot be closed well. Syncs nothing. */
   async close(): Promise<void> {
-    for (const [entry, part] of this.#open) {
-      this.#drop(entry, part)
-      if (part.users === 0) await part.file.close()
-    }
-    await this.directory.close()
+    const idle = [...this.#open.values()].filter((part) => part.users === 0)
+    for (const [entry, part] of this.#open) this.#drop(entry, part)
+    await closeAll([...idle.map((part) => part.file), this.directory])
   }
 
   async #datasyncOne(entry: number): Promise<void> {

@@ -2,6 +2,7 @@
 // that had names made or removed in it is dirty until its directory is synced; it is never let go before.
 
 import { hasCode } from '../errors.ts'
+import { closeAll } from '../model/closing.ts'
 import type { Directory } from '../model/disk.ts'
 import { pathText, type Name, type Path } from '../model/names.ts'
 import { asError } from './faults.ts'
@@ -86,8 +87,9 @@ export class Pins {
 
   /** Closes all but the root. Syncs nothing. */
   async close(): Promise<void> {
-    for (const pin of this.#pins.values()) await pin.directory.close()
+    const pins = [...this.#pins.values()]
     this.#pins.clear()
+    await closeAll(pins.map(({ directory }) => directory))
   }
 
   /** Walks down from the deepest directory that is open, and to make, from the deepest whose name will be on the disk. */

@@ -19,13 +19,22 @@ export interface LastCall {
 /** What will go wrong in one process, by number of the call. */
 export interface CallPlan {
   readonly last?: LastCall | undefined
-  /** The call that fails; `forMs` > 0: and all of its kind for so long. */
+  /**
+   * The call that fails; `forMs` > 0: and all of its kind for so long, also those of the processes that come after. A code
+   * of `bug` is no fault of the disk, but something that nobody expects.
+   */
   readonly failed?: { readonly call: number; readonly forMs: number; readonly code?: string } | undefined
   readonly slow?: { readonly call: number; readonly ms: number } | undefined
 }
 
+/** A kind of calls that one side's disk goes on failing, and until when; whoever uses it meanwhile meets it. */
+export interface Failing {
+  now: { readonly kind: Call['kind']; readonly code: string; readonly until: number } | undefined
+}
+
 export interface CallTools {
   readonly process: Process
+  readonly failing: Failing
   readonly disk: MemoryDisk
   readonly chance: Chance
   /** Longest that a call takes; 0: none takes any time. */
@@ -43,33 +52,33 @@ export interface CallTools {
   readonly published: (path: string) => Promise<void>
 }
 
+export const bug = 'bug'
 const callsAtOnceMax = 20_000
-const finalName = /^\/dst\/(?!\.carryon(\/|$))/
+/** Of what lies in the target, but for our own. */
+export const finalName = /^\/dst\/(?!\.carryon(\/|$))/
 
 /** What the system may answer to a call, besides doing it. */
 export const errnos: Readonly<Record<Call['kind'], readonly string[]>> = {
-  open: ['EIO', 'EMFILE', 'ENFILE', 'EACCES', 'EBUSY'],
-  create: ['EIO', 'EMFILE', 'EACCES', 'ENOSPC', 'EDQUOT', 'EROFS'],
-  read: ['EIO'],
-  write: ['EIO', 'ENOSPC', 'EDQUOT'],
-  truncate: ['EIO', 'ENOSPC'],
-  stat: ['EIO'],
+  open: ['EIO', 'EINTR', 'EMFILE', 'ENFILE', 'EACCES', 'EBUSY', 'ENOENT'],
+  create: ['EIO', 'EINTR', 'EMFILE', 'EACCES', 'ENOSPC', 'EDQUOT', 'EROFS'],
+  read: ['EIO', 'EINTR', 'EACCES'],
+  write: ['EIO', 'EINTR', 'ENOSPC', 'EDQUOT'],
+  truncate: ['EIO', 'EINTR', 'ENOSPC'],
+  stat: ['EIO', 'EACCES'],
   metadata: ['EIO', 'EROFS', 'EACCES'],
-  'sync-file': ['EIO', 'ENOSPC', 'EDQUOT'],
-  'sync-directory': ['EIO'],
-  list: ['EIO'],
-  make: ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS'],
-  link: ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'],
-  rename: ['EIO', 'ENOSPC', 'EROFS', 'EBUSY'],
-  remove: ['EIO', 'EROFS', 'EBUSY'],
-  close: ['EIO'],
+  'sync-file': ['EIO', 'EINTR', 'ENOSPC', 'EDQUOT'],
+  'sync-directory': ['EIO', 'EINTR'],
+  list: ['EIO', 'EACCES'],
+  make: ['EIO', 'EACCES', 'ENOSPC', 'EDQUOT', 'EROFS'],
+  link: ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'ENOENT'],
+  rename: ['EIO', 'ENOSPC', 'EROFS', 'EACCES', 'EBUSY', 'ENOENT'],
+  remove: ['EIO', 'EROFS', 'EACCES', 'EBUSY'],
+  close: ['EIO', 'EINTR'],
 }
 
 export class Calls implements Gate {
   readonly handles: Set<object>
   readonly #tools: CallTools
-  /** The kind of call that goes on failing, and until when. */
-  #failing: { readonly kind: Call['kind']; readonly code: string; readonly until: number } | undefined
 
   constructor(tools: CallTools) {
     this.#tools = tools
@@ -116,21 +125,28 @@ export class Calls implements Gate {
     return result
   }
 
-  #faultOf(number: number, { kind, path }: Call): string | undefined {
-    const { process, chance, plan, marks, note } = this.#tools
-    if (this.#failing !== undefined) {
-      if (process.clock.now() >= this.#failing.until) this.#failing = undefined
-      else if (this.#failing.kind === kind) {
-        marks.note('call failed again and again')
-        return this.#failing.code
-      }
-    }
+  #faultOf(number: number, call: Call): string | undefined {
+    const code = this.#lastingFault(call) ?? this.#plannedFault(number, call)
+    if (code === undefined) return undefined
+    this.#tools.process.hits.add(code)
+    this.#tools.failed(call.path, code)
+    return code
+  }
+
+  #lastingFault({ kind }: Call): string | undefined {
+    const { process, failing, marks } = this.#tools
+    if (failing.now !== undefined && process.clock.now() >= failing.now.until) failing.now = undefined
+    if (failing.now?.kind !== kind) return undefined
+    marks.note('call failed again and again')
+    return failing.now.code
+  }
+
+  #plannedFault(number: number, { kind, path }: Call): string | undefined {
+    const { process, failing, chance, plan, marks, note } = this.#tools
     if (number !== plan.failed?.call) return undefined
     const code = plan.failed.code ?? chance.pick(errnos[kind])
-    if (!errnos[kind].includes(code)) return undefined // No system answers that to this call.
-    if (plan.failed.forMs > 0) this.#failing = { kind, code, until: process.clock.now() + plan.failed.forMs }
-    process.wasHit = true
-    this.#tools.failed(path, code)
+    if (code !== bug && !errnos[kind].includes(code)) return undefined // No system answers that to this call.
+    if (plan.failed.forMs > 0) failing.now = { kind, code, until: process.clock.now() + plan.failed.forMs }
     marks.note('call failed once')
     note(`${process.role}: ${kind} ${path} fails with ${code}`)
     return code
@@ -139,6 +155,7 @@ export class Calls implements Gate {
   /** Fails as the real system does: half a write is done, a sync takes along what it was to save. */
   async #fail<T>(code: string, { kind, path, file, bytes, writeFirst }: Call, act: () => Promise<T>): Promise<T> {
     const { disk, chance, watch, marks } = this.#tools
+    if (code === bug) throw new Error(`nobody expects this of ${kind} ${path}`)
     if (kind === 'sync-file' || kind === 'sync-directory') {
       marks.note('sync failed')
       disk.failNext(kind satisfies OperationKind, code)

@@ -25,7 +25,7 @@ export interface LinkFaults {
   readonly clogs: readonly { readonly afterBytes: number; readonly ms: number }[]
   /** Number of the data frame whose payload arrives with a flipped bit; -1: none. */
   readonly damagedFrame: number
-  /** Of messages that arrive twice. */
+  /** Of messages that arrive twice, and of data frames that come again later. */
   readonly doubled: number
 }
 
@@ -45,6 +45,7 @@ export type Trouble = Extract<
   | 'connection clogged'
   | 'frame damaged'
   | 'message doubled'
+  | 'frame came again'
 >
 
 /** What frames are to those who watch. */
@@ -70,6 +71,7 @@ export class Link {
   epoch = 0
   readonly #timeline: Timeline
   readonly #chance: Chance
+  readonly #again: Chance
   isBroken = false
   #bytes = 0
   #dataFrames = 0
@@ -85,6 +87,7 @@ export class Link {
   ) {
     this.#timeline = timeline
     this.#chance = chance
+    this.#again = chance.of('again')
     this.faults = faults
     this.watcher = watcher
     this.ends = [new End(this, 0, owners[0]), new End(this, 1, owners[1])]
@@ -154,6 +157,12 @@ export class Link {
     return true
   }
 
+  /** How long behind its arrival this frame comes once more, as from a sender with a bug; undefined: never. */
+  againAfterMs(freight: Freight): number | undefined {
+    if (freight.kind !== 'data' || !this.#again.is(this.faults.doubled)) return undefined
+    return this.#again.pick([0, 5, 50, 500])
+  }
+
   other(end: End): End {
     return this.ends[1 - end.index]!
   }
@@ -219,11 +228,21 @@ export class End implements Connection {
     this.#lastArrival = Math.max(this.#lastArrival, link.now + travelMs)
     const to = link.other(this)
     const isDoubled = link.isDoubled(freight)
+    const againMs = link.againAfterMs(freight)
     to.owner.after(this.#lastArrival - link.now, () => {
       if (link.isBroken && !link.faults.tells[to.index]!) return
       if (!link.isSilenced(to)) this.#taken(bytes) // Else no word of it comes back.
       to.arrive(freight, bytes)
       if (isDoubled) to.arrive(freight, bytes)
+      if (againMs !== undefined && freight.kind === 'data') this.#comesAgain(to, freight.frame.slice(), againMs)
+    })
+  }
+
+  #comesAgain(to: End, frame: Uint8Array, afterMs: number): void {
+    to.owner.after(afterMs, () => {
+      if (to.isEnded || this.link.isBroken) return
+      this.link.watcher.troubled('frame came again')
+      to.arrive({ kind: 'data', frame }, frame.length)
     })
   }
 

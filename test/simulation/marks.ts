@@ -35,6 +35,7 @@ export const marks = [
   'connection clogged',
   'frame damaged',
   'message doubled',
+  'frame came again',
   'old frame in a newer connection',
   'second connection beside the first',
   // and with files.

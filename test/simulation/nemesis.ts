@@ -3,7 +3,7 @@
 import { hasCode, isTransferError } from '../../src/errors.ts'
 import type { SessionEnd } from '../../src/core/effects.ts'
 import type { Role } from '../../src/model/session.ts'
-import type { CallPlan, LastCall } from './calls.ts'
+import { bug, type CallPlan, type LastCall } from './calls.ts'
 import { damageJournal, damagePart } from './damage.ts'
 import type { Link, LinkFaults } from './link.ts'
 import type { Process } from './process.ts'
@@ -19,13 +19,22 @@ const lookingForParts = 10
 const lookAgainMs = 150
 
 /** How a run may end on a disk that fails; the next run goes on. */
-const diskCodes: ReadonlySet<string> = new Set(['disk-failed', 'disk-full', 'too-many-open-files', 'permission-denied'])
+const diskCodes: ReadonlySet<string> = new Set([
+  'disk-failed',
+  'disk-full',
+  'too-many-open-files',
+  'permission-denied',
+  'not-found',
+  'source-gone',
+])
 
 export class Nemesis {
   /** How far the wall clocks are ahead. */
   readonly wallMs: Record<Role, number> = { sender: 0, receiver: 0 }
-  /** A file may fail alone: reading or placing it met a fault. */
-  mayFail = false
+  /** What met a fault of its disk, but for our own files. */
+  readonly #metFaults = new Set<string>()
+  /** Nobody knows any more what was offered. */
+  #mayAllFail = false
   readonly #world: World
   readonly #plannedCalls: ((role: Role) => CallPlan) | undefined
   readonly #chance: Chance
@@ -144,15 +153,30 @@ export class Nemesis {
 
   /** Whether a process may end like this because of what was done to its disk; then the next one goes on. */
   #answersFor(process: Process, code: string): boolean {
-    if (!process.wasHit || !diskCodes.has(code)) return false
+    const isExpected = code === bug ? process.hits.has(bug) : process.hits.size > 0 && diskCodes.has(code)
+    if (!isExpected) return false
     this.#world.lastFaultAt = this.#world.timeline.now
     return true
   }
 
-  /** A file of the user's may fail alone; too many open files are no reason. */
+  /** A call fails on purpose. A part that is not found is a part that is gone, says the disk; nobody can know better. */
   callFailed(path: string, code: string): void {
+    const part = /\/parts\/([0-9]+)$/.exec(path)?.[1]
+    if (part !== undefined && code === 'ENOENT') {
+      this.#world.ledger.lost(Number(part))
+      this.#world.window.forget()
+    }
     const isOurs = /^\/state|^\/dst\/\.carryon/.test(path)
-    if (!isOurs && code !== 'EMFILE' && code !== 'ENFILE') this.mayFail = true
+    if (!isOurs && code !== 'EMFILE' && code !== 'ENFILE') this.#metFaults.add(path)
+  }
+
+  /** Whether a file may fail alone, by the path it lands at: it, or a folder it is in, met a fault on either side (R54). */
+  excuses(landing: readonly string[]): boolean {
+    if (this.#mayAllFail) return true
+    const source = this.#world.scenario.isSpilled ? ['src', ...landing] : landing
+    return [source, ['dst', ...landing]].some((path) =>
+      path.some((_, i) => this.#metFaults.has(`/${path.slice(0, i + 1).join('/')}`)),
+    )
   }
 
   started(role: Role): void {
@@ -166,7 +190,7 @@ export class Nemesis {
       world.marks.note('rebuilt')
       world.respawn(process, true)
     } else if (hasCode(error, 'disk-full') && this.#wasFull) world.respawn(process)
-    else if (isTransferError(error) && this.#answersFor(process, error.code)) world.respawn(process)
+    else if (this.#answersFor(process, isTransferError(error) ? error.code : bug)) world.respawn(process)
     else
       world.fail(`${role} could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
@@ -268,7 +292,7 @@ export class Nemesis {
       this.#note('journal damaged', role)
       this.#damaged.add(role)
       this.#forgets(role)
-      this.mayFail = true
+      this.#mayAllFail = true
       if (role === 'receiver') ledger.rollBack({ places: new Map(), outcomes: new Map() })
     }
     this.#world.respawn(processes[role])

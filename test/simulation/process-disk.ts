@@ -54,7 +54,7 @@ export class ProcessDisk implements Disk {
   }
 }
 
-class ProcessDirectory implements Directory {
+export class ProcessDirectory implements Directory {
   readonly label: string
   readonly inner: Directory
   readonly #gate: Gate

@@ -17,10 +17,12 @@ export class Process {
   isAlive = true
   /** Files and directories that are open. */
   readonly handles: Set<object> = new Set()
+  /** Those of them that somebody else closes. */
+  readonly lent: Set<object> = new Set()
   /** Calls to the disk so far, by kind. */
   readonly calls: Call['kind'][] = []
-  /** A call to its disk failed on purpose. */
-  wasHit = false
+  /** What calls to its disk failed with on purpose. */
+  readonly hits: Set<string> = new Set()
   readonly #timeline: Timeline
   #stoppedUntil = 0
 

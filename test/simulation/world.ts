@@ -13,7 +13,7 @@ import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { readReceipt } from '../../src/store/receipts.ts'
 import { createSession } from '../../src/store/session-directory.ts'
 import { openTarget } from '../../src/store/target.ts'
-import { type CallPlan, Calls } from './calls.ts'
+import { type CallPlan, Calls, type Failing, finalName } from './calls.ts'
 import { Ledger } from '../support/ledger.ts'
 import { DiskCheck } from './disk-check.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -22,7 +22,7 @@ import { type End, Link } from './link.ts'
 import { Marks } from './marks.ts'
 import { Nemesis } from './nemesis.ts'
 import { Process } from './process.ts'
-import { type Call, ProcessDisk, ProcessFile } from './process-disk.ts'
+import { type Call, ProcessDirectory, ProcessDisk, ProcessFile } from './process-disk.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
 import { answer, headerOf, refuse } from './session.ts'
 import { Tap } from './tap.ts'
@@ -77,6 +77,7 @@ export class World {
   readonly nemesis: Nemesis
   /** How each side ended for good. */
   readonly ends: Partial<Record<Role, SessionEnd>> = {}
+  readonly failing: Record<Role, Failing> = { sender: { now: undefined }, receiver: { now: undefined } }
   lastFaultAt = 0
   readonly #log: string[] | undefined
   #digest = 0n
@@ -204,7 +205,7 @@ export class World {
     const { outcomes } = this.ledger.promises
     await this.trees.checkEnd((path) => {
       const outcome = outcomes.get(this.heard.entryAt(path) ?? -1) ?? 'not listed'
-      return this.nemesis.mayFail && ['failed', 'vanished', 'not listed'].includes(outcome)
+      return this.nemesis.excuses(path) && ['failed', 'vanished', 'not listed'].includes(outcome)
     })
   }
 
@@ -240,6 +241,7 @@ export class World {
     if (role === 'sender') this.window.senderStarted()
     const calls = new Calls({
       process,
+      failing: this.failing[role],
       disk: this.disks[role],
       chance: this.chance.of(`calls ${role} ${this.#spawned++}`),
       diskMs: this.scenario.diskMs,
@@ -256,6 +258,7 @@ export class World {
       if (!process.isAlive) return
       this.note(`${role} could not start: ${String(error)}`)
       process.isAlive = false
+      this.#checkClosed(process)
       this.nemesis.couldNotStart(process, error)
     })
   }
@@ -279,14 +282,19 @@ export class World {
       rebuild,
       observer: (event: RunnerEvent) => this.#observed(process, event),
     }
-    const state = await disk.openRoot('/state')
+    const lent = <T extends object>(handle: T): T => {
+      process.lent.add(handle)
+      return handle
+    }
+    const state = lent(await disk.openRoot('/state'))
     if (role === 'sender') {
-      const directory = await state.openDirectory(this.session)
+      const directory = lent(await state.openDirectory(this.session))
       const walk = { exclude: [], links: 'keep' as const, pageEntries: scenario.pageEntries }
       process.runner = await openRunner({ ...common, directory, receipts: state, walk })
     } else {
       const target = await openTarget(disk, '/dst', this.#random)
-      const directory = await target.own.openDirectory(this.session)
+      lent(target.root)
+      const directory = lent(await lent(target.own).openDirectory(this.session))
       const receive = { target, maxBytes: Infinity, maxFiles: Infinity }
       process.runner = await openRunner({ ...common, directory, receipts: state, receive })
     }
@@ -317,9 +325,7 @@ export class World {
     const { role } = process
     this.note(`${role} ended: ${JSON.stringify(end)}`)
     process.isAlive = false
-    for (const handle of process.handles)
-      // What a failing `close` leaves open is not looked into.
-      if (handle instanceof ProcessFile && !process.wasHit) this.fail(`R25: ${handle.path} is open after the end`)
+    this.#checkClosed(process)
     if (end.how === 'paused') this.respawn(process)
     else if (end.how === 'failed') this.nemesis.failed(process, end)
     else if (end.how === 'discarded') {
@@ -335,6 +341,15 @@ export class World {
       }
     }
   }
+  /** Only what was lent to the runner is still open, and the folders that the target keeps pinned (R25). */
+  #checkClosed({ handles, lent }: Process): void {
+    for (const handle of handles) {
+      if (handle instanceof ProcessFile) this.fail(`R25: ${handle.path} is open after the end`)
+      if (!(handle instanceof ProcessDirectory) || lent.has(handle)) continue
+      if (!finalName.test(`${handle.label}/`)) this.fail(`R25: the folder ${handle.label} is open after the end`)
+    }
+  }
+
   /** The receiver has ended at least once. */
   #released: SessionEnd | undefined
 
