@@ -6,7 +6,6 @@ import { seeded } from '../support/chance.ts'
 interface Timer {
   readonly at: number
   readonly callback: () => void
-  isCancelled: boolean
 }
 
 export class Timeline {
@@ -16,22 +15,26 @@ export class Timeline {
 
   /** Calls back once time has come to `delayMs` from now, those due at one instant in the order of the calls. */
   after(delayMs: number, callback: () => void): () => void {
-    const timer = { at: this.now + Math.max(0, delayMs), callback, isCancelled: false }
+    const timer = { at: this.now + Math.max(0, delayMs), callback }
     let at = this.#timers.length
     while (at > 0 && this.#timers[at - 1]!.at <= timer.at) at-- // The next one is last.
     this.#timers.splice(at, 0, timer)
-    return () => (timer.isCancelled = true)
+    return () => this.#cancel(timer)
+  }
+
+  /** What is cancelled goes: few timers make all of this cheap. */
+  #cancel(timer: Timer): void {
+    const at = this.#timers.lastIndexOf(timer)
+    if (at >= 0) this.#timers.splice(at, 1)
   }
 
   /** Jumps to the next timer and rings it; false if there is none. */
   ring(): boolean {
-    for (let timer = this.#timers.pop(); timer !== undefined; timer = this.#timers.pop()) {
-      if (timer.isCancelled) continue
-      this.now = timer.at
-      timer.callback()
-      return true
-    }
-    return false
+    const timer = this.#timers.pop()
+    if (timer === undefined) return false
+    this.now = timer.at
+    timer.callback()
+    return true
   }
 }
 
