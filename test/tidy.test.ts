@@ -1,6 +1,7 @@
 // Net 3 of three (CONTRIBUTING.md): imports follow the arrows of docs/architecture.md, documents and code agree, files and
 // functions stay short enough to be read. It reads the checkout; it runs none of the code it reads.
 
+import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
@@ -17,6 +18,7 @@ import {
   reexports,
   testsOf,
   textOf,
+  top,
   type LongThing,
   type Source,
 } from './support/source-code.ts'
@@ -196,6 +198,16 @@ describe('tests and documents', () => {
     const named = documents.flatMap((file) => testsNamedIn(textOf(file)).map((test) => ({ file, ...test })))
     expect(named.length).toBeGreaterThan(0)
     expect(named.filter((test) => !isTest(`test/${test.in}`, test.title))).toEqual([])
+  })
+
+  it('every mutant applies to the sources as they are', () => {
+    const patches = filesBelow('test/mutants').filter((file) => file.endsWith('.patch'))
+    const { GIT_CEILING_DIRECTORIES = dirname(top) } = process.env // Or a repository above a copy is taken for this one.
+    const env = { ...process.env, GIT_CEILING_DIRECTORIES }
+    const applies = (patch: string): boolean =>
+      spawnSync('git', ['apply', '--check', patch], { cwd: top, env }).status === 0
+    expect(patches.length).toBeGreaterThan(0)
+    expect(patches.filter((patch) => !applies(patch))).toEqual([])
   })
 
   it('R110: docs/promises.md says of everything that breaks what is guaranteed, and names a test for each guarantee', () => {

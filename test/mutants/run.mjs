@@ -31,12 +31,21 @@ for (const { name, promise, tests, verdict } of verdicts)
 const isTrue = verdicts.every(({ verdict }, i) => verdict === (i === 0 ? 'green' : 'red'))
 process.exitCode = isTrue && mutants.length > 0 ? 0 : 1
 
-/** What a patch says of itself above its first file: `Promise:` once, `Test:` once or more. */
+/**
+ * What a patch says of itself above its first file: `Promise:` once, `Test:` once or more, and `Says:` where one of them
+ * must be red with these words: the check that is to find the mistake has found it, and not another one.
+ */
 function readMutant(patch) {
   const text = readFileSync(patch, 'utf8')
   const header = text.slice(0, text.search(/^--- /m))
   const all = (word) => [...header.matchAll(new RegExp(`^${word}: (.*)$`, 'gm'))].map((match) => match[1].trim())
-  return { name: basename(patch, '.patch'), patch, promise: all('Promise').join(', '), tests: all('Test') }
+  return {
+    name: basename(patch, '.patch'),
+    patch,
+    promise: all('Promise').join(', '),
+    tests: all('Test'),
+    says: all('Says')[0] ?? '',
+  }
 }
 
 /** Without a patch, everything that is named is there and green. */
@@ -45,8 +54,8 @@ function control() {
   return inCopy((tree) => {
     const states = run(tree, tests)
     if (typeof states === 'string') return states
-    const wrong = tests.filter((test) => states.get(test) !== 'passed')
-    for (const test of wrong) console.log(`without a patch: ${states.get(test) ?? 'no such test'}: ${test}`)
+    const wrong = tests.filter((test) => states.get(test)?.status !== 'passed')
+    for (const test of wrong) console.log(`without a patch: ${states.get(test)?.status ?? 'no such test'}: ${test}`)
     return wrong.length === 0 ? 'green' : 'NOT GREEN'
   })
 }
@@ -55,7 +64,7 @@ function verdictOf(mutant) {
   return { ...mutant, verdict: inCopy((tree) => patched(tree, mutant)) }
 }
 
-function patched(tree, { name, patch, tests }) {
+function patched(tree, { name, patch, tests, says }) {
   // Without the ceiling git looks for a repository above the copy, and then applies nothing and says nothing.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: join(tree, '..') }
   const applied = spawnSync('git', ['apply', '--verbose', patch], { cwd: tree, env, encoding: 'utf8' })
@@ -70,10 +79,12 @@ function patched(tree, { name, patch, tests }) {
   if (typeof states === 'string') return states
   const missing = tests.filter((test) => !states.has(test))
   if (missing.length > 0) return `NO SUCH TEST: ${missing[0]}`
-  return tests.every((test) => states.get(test) === 'failed') ? 'red' : 'SURVIVED'
+  const found = tests.map((test) => states.get(test))
+  if (found.some(({ status }) => status !== 'failed')) return 'SURVIVED'
+  return found.some(({ message }) => message.includes(says)) ? 'red' : `RED, BUT NOT WITH ${says}`
 }
 
-/** Runs tests by name. @returns the state of each by name, or a verdict where none could run */
+/** Runs tests by name. @returns status and message of each by name, or a verdict where none could run */
 function run(tree, tests) {
   const files = [...new Set(tests.map((test) => test.split(' > ')[0]))]
   const titles = tests.map((test) =>
@@ -111,8 +122,9 @@ function statesIn(report, tree) {
     for (const { ancestorTitles, title, status, failureMessages } of assertionResults) {
       if (status !== 'passed' && status !== 'failed') continue
       const test = [name.slice(tree.length + 1), ...ancestorTitles, title].join(' > ')
-      states.set(test, status)
-      if (status === 'failed') console.log(`red: ${test}\n  ${failureMessages[0]?.split('\n')[0]?.slice(0, 200)}`)
+      const message = failureMessages[0] ?? ''
+      states.set(test, { status, message })
+      if (status === 'failed') console.log(`red: ${test}\n  ${message.split('\n')[0].slice(0, 200)}`)
     }
   return states
 }
