@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Durability, Role } from '../../src/model/session.ts'
-import { type CallPlan, errnos as errnosOf } from './calls.ts'
+import { bug, type CallPlan, errnos as errnosOf } from './calls.ts'
 import type { Call } from './process-disk.ts'
 import type { Scenario } from './scenario.ts'
 import { simulate } from './world.ts'
@@ -88,7 +88,7 @@ async function callsOf(role: Role, durability?: Durability): Promise<readonly Ca
   return calls
 }
 
-const errnos = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES'] // Each stands for those that mean the same to us.
+const errnos = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES', 'ENOENT', 'EINTR'] // Each stands for those that mean the same to us.
 const roles = ['sender', 'receiver'] as const
 const cases = roles.flatMap((role) => errnos.map((code) => [role, code] as const))
 
@@ -101,6 +101,17 @@ describe('every call', () => {
           await live(role, { failed: { call: i + 1, forMs, code } }).catch((error: unknown) => {
             expect.fail(`call ${i + 1}, ${kind}, for ${forMs} ms: ${String(error)}`)
           })
+    },
+    120_000,
+  )
+
+  it.each(roles)(
+    'R26: of the %s throws what nobody expects: that process ends by name, and the next one goes on',
+    async (role) => {
+      for (const [i, kind] of (await callsOf(role)).entries())
+        await live(role, { failed: { call: i + 1, forMs: 0, code: bug } }).catch((error: unknown) => {
+          expect.fail(`call ${i + 1}, ${kind}: ${String(error)}`)
+        })
     },
     120_000,
   )

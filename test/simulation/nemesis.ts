@@ -148,7 +148,7 @@ export class Nemesis {
   #unsyncedIsGone(): void {
     const { ledger, trees, scenario } = this.#world
     ledger.powerCut()
-    if (scenario.durability === 'none') this.mayFail = trees.mayBeTorn = true
+    if (scenario.durability === 'none') this.#mayAllFail = trees.mayBeTorn = true
   }
 
   /** Whether a process may end like this because of what was done to its disk; then the next one goes on. */
