@@ -311,8 +311,8 @@ export class Receiver {
       return await target.publish(files.directory, String(entry), path, name, method)
     } catch (error) {
       if (hasCode(error, 'name-refused')) return { reason: nameRefused }
-      if (!hasCode(error, 'not-found')) throw error
-      await files.remove(entry) // Whatever is left of it: it begins anew.
+      if (!hasCode(error, 'not-found') || (await files.stat(entry)) !== undefined) throw error
+      await files.remove(entry) // It is gone, by no doing of ours: it begins anew.
       return 'lost'
     }
   }

@@ -15,6 +15,8 @@ interface Pin {
   readonly directory: Directory
   users: number
   isDirty: boolean
+  /** Closed by its last user: it is not what its path leads to. */
+  isForgotten: boolean
   /** The sync under way; it never rejects. */
   syncing: Promise<void> | undefined
 }
@@ -38,7 +40,8 @@ export class Pins {
 
   /** The root stays the caller's to close. */
   constructor(root: Directory) {
-    this.#root = { key: '', directory: root, users: 1, isDirty: false, syncing: undefined }
+    this.#root = newPin('', root)
+    this.#root.users++
   }
 
   /**
@@ -83,6 +86,21 @@ export class Pins {
   /** Puts directories that were made since the last sync on the disk: what moves into one must not be lost with it. */
   async syncMade(): Promise<void> {
     if (this.#hasMade) await this.syncAll()
+  }
+
+  /** Opens what lies on the way to `path` anew from now on: somebody has removed a directory there. */
+  async forget(path: Path): Promise<void> {
+    for (let depth = 1; depth <= path.length; depth++) {
+      const key = pathText(path.slice(0, depth))
+      this.#known.delete(key)
+      const pin = this.#pins.get(key)
+      if (pin === undefined) continue
+      pin.users++
+      await this.#settle(pin) // Not all of them were removed.
+      pin.isForgotten = true
+      this.#remove(pin)
+      await this.#release(pin)
+    }
   }
 
   /** Closes all but the root. Syncs nothing. */
@@ -134,7 +152,7 @@ export class Pins {
     if (directory === undefined) return undefined
     const rival = this.#pins.get(key) // Opened by another call meanwhile.
     if (rival !== undefined) await directory.close()
-    const pin = rival ?? { key, directory, users: 0, isDirty: false, syncing: undefined }
+    const pin = rival ?? newPin(key, directory)
     pin.users++
     this.#pins.set(key, pin)
     return pin
@@ -151,6 +169,7 @@ export class Pins {
 
   async #release(pin: Pin): Promise<void> {
     pin.users--
+    if (pin.users === 0 && pin.isForgotten) await pin.directory.close()
     while (this.#pins.size > pinsMax) {
       const idle = [...this.#pins.values()].find(({ users }) => users === 0)
       if (idle === undefined) return
@@ -158,9 +177,14 @@ export class Pins {
       await this.#settle(idle)
       idle.users--
       if (idle.users > 0 || idle.isDirty) continue
-      this.#pins.delete(idle.key)
+      this.#remove(idle)
       await idle.directory.close()
     }
+  }
+
+  /** Takes a pin out of use, unless another one has its place by now. */
+  #remove(pin: Pin): void {
+    if (this.#pins.get(pin.key) === pin) this.#pins.delete(pin.key)
   }
 
   /**
@@ -182,6 +206,10 @@ export class Pins {
       this.#fault ??= asError(error)
     }
   }
+}
+
+function newPin(key: string, directory: Directory): Pin {
+  return { key, directory, users: 0, isDirty: false, isForgotten: false, syncing: undefined }
 }
 
 async function openIfThere(parent: Directory, name: Name): Promise<Directory | undefined> {

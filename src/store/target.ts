@@ -76,8 +76,26 @@ export class Target {
    * Gives a finished part its final name, `targetName` in the parent of `path`; missing parents are made, 0700. Durable
    * after `syncDirectories`. With `link` the part keeps its own name too; `replace` takes it. Where the file system has no
    * hard links, `link` takes the name with an empty file and renames over that (R6); `hasLinks` tells beforehand.
+   * @throws TransferError `not-found` if there is no such part
    */
   async publish(
+    parts: Directory,
+    partName: Name,
+    path: Path,
+    targetName: Name,
+    method: PublishMethod,
+  ): Promise<Placed> {
+    const place = (): Promise<Placed> => this.#placePart(parts, partName, path, targetName, method)
+    try {
+      return await place()
+    } catch (error) {
+      if (!hasCode(error, 'not-found') || (await parts.stat(partName)) === undefined) throw error
+      await this.#pins.forget(path.slice(0, -1)) // Somebody removed the folder: it is made again.
+      return place()
+    }
+  }
+
+  async #placePart(
     parts: Directory,
     partName: Name,
     path: Path,

@@ -78,6 +78,21 @@ describe('publishing', () => {
     expect(await parts.list()).toEqual(['0', '1'])
   })
 
+  it.each(['link', 'replace'] as const)(
+    'by %s makes a folder again that somebody has removed meanwhile',
+    async (method) => {
+      const { path, target, parts } = await real()
+      for (const name of ['0', '1']) {
+        await part(parts, name, `part ${name}`)
+        expect(await target.publish(parts, name, ['a', 'b', 'f'], 'f', method)).toBe('placed')
+        expect(await target.syncDirectories()).toBe(true)
+        expect(fs.readFileSync(join(path, 'a/b/f'), 'utf8')).toBe(`part ${name}`)
+        fs.rmSync(join(path, 'a'), { recursive: true })
+      }
+      await expectCode('not-found', target.publish(parts, '2', ['a', 'b', 'f'], 'f', method)) // There is no such part.
+    },
+  )
+
   it.each([true, false])('R6: has one winner in every race for a name (links: %s)', async (hasLinks) => {
     const disk = new MemoryDisk({ hasLinks })
     const target = await openTarget(disk, '/in', random)
