@@ -12,6 +12,7 @@ import { type Checkpoint, type HeldRun, withoutChunks } from '../core/checkpoint
 import { Compaction } from '../core/compact.ts'
 import type { AdoptedPlace, PageShape } from '../core/inputs.ts'
 import { fileDigest, zerosHash } from '../hash/xxh64.ts'
+import { mtimeUsOf } from '../source/fingerprint.ts'
 import { readHints } from '../store/hints.ts'
 import { type Journal, type JournalTools, openJournal, rebuildJournal } from '../store/journal.ts'
 import { openManifest } from '../store/manifest-file.ts'
@@ -162,7 +163,7 @@ class Restoring {
     }
     const part = await this.#files.stat(intent.entry)
     if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return undefined
-    if (!(await this.#isAsIntended(intent))) return undefined
+    if (mtimeUsOf(part) !== intent.mtimeUs || !(await this.#isAsIntended(intent))) return undefined
     // Without hard links an empty file held the name, and was to be replaced; whose else it could be holds no byte.
     const isReserved = there?.kind === 'file' && there.size === 0 && !(await this.#target.hasLinks())
     const placed = await this.#target.publish(
@@ -176,8 +177,9 @@ class Restoring {
   }
 
   /**
-   * Whether a part that was finished is still what was verified: nobody reads it again before it has its name. Its chunks
-   * are held against the disk as those of every part (R14); a file without durable chunks, one of a pack, is small.
+   * Whether a part that was finished is still what was verified, for nobody reads it again before it has its name. Whoever
+   * wrote to it or cut it has changed its time, too, and that was looked at first. Its chunks are held against the disk as
+   * those of every part (R14); a file without durable chunks, one of a pack, is small.
    */
   async #isAsIntended(intent: IntentFile): Promise<boolean> {
     const { entry, size } = intent

@@ -1,7 +1,7 @@
 // System calls that fail under a whole transfer (T3 of the promises): each k-th one, once or for good, on either side, in a
 // process that begins a session and in one that goes on with one. Every trial ends without a hang, a bug or an open file;
 // what failed syncs should have written is forgotten; one clean resume, and what arrived is the same byte for byte. The
-// ledger of test/simulation holds what was acknowledged against what the receiver then says.
+// ledger holds what was acknowledged against what the receiver then says.
 //
 //   CARRYON_FAULT_SEED=7 npm run test:crash
 

@@ -88,7 +88,7 @@ async function callsOf(role: Role, durability?: Durability): Promise<readonly Ca
   return calls
 }
 
-const errnos = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES', 'ENOENT', 'EINTR'] // Each stands for those that mean the same to us.
+const errnos = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES', 'ENOENT'] // Each stands for those that mean the same to us.
 const roles = ['sender', 'receiver'] as const
 const cases = roles.flatMap((role) => errnos.map((code) => [role, code] as const))
 
@@ -145,7 +145,6 @@ describe('every call', () => {
     const kinds = await callsOf('receiver')
     const aboutToPublish = kinds.flatMap((_, i) => (kinds.slice(i, i + 4).includes('link') ? [i + 1] : []))
     for (const call of aboutToPublish)
-      for (const seed of [1, 2, 3, 4, 5])
-        await live('receiver', { last: { call, power: false, damages: true } }, { seed })
+      for (const seed of [1, 2, 3]) await live('receiver', { last: { call, power: false, damages: true } }, { seed })
   })
 })

@@ -128,9 +128,10 @@ describe('R45: a publish that was cut short', () => {
 
   async function intended(disk?: MemoryDisk): Promise<Scene> {
     const scene = await Scene.with([durable(0, 6)], content(6), [], disk)
-    const { directory } = await scene.open()
+    const { directory, parts } = await scene.open()
+    const { inode } = await parts.finish(0, { mode: 0o644, mtimeUs: 1_000, size: 6 * chunkBytes })
     const { journal } = await openJournal(directory, tools)
-    await journal.commit([intent(await scene.inodeOf())])
+    await journal.commit([intent(inode)])
     await journal.close()
     return scene
   }
@@ -175,9 +176,17 @@ describe('R45: a publish that was cut short', () => {
   it('R6, R14: of a part that was punched meanwhile gives no name to what is left: the rest is wanted again', async () => {
     const scene = await intended()
     await punch(scene.disk, 6)
+    await (await partFile(scene.disk)).setTimes(1_000)
     expect(await scene.restore()).toMatchObject({ outcome: undefined, held: [0, 3, 4, 5] })
     expect(await delivered(scene)).toBe(-1)
     expect((await scene.records()).map(({ kind }) => kind)).not.toContain('intent')
+  })
+
+  it('R6, R56: of a part that somebody touched meanwhile is not taken for finished', async () => {
+    const scene = await intended()
+    await (await partFile(scene.disk)).setTimes(2_000)
+    expect(await scene.restore()).toMatchObject({ outcome: undefined, held: [0, 1, 2, 3, 4, 5] })
+    expect(await delivered(scene)).toBe(-1)
   })
 
   it('R11: may be cut again at every step', async () => {
