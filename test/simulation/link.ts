@@ -73,6 +73,8 @@ export class Link {
   readonly #chance: Chance
   readonly #again: Chance
   isBroken = false
+  /** Its sender has said that no more data comes. */
+  isDone = false
   #bytes = 0
   #dataFrames = 0
   #cloggedUntil = 0
@@ -240,7 +242,7 @@ export class End implements Connection {
 
   #comesAgain(to: End, frame: Uint8Array, afterMs: number): void {
     to.owner.after(afterMs, () => {
-      if (to.isEnded || this.link.isBroken) return
+      if (to.isEnded || this.link.isBroken || this.link.isDone) return
       this.link.watcher.troubled('frame came again')
       to.arrive({ kind: 'data', frame }, frame.length)
     })

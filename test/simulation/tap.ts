@@ -54,6 +54,7 @@ export class Tap implements Watcher {
     if (freight.kind !== 'text') return
     const message = messageIn(freight)
     if (!greetings.has(message.kind)) this.#opened[owner.role] = Math.max(this.#opened[owner.role], link.epoch)
+    if (owner.role === 'sender' && lastWords.has(message.kind)) link.isDone = true
     if (owner.role === 'sender') this.#saidBySender(message)
     else this.#saidByReceiver(link, message)
     if (message.kind === 'welcome') this.#welcomed(link, message.epoch, message.agreed.windowBytes)
@@ -147,6 +148,9 @@ export class Tap implements Watcher {
 }
 
 const greetings: ReadonlySet<Message['kind']> = new Set(['hello', 'welcome', 'refuse', 'abort'])
+
+/** Behind one of these the sender says no more of its files. */
+const lastWords: ReadonlySet<Message['kind']> = new Set(['end', 'pause', 'discard', 'release'])
 
 const outcomeMarks: ReadonlySet<string> = new Set([
   'outcome renamed',
