@@ -146,7 +146,10 @@ export function openRoots(disk: Disk, sources: readonly SourceRoot[]): Promise<R
   return Roots.open(disk, sources)
 }
 
-/** Tells a directory from a single file. */
+/**
+ * Tells a directory from a single file. What is spilled is a directory: in place of a file its neighbours would be sent.
+ * Nor is a directory one that comes back between two looks.
+ */
 async function lookAt(disk: Disk, source: SourceRoot): Promise<Root> {
   const [parentPath, file] = splitPath(source.path)
   try {
@@ -154,16 +157,18 @@ async function lookAt(disk: Disk, source: SourceRoot): Promise<Root> {
     return { source, path: source.path, file: undefined }
   } catch (error) {
     if (!isMissing(error)) throw error
-    if (file !== undefined && (await existsBelow(disk, parentPath, file))) return { source, path: parentPath, file }
+    const mayBeFile = source.as !== '' && file !== undefined
+    if (mayBeFile && (await isFileBelow(disk, parentPath, file))) return { source, path: parentPath, file }
     throw new TransferError('source-gone', { path: source.path }, { cause: error })
   }
 }
 
-async function existsBelow(disk: Disk, parentPath: string, name: Name): Promise<boolean> {
+async function isFileBelow(disk: Disk, parentPath: string, name: Name): Promise<boolean> {
   let parent: Directory | undefined
   try {
     parent = await disk.openRoot(parentPath)
-    return (await parent.stat(name)) !== undefined
+    const stat = await parent.stat(name)
+    return stat !== undefined && stat.kind !== 'directory'
   } catch (error) {
     if (isMissing(error)) return false
     throw error

@@ -1,5 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { TransferError } from '../../../src/errors.ts'
+import type { Disk } from '../../../src/model/disk.ts'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
 import { resolveSources } from '../../../src/source/resolve.ts'
 import { openRoots } from '../../../src/source/roots.ts'
@@ -123,5 +125,24 @@ describe('roots', () => {
     ]
     await expect(openRoots(counts.disk, sources)).rejects.toMatchObject({ code: 'source-gone' })
     expect(counts.open).toBe(0)
+  })
+
+  it('R68, R91: whose contents are sent are folders: in place of a file, its neighbours would be sent', async () => {
+    using ground = new Playground({ f: '', neighbour: '' })
+    const spilled = [{ path: ground.at('f'), as: '' }]
+    await expect(openRoots(nodeDisk, spilled)).rejects.toMatchObject({ code: 'source-gone' })
+  })
+
+  it('that come back between two looks are no files', async () => {
+    using ground = new Playground({ d: {} })
+    let looks = 0
+    const disk: Disk = {
+      openRoot: async (path) => {
+        if (looks++ > 0) return nodeDisk.openRoot(path)
+        throw new TransferError('not-found', { path })
+      },
+    }
+    await expect(openRoots(disk, [{ path: ground.at('d'), as: 'd' }])).rejects.toMatchObject({ code: 'source-gone' })
+    expect(looks).toBe(2)
   })
 })
