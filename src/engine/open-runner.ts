@@ -132,10 +132,7 @@ class SessionRunner implements Runner {
     assert(options !== undefined, 'a sender is told how to walk')
     const roots = await openRoots(world.disk, this.header.sources)
     const files = new SourceFiles(roots, { links: options.links })
-    this.#closers.push(
-      () => files.close(),
-      () => roots.close(),
-    )
+    this.#closers.push(files.close.bind(files), roots.close.bind(roots))
     const revised = new Map<number, Fingerprint>()
     for (const { entry, fingerprint } of checkpoint.revised.values())
       if (fingerprint !== null) revised.set(entry, fingerprint)

@@ -55,7 +55,7 @@ export interface CallTools {
 export const bug = 'bug'
 const callsAtOnceMax = 20_000
 /** Of what lies in the target, but for our own. */
-export const finalName = /^\/dst\/(?!\.carryon(\/|$))/
+const finalName = /^\/dst\/(?!\.carryon(\/|$))/
 
 /** What the system may answer to a call, besides doing it. */
 export const errnos: Readonly<Record<Call['kind'], readonly string[]>> = {

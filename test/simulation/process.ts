@@ -4,7 +4,7 @@ import type { Runner } from '../../src/engine/runner.ts'
 import type { Clock } from '../../src/model/clock.ts'
 import type { Role } from '../../src/model/session.ts'
 import type { End } from './link.ts'
-import type { Call } from './process-disk.ts'
+import { type Call, ProcessDirectory, ProcessFile } from './process-disk.ts'
 import type { Timeline } from './timeline.ts'
 
 const bornAt = 1_700_000_000_000
@@ -17,12 +17,12 @@ export class Process {
   isAlive = true
   /** Files and directories that are open. */
   readonly handles: Set<object> = new Set()
-  /** Those of them that somebody else closes. */
-  readonly lent: Set<object> = new Set()
   /** Calls to the disk so far, by kind. */
   readonly calls: Call['kind'][] = []
   /** What calls to its disk failed with on purpose. */
   readonly hits: Set<string> = new Set()
+  /** Those of its handles that are not its runner's to close. */
+  readonly #lent = new Set<object>()
   readonly #timeline: Timeline
   #stoppedUntil = 0
 
@@ -35,6 +35,20 @@ export class Process {
       wall: () => bornAt + Math.floor(timeline.now) + wallMs(),
       after: (delayMs, callback) => this.after(delayMs, callback),
     }
+  }
+
+  lend<T extends object>(handle: T): T {
+    this.#lent.add(handle)
+    return handle
+  }
+
+  /** What its runner has not closed; the folders of the target stay pinned as long as that does. */
+  get leftOpen(): string[] {
+    return [...this.handles].flatMap((handle) => {
+      if (handle instanceof ProcessFile) return [handle.path]
+      if (!(handle instanceof ProcessDirectory) || this.#lent.has(handle)) return []
+      return /^\/dst\/(?!\.carryon(\/|$))/.test(`${handle.label}/`) ? [] : [handle.label]
+    })
   }
 
   /** As SIGSTOP, and SIGCONT after a while: what is due meanwhile comes late, in its order. */

@@ -13,7 +13,7 @@ import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { readReceipt } from '../../src/store/receipts.ts'
 import { createSession } from '../../src/store/session-directory.ts'
 import { openTarget } from '../../src/store/target.ts'
-import { type CallPlan, Calls, type Failing, finalName } from './calls.ts'
+import { type CallPlan, Calls, type Failing } from './calls.ts'
 import { Ledger } from '../support/ledger.ts'
 import { DiskCheck } from './disk-check.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -22,7 +22,7 @@ import { type End, Link } from './link.ts'
 import { Marks } from './marks.ts'
 import { Nemesis } from './nemesis.ts'
 import { Process } from './process.ts'
-import { type Call, ProcessDirectory, ProcessDisk, ProcessFile } from './process-disk.ts'
+import { type Call, ProcessDisk } from './process-disk.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
 import { answer, headerOf, refuse } from './session.ts'
 import { Tap } from './tap.ts'
@@ -282,19 +282,15 @@ export class World {
       rebuild,
       observer: (event: RunnerEvent) => this.#observed(process, event),
     }
-    const lent = <T extends object>(handle: T): T => {
-      process.lent.add(handle)
-      return handle
-    }
-    const state = lent(await disk.openRoot('/state'))
+    const state = process.lend(await disk.openRoot('/state'))
     if (role === 'sender') {
-      const directory = lent(await state.openDirectory(this.session))
+      const directory = process.lend(await state.openDirectory(this.session))
       const walk = { exclude: [], links: 'keep' as const, pageEntries: scenario.pageEntries }
       process.runner = await openRunner({ ...common, directory, receipts: state, walk })
     } else {
       const target = await openTarget(disk, '/dst', this.#random)
-      lent(target.root)
-      const directory = lent(await lent(target.own).openDirectory(this.session))
+      process.lend(target.root)
+      const directory = process.lend(await process.lend(target.own).openDirectory(this.session))
       const receive = { target, maxBytes: Infinity, maxFiles: Infinity }
       process.runner = await openRunner({ ...common, directory, receipts: state, receive })
     }
@@ -341,13 +337,8 @@ export class World {
       }
     }
   }
-  /** Only what was lent to the runner is still open, and the folders that the target keeps pinned (R25). */
-  #checkClosed({ handles, lent }: Process): void {
-    for (const handle of handles) {
-      if (handle instanceof ProcessFile) this.fail(`R25: ${handle.path} is open after the end`)
-      if (!(handle instanceof ProcessDirectory) || lent.has(handle)) continue
-      if (!finalName.test(`${handle.label}/`)) this.fail(`R25: the folder ${handle.label} is open after the end`)
-    }
+  #checkClosed(process: Process): void {
+    for (const path of process.leftOpen) this.fail(`R25: ${path} is open after the end`)
   }
 
   /** The receiver has ended at least once. */
