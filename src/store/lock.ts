@@ -258,11 +258,14 @@ class LockSocket implements Lock {
 
   async release(): Promise<void> {
     this.#isHolder = false
+    const gone = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
     for (const socket of this.#sockets) {
       if (this.#watchers.has(socket)) socket.setTimeout(farewellMs, () => socket.destroy()).destroySoon()
       else socket.destroy()
     }
-    await new Promise((resolve) => this.#server.close(resolve)) // Removes the name, too.
+    this.#server.close() // Removes the name, too. Its callback would wait for connections that were taken over.
+    await Promise.all(gone)
+    await new Promise(setImmediate) // The handle is closed at the end of this turn.
   }
 
   #serve(socket: net.Socket): void {

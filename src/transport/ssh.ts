@@ -18,8 +18,10 @@ export interface SshOptions {
   readonly mayAsk: boolean
   /** A line that ssh said, or what it started. */
   readonly onSaid: (line: string) => void
-  /** Until the other end has greeted. */
+  /** Until the other end has greeted; a person may have to be asked meanwhile. */
   readonly timeoutMs: number
+  /** For each answer behind that. */
+  readonly answerMs: number
   readonly signal: AbortSignal
 }
 
@@ -29,10 +31,10 @@ export interface SshChannel {
   readonly peer: string
   /** What came when it was waited for. */
   readonly greeting: string
-  /** Says a line, and waits for the one that answers it. @throws TransferError `connection-lost`, `protocol` */
-  ask(line: string): Promise<string>
-  /** Begins the WebSocket; nothing is asked any more. */
-  connect(proof: string): Promise<Connection>
+  /** Says a line, and waits for the one that answers it. @throws TransferError `connection-lost`, `protocol`; `signal.reason` */
+  ask(line: string, signal: AbortSignal): Promise<string>
+  /** Begins the WebSocket; nothing is asked any more. @throws TransferError `peer-unreachable`; `signal.reason` */
+  connect(proof: string, signal: AbortSignal): Promise<Connection>
   destroy(): void
 }
 
@@ -66,38 +68,54 @@ const linesKept = 20
  */
 export async function openSsh(options: SshOptions, isGreeting: (line: string) => boolean): Promise<SshChannel> {
   const child = new SshChild(options)
-  const timer = setTimeout(
-    () => child.pipe.destroy(new NoAnswer(`no answer within ${options.timeoutMs} ms`)),
-    options.timeoutMs,
-  )
-  const abort = (): void => void child.pipe.destroy()
-  options.signal.addEventListener('abort', abort)
-  if (options.signal.aborted) abort()
-  try {
-    const greeting = await child.greeting(isGreeting)
-    if (greeting !== undefined) return channelOf(child, greeting)
-    throw options.signal.aborted ? options.signal.reason : await child.failure()
-  } finally {
-    clearTimeout(timer)
-    options.signal.removeEventListener('abort', abort)
-  }
+  const greeting = await limited(child.pipe, options.timeoutMs, options.signal, () => child.greeting(isGreeting))
+  if (greeting === undefined) throw await child.failure()
+  return channelOf(child, greeting, options.answerMs)
 }
 
-function channelOf(child: SshChild, greeting: string): SshChannel {
-  const { pipe, peer } = child
+function channelOf({ pipe, peer }: SshChild, greeting: string, answerMs: number): SshChannel {
+  const lost = (error: unknown): TransferError => {
+    if (error instanceof RangeError) return new TransferError('protocol', { why: 'its answer has no end' })
+    const cause = (pipe.errored ?? (error as Error | undefined))?.message ?? 'ssh ended'
+    return new TransferError('connection-lost', { peer, cause }, { cause: error })
+  }
+  const within = <T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> =>
+    limited(pipe, answerMs, signal, () =>
+      act().catch((error: unknown) => {
+        throw lost(error)
+      }),
+    )
   return {
     peer,
     greeting,
-    async ask(line) {
-      pipe.write(line)
-      const answer = await readLine(pipe, lineMaxBytes).catch((error: unknown) => {
-        throw error instanceof RangeError ? new TransferError('protocol', { why: 'its answer has no end' }) : error
-      })
-      if (answer !== undefined) return answer
-      throw new TransferError('connection-lost', { peer, cause: 'ssh ended' })
-    },
-    connect: (proof) => upgrade(pipe, 'ws://ssh/', { peer, proof }),
+    ask: (line, signal) =>
+      within(signal, async () => {
+        pipe.write(line)
+        const answer = await readLine(pipe, lineMaxBytes)
+        if (answer !== undefined) return answer
+        throw pipe.errored ?? new Error('ssh ended')
+      }),
+    connect: (proof, signal) => within(signal, () => upgrade(pipe, 'ws://ssh/', { peer, proof })),
     destroy: () => void pipe.destroy(),
+  }
+}
+
+/** Ends ssh when the time for an act is over, or its owner calls it off. @throws `signal.reason` where that is why */
+async function limited<T>(pipe: Pipe, forMs: number, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  const timer = setTimeout(() => pipe.destroy(new NoAnswer(`no answer within ${forMs} ms`)), forMs)
+  const abort = (): void => void pipe.destroy()
+  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  try {
+    const done = await act()
+    if (signal.aborted) throw signal.reason
+    return done
+  } catch (error) {
+    pipe.destroy()
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
   }
 }
 
@@ -133,7 +151,7 @@ class SshChild {
     })
   }
 
-  /** Undefined if ssh ended, or what came is too long for the beginning of anything. */
+  /** Undefined if there is none: ssh ended, or somebody else talks there. */
   async greeting(isGreeting: (line: string) => boolean): Promise<string | undefined> {
     try {
       for (let leftBytes = noiseMaxBytes; leftBytes > 0;) {
@@ -144,7 +162,7 @@ class SshChild {
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
     }
-    this.pipe.destroy()
+    this.pipe.destroy(new Babble('it talks of other things'))
     return undefined
   }
 
@@ -158,6 +176,9 @@ class SshChild {
   }
 }
 
+/** So much came, and no greeting. */
+class Babble extends Error {}
+
 /** Of ssh's own: it could not get in, or may not. */
 const refused =
   /permission denied|host key verification failed|too many authentication failures|no matching|host key .* (changed|differs)|bad owner or permissions/i
@@ -170,6 +191,7 @@ function explain(host: string, code: number | null, said: readonly string[], err
       problem: `There is no ssh on this machine, and ${host} is reached over it.`,
       remedy: 'Install OpenSSH, or pass a ticket instead (carryon help syntax).',
     })
+  if (error instanceof Babble) return new TransferError('no-carryon', { host, cause: `${error.message}.` })
   if (error instanceof NoAnswer) return unreachable(host, error.message)
   const refusal = words.findLast((line) => refused.test(line))
   if (code === 255 && refusal !== undefined) return new TransferError('ssh-refused', { host, cause: refusal })

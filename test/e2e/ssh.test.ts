@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { FarMachine, sshMissing, type FarMachineOptions } from '../support/far-machine.ts'
 import { expectBalanced, Scene, slowly, windowBytes } from '../support/scene.ts'
+import { canOpen, Terminal } from '../support/terminal.ts'
 import { file, listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
 
 const missing = sshMissing()
@@ -231,6 +232,29 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     expect(await from('out/secret').code()).not.toBe(0)
     expect(readdirSync(scene.path)).not.toContain('x')
     expect(readdirSync(scene.target)).not.toContain('secret')
+  })
+})
+
+describe.skipIf(missing !== undefined || !canOpen)('over ssh, in a terminal', () => {
+  it('ssh may ask for a passphrase there; Ctrl-C, which all in the terminal hear, pauses in good order', async () => {
+    const { scene, far, near } = await overSsh()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const asks = `printf 'passphrase? ' >/dev/tty; read word </dev/tty; [ "$word" = sesame ] || exit 255`
+    far.pretend(`case "$*" in *BatchMode=no*) ${asks};; esac; ${far.ssh}`)
+    const words = ['send', `${scene.source}/disk.img`, '--to', `far:${far.folder('in')}`]
+    const env = { XDG_STATE_HOME: `${scene.stateOf('sender')}/..`, HOME: scene.path, ...far.env }
+    const terminal = await Terminal.open([...words, ...slowly], { columns: 200, cwd: scene.path, env })
+    await terminal.until('the question', ({ lines }) => lines.some((line) => line.includes('passphrase?')))
+    terminal.type('sesame\r')
+    await terminal.until('a bar', ({ bars }) => bars.some((bar) => / [1-9]\d?%/.test(bar)))
+    terminal.type('\u0003')
+    await terminal.ended
+    expect(terminal.lines.join('\n')).toMatch(/Paused at \d+%/)
+    await expectNoProcesses(far)
+    const again = near(...words)
+    await succeeds(again)
+    expect(again.last('summary')).toMatchObject({ bytesResent: 0 })
+    expect(listing(join(far.home, 'in'))).toEqual(listing(scene.source))
   })
 })
 

@@ -3,7 +3,7 @@
 // command that went another road so far, and in the end a new one.
 
 import { refusalCode } from '../../core/greeting.ts'
-import { hasCode, TransferError, type ErrorCode } from '../../errors.ts'
+import { assert, hasCode, TransferError, type ErrorCode } from '../../errors.ts'
 import type { Opening } from '../../model/opening.ts'
 import type { HeaderRecord } from '../../model/records.ts'
 import { sshAddress, targetOfAddress, type SshTarget } from '../../model/ssh-target.ts'
@@ -83,6 +83,7 @@ function headerFor(plan: Plan, address: string): HeaderRecord {
 
 const dialTimeoutMs = 60_000 // TCP, jump hosts, log-in, and the start of Node over there.
 const askTimeoutMs = 300_000 // A person looks for a password.
+const answerMs = 30_000 // Who holds the session over there may have to let go of it first.
 const saidMax = 200 // Lines of ssh that are remembered, so that a redial does not say them again.
 
 /** The openings that may be asked for, and connections, by way of one target. */
@@ -97,7 +98,7 @@ class SshRoad {
 
   constructor(plan: Plan, address: string) {
     const target = targetOfAddress(address)
-    if (target === undefined) throw new TransferError('usage', { problem: `"${address}" is no target.`, remedy: '' })
+    assert(target !== undefined, 'a road over ssh leads to a place that was read before')
     this.#plan = plan
     this.#address = address
     this.#target = target
@@ -128,7 +129,7 @@ class SshRoad {
         const channel = this.#channel!
         this.#channel = this.#granted = undefined
         arrived(false)
-        const connection = await connect(channel, work)
+        const connection = await channel.connect(sessionIdentity(work.id), signal)
         return throttled(connection, context.bandwidth, world.clock, context.spend)
       },
     }
@@ -144,7 +145,7 @@ class SshRoad {
     this.#channel ??= await this.#open(signal)
     const { nonce } = decodeGreeting(this.#channel.greeting)!
     try {
-      const line = await this.#channel.ask(openingLine(this.#openingOf(work, isBoundNow, nonce)))
+      const line = await this.#channel.ask(openingLine(this.#openingOf(work, isBoundNow, nonce)), signal)
       const answer = decodeAnswer(line)
       if (!answer.granted) throw TransferError.told(knownCode(answer.code), answer.sentence)
       this.#granted = work.id
@@ -172,7 +173,7 @@ class SshRoad {
     const timeoutMs = mayAsk ? askTimeoutMs : dialTimeoutMs
     const { destination } = this.#target
     const onSaid = (line: string): void => this.#pass(line)
-    const options = { destination, mayAsk, onSaid, timeoutMs, signal }
+    const options = { destination, mayAsk, onSaid, timeoutMs, answerMs, signal }
     const channel = await openSsh(options, (line) => decodeGreeting(line) !== undefined)
     const { version } = decodeGreeting(channel.greeting)!
     if (version === protocolVersion) return channel
@@ -197,15 +198,4 @@ const openingCodes: readonly ErrorCode[] = ['no-such-path', 'not-sendable', 'pee
 
 function knownCode(code: string): ErrorCode {
   return openingCodes.find((known) => known === code) ?? refusalCode(code)
-}
-
-/** The handshake is all that can fail now. */
-async function connect(channel: SshChannel, { id }: Work): ReturnType<SshChannel['connect']> {
-  try {
-    return await channel.connect(sessionIdentity(id))
-  } catch (error) {
-    channel.destroy()
-    const cause = error instanceof Error ? error.message : String(error)
-    throw new TransferError('peer-unreachable', { addresses: [channel.peer], cause }, { cause: error })
-  }
 }

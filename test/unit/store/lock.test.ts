@@ -9,12 +9,50 @@ import { join } from 'node:path'
 import * as net from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
-import { askHolder, takeLock, watchHolder, type Answer } from '../../../src/store/lock.ts'
+import { askHolder, handOver, takeLock, watchHolder, type Answer, type TakeOver } from '../../../src/store/lock.ts'
 import { gate, overridden } from '../../support/overridden.ts'
 import { scratch, scratchPath } from '../../support/scratch.ts'
 
 const nobodyAsks: Answer = () => Promise.reject(new Error('nobody asks'))
 const locks = (names: string[]) => names.filter((name) => name.startsWith('lock.'))
+
+describe('a connection is handed over', () => {
+  const takesOnly =
+    (wanted: string, taken: net.Socket[]): TakeOver =>
+    (request) =>
+      (request as { proof?: unknown } | null)?.proof === wanted ? (socket) => void taken.push(socket) : undefined
+
+  it('R39: to the holder that wants it; from then on bytes pass both ways, and the lock may go', async () => {
+    const directory = await scratch()
+    const taken: net.Socket[] = []
+    const lock = (await takeLock(directory, nobodyAsks, takesOnly('s.1', taken)))!
+    const there = (await handOver(directory, { proof: 's.1' }, 5_000))!
+    const here = taken[0]!
+    await lock.release()
+    there.write('question')
+    here.resume()
+    expect(String((await once(here, 'data'))[0])).toBe('question')
+    here.end('answer')
+    there.resume()
+    expect(String((await once(there, 'data'))[0])).toBe('answer')
+    there.destroy()
+    here.destroy()
+  })
+
+  it('to nobody who does not want it, and to nobody where there is none', async () => {
+    const directory = await scratch()
+    expect(await handOver(directory, { proof: 's.1' }, 5_000)).toBeUndefined()
+    const taken: net.Socket[] = []
+    const lock = (await takeLock(directory, nobodyAsks, takesOnly('s.1', taken)))!
+    for (const request of [{ proof: 's.2' }, {}, null])
+      expect(await handOver(directory, request, 5_000), JSON.stringify(request)).toBeUndefined()
+    await lock.release()
+    const plain = (await takeLock(directory, nobodyAsks))!
+    expect(await handOver(directory, { proof: 's.1' }, 5_000)).toBeUndefined()
+    await plain.release()
+    expect(taken).toEqual([])
+  })
+})
 
 describe('in one process', () => {
   it('is taken once, and again after its release', async () => {
