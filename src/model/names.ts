@@ -14,8 +14,17 @@ const isEscape = (unit: number): boolean => unit >= 0xdc80 && unit <= 0xdcff
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
 const isLow = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff
 
+// What nearly every name is: a few letters of printable ASCII. Each is its own byte, and none makes a name unusable.
+const plainName = /^(?!\.{1,2}$)[ -.0-~]{1,240}$/
+
+/** Whether a name is short, of printable ASCII, and good as a component of a path; many that are not so are good, too. */
+export function isPlainName(name: Name): boolean {
+  return plainName.test(name)
+}
+
 /** Whether a name is not valid UTF-8, that is, whether it holds an escaped byte. */
 export function isEscaped(name: Name): boolean {
+  if (isPlainName(name)) return false
   for (let i = 0; i < name.length; i++) {
     const unit = name.charCodeAt(i)
     if (isHigh(unit) && isLow(name.charCodeAt(i + 1))) i++
@@ -108,6 +117,7 @@ export function compareNames(a: Name, b: Name): number {
 
 /** Why a name can't be a component of a path, or undefined if it can. */
 export function nameFault(name: Name): string | undefined {
+  if (isPlainName(name)) return undefined
   if (name === '') return 'it is empty'
   if (name === '.' || name === '..') return `it is "${name}"`
   if (name.includes('/')) return 'it holds a slash'
@@ -131,6 +141,13 @@ export function pathFault(path: Path): string | undefined {
     bytes += nameBytes(name)
   }
   return bytes > pathMaxBytes ? `it has more than ${pathMaxBytes} bytes` : undefined
+}
+
+/** Whether two paths lie in the same directory. */
+export function haveSameParent(a: Path, b: Path): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length - 1; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 /** A path as one string with slashes, for people and events; escapes are left to `display`. */

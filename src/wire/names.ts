@@ -9,6 +9,7 @@ import {
   decodeName,
   encodeName,
   isEscaped,
+  isPlainName,
   nameBytes,
   nameFault,
   pathFault,
@@ -59,12 +60,11 @@ export function linkTargetFromWire(value: unknown): Name {
 
 // A short way for what nearly every path is: short components of printable ASCII without a slash. It may only say yes
 // where the long way would: 16 components of 240 characters stay below every limit.
-const plainName = /^(?!\.{1,2}$)[ -.0-~]{1,240}$/
 const plainDepth = 16
 
 function isPlainPath(value: readonly unknown[]): boolean {
   if (value.length === 0 || value.length > plainDepth) return false
-  for (const name of value) if (typeof name !== 'string' || !plainName.test(name)) return false
+  for (const name of value) if (typeof name !== 'string' || !isPlainName(name)) return false
   return true
 }
 
