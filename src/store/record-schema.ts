@@ -263,9 +263,9 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
 /** A record's payload as canonical JSON. @throws InternalError for a record that is not of its kind: a bug of ours. */
 export function recordText(record: JournalRecord): string {
   try {
-    return JSON.stringify(payloads[record.kind](record), (_, value: unknown) =>
-      value instanceof BigUint64Array ? base64Of(value) : value,
-    )
+    const payload = payloads[record.kind](record)
+    // A replacer is called for every value: only the records that need one get it.
+    return record.kind === 'durable' ? JSON.stringify(payload, hashesAsText) : JSON.stringify(payload)
   } catch (error) {
     throw new InternalError(`a record of kind ${record.kind} can't be written`, { cause: error })
   }
@@ -274,6 +274,10 @@ export function recordText(record: JournalRecord): string {
 /** A record from its payload. @throws Misfit, or a SyntaxError of JSON. */
 export function recordFrom(kind: RecordKind, payload: string): JournalRecord {
   return { kind, ...payloads[kind](JSON.parse(payload)) } as JournalRecord
+}
+
+function hashesAsText(_: string, value: unknown): unknown {
+  return value instanceof BigUint64Array ? base64Of(value) : value
 }
 
 function base64Of(values: BigUint64Array): string {
