@@ -9,7 +9,7 @@ import type { EntryOutcome } from '../model/messages.ts'
 import { encodeName } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import type { Session } from '../core/session.ts'
-import { type DeliveredItem, sessionDigest } from '../hash/xxh64.ts'
+import { type DeliveredItem, SessionDigest } from '../hash/xxh64.ts'
 import type { Target } from '../store/target.ts'
 import type { ManifestPages } from './manifest-pages.ts'
 
@@ -80,22 +80,21 @@ async function makeLink(entry: LinkEntry, target: Target, shape: Shape): Promise
 }
 
 /** Digest of what is in place, in index order. */
-export function digestOfSession(
+export async function digestOfSession(
   { pages, session }: Pick<TreeTools, 'pages' | 'session'>,
   hash: Hash64,
 ): Promise<string> {
-  return sessionDigest(delivered(pages, session, hash), hash)
+  const digest = new SessionDigest(hash)
+  for (let page = 0; page < pages.pages; page++) {
+    const { first } = pages.record(page)
+    const entries = await pages.entries(page)
+    for (let i = 0; i < entries.length; i++)
+      if (inPlace.includes(session.outcome(first + i))) digest.add(item(entries[i]!, first + i, session, hash))
+  }
+  return digest.end()
 }
 
 const inPlace: readonly (Outcome | undefined)[] = ['delivered', 'unchanged', 'replaced', 'renamed']
-
-async function* delivered(pages: ManifestPages, session: Session, hash: Hash64): AsyncGenerator<DeliveredItem> {
-  for (let page = 0; page < pages.pages; page++) {
-    const { first } = pages.record(page)
-    for (const [i, entry] of (await pages.entries(page)).entries())
-      if (inPlace.includes(session.outcome(first + i))) yield item(entry, first + i, session, hash)
-  }
-}
 
 function item(entry: Entry, index: number, session: Session, hash: Hash64): DeliveredItem {
   const { path, kind } = entry

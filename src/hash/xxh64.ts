@@ -50,22 +50,33 @@ export interface DeliveredItem {
 
 const itemsPerStep = 1024
 
-/** The session digest, `xxh64c:` and 16 hex digits, over what was delivered, in index order. Holds 1,024 items at a time. */
-export async function sessionDigest(
-  items: Iterable<DeliveredItem> | AsyncIterable<DeliveredItem>,
-  hash: Hash64,
-): Promise<string> {
-  let digest = '0'.repeat(16)
-  let text = ''
-  let held = 0
-  for await (const item of items) {
-    text += itemText(item)
-    if (++held < itemsPerStep) continue
-    digest = chained(digest, text, hash)
-    text = ''
-    held = 0
+/** The digest of a session over what was delivered, added in index order. Holds 1,024 items at a time. */
+export class SessionDigest {
+  readonly #hash: Hash64
+  #digest = '0'.repeat(16)
+  #text = ''
+  #held = 0
+
+  constructor(hash: Hash64) {
+    this.#hash = hash
   }
-  return `xxh64c:${held === 0 ? digest : chained(digest, text, hash)}`
+
+  add(item: DeliveredItem): void {
+    this.#text += itemText(item)
+    if (++this.#held === itemsPerStep) this.#step()
+  }
+
+  /** `xxh64c:` and 16 hex digits. */
+  end(): string {
+    if (this.#held > 0) this.#step()
+    return `xxh64c:${this.#digest}`
+  }
+
+  #step(): void {
+    this.#digest = chained(this.#digest, this.#text, this.#hash)
+    this.#text = ''
+    this.#held = 0
+  }
 }
 
 /** Ends with NUL, the one byte that no name holds, so that two different lists never read the same. */
