@@ -14,6 +14,8 @@ export class NameRules {
   readonly #twins: Twins
   readonly #onAlike: (path: Path, first: Name) => void
   #alikeCount = 0
+  /** The first component that was asked for last, and whether it is ours: whole trees lie below one. */
+  #top: { readonly name: Name; readonly isOwn: boolean } | undefined
 
   /** @param onAlike told of paths beside whose last name another one lies that some disks take for the same */
   constructor(traits: TargetTraits, onAlike: (path: Path, first: Name) => void) {
@@ -25,12 +27,17 @@ export class NameRules {
   /** Why an entry is left out, or undefined. To be asked of every entry once, in the order of the manifest. */
   fault(path: Path): string | undefined {
     const { folds, isWindows, isHome } = this.#traits
-    if (isOwnName(path[0]!)) return 'carryon keeps its own state under that name'
+    if (this.#isOwn(path[0]!)) return 'carryon keeps its own state under that name'
     const twin = this.#twins.of(path)
     if (folds && twin !== undefined) return `this disk takes its name and "${twin.first}" for the same`
     if (twin?.depth === path.length - 1 && this.#alikeCount++ < alikeMax) this.#onAlike(path, twin.first)
     const fault = isWindows ? path.map(windowsFault).find((why) => why !== undefined) : undefined
     return fault ?? (isHome ? homeFault(path) : undefined)
+  }
+
+  #isOwn(name: Name): boolean {
+    if (this.#top?.name !== name) this.#top = { name, isOwn: isOwnName(name) }
+    return this.#top.isOwn
   }
 }
 
