@@ -12,12 +12,13 @@ import {
   runsPerMessageMax,
   sentenceMaxChars,
 } from '../model/limits.ts'
-import { protocolVersion, type EntryOutcome, type Hello, type Message } from '../model/messages.ts'
+import { protocolVersion, type Hello, type Message } from '../model/messages.ts'
+import type { Page } from '../model/manifest.ts'
 import { nameBytes } from '../model/names.ts'
 import type { PlaceRun } from '../model/places.ts'
 import { parseJson } from './json.ts'
 import { entriesToWire } from './manifest.ts'
-import { nameToWire } from './names.ts'
+import { outcomeToWire } from './outcomes.ts'
 import { refusal } from './refusal.ts'
 import { schemas, type WireKind } from './schemas.ts'
 
@@ -27,10 +28,22 @@ import { schemas, type WireKind } from './schemas.ts'
  * control characters take six bytes for one
  */
 export function encodeMessage(message: Message): string {
-  const text = JSON.stringify(toWire(message))
+  return checked(message.kind, JSON.stringify(toWire(message)))
+}
+
+/**
+ * The text frame of a page of the manifest, of which the entries are canonical text already.
+ * @throws TransferError `limit` as `encodeMessage`
+ */
+export function encodePage({ page, first, digest, last }: Omit<Page, 'entries'>, entriesText: string): string {
+  const head = JSON.stringify({ kind: 'manifest', page, first, digest, last })
+  return checked('manifest', `${head.slice(0, -1)},"entries":${entriesText}}`)
+}
+
+function checked(kind: Message['kind'], text: string): string {
   if (isLonger(text, controlMaxBytes))
     throw new TransferError('limit', {
-      what: `message ${message.kind}`,
+      what: `message ${kind}`,
       limit: controlMaxBytes,
       asked: nameBytes(text),
     })
@@ -106,7 +119,11 @@ function toWire(message: Message): object {
     case 'acknowledge':
       assert(message.places.length <= runsPerMessageMax, 'an acknowledge names too many places')
       assert(message.outcomes.length <= outcomesPerMessageMax, 'an acknowledge names too many outcomes')
-      return { ...message, places: message.places.map(placeToWire), outcomes: message.outcomes.map(outcomeToWire) }
+      return {
+        ...message,
+        places: message.places.map(placeToWire),
+        outcomes: message.outcomes.map((outcome) => outcomeToWire(outcome, cut)),
+      }
     case 'sync':
       if (message.grade === 'minor') return message
       return { ...message, files: message.files.map(({ entry, revision, digest }) => [entry, revision, digest]) }
@@ -136,20 +153,6 @@ function toWire(message: Message): object {
 
 function placeToWire({ entry, revision, first, count }: PlaceRun): readonly number[] {
   return [entry, revision, first, count]
-}
-
-/** Ends where there is nothing more to say. */
-function outcomeToWire({ entry, outcome, bytes, digest, target, reason }: EntryOutcome): readonly unknown[] {
-  const row = [
-    entry,
-    outcome,
-    bytes,
-    digest ?? null,
-    target === undefined ? null : nameToWire(target),
-    reason === undefined ? null : cut(reason),
-  ]
-  while (row.at(-1) === null) row.pop()
-  return row
 }
 
 /** A sentence is for people: a long path in it must not cost the connection. */

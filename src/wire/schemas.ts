@@ -11,17 +11,16 @@ import {
   entriesMax,
   hashesPerMessageMax,
   lanesRange,
-  outcomesPerMessageMax,
   revisionMax,
   runsPerMessageMax,
   sentenceMaxChars,
   windowBytesRange,
 } from '../model/limits.ts'
-import type { AuthorisedFile, EntryOutcome, Message, MessageKind, Want } from '../model/messages.ts'
+import type { AuthorisedFile, Message, MessageKind, Want } from '../model/messages.ts'
 import type { PlaceRun, Run } from '../model/places.ts'
 import type { ConflictPolicy, Durability, Outcome, Role, SessionState, StateReason } from '../model/session.ts'
 import { entriesFromWire } from './manifest.ts'
-import { nameFromWire } from './names.ts'
+import { outcomesFromWire, outcomeWords } from './outcomes.ts'
 import { refusal } from './refusal.ts'
 
 /** The kinds that travel: `skippable` stands for those we do not know. */
@@ -46,18 +45,7 @@ const word = z
 const sentence = z.string().max(sentenceMaxChars)
 
 const role = oneOf<Role>({ sender: 0, receiver: 0 })
-const outcome = oneOf<Outcome>({
-  delivered: 0,
-  unchanged: 0,
-  kept: 0,
-  replaced: 0,
-  renamed: 0,
-  skipped: 0,
-  omitted: 0,
-  vanished: 0,
-  conflict: 0,
-  failed: 0,
-})
+const outcome = oneOf<Outcome>(outcomeWords)
 const state = oneOf<SessionState>({
   listening: 0,
   greeting: 0,
@@ -173,16 +161,6 @@ const place = z
 const authorised = z
   .tuple([entry, revision, hash])
   .transform(([entry, revision, digest]): AuthorisedFile => ({ entry, revision, digest }))
-const entryOutcome = z
-  .tuple([entry, outcome, count, hash.nullable().optional(), z.unknown().optional(), sentence.nullable().optional()])
-  .transform(([entry, outcome, bytes, digest, target, reason]): EntryOutcome => ({
-    entry,
-    outcome,
-    bytes,
-    ...(isAbsent(digest) ? {} : { digest }),
-    ...(isAbsent(target) ? {} : { target: nameFromWire(target) }),
-    ...(isAbsent(reason) ? {} : { reason }),
-  }))
 
 const hashesAsk = z
   .object({
@@ -236,7 +214,7 @@ export const schemas: { readonly [K in WireKind]: z.ZodType<Message & { readonly
     kind: z.literal('acknowledge'),
     serial: count,
     places: list(place, runsPerMessageMax),
-    outcomes: list(entryOutcome, outcomesPerMessageMax),
+    outcomes: z.unknown().transform(outcomesFromWire),
     level: durability,
     syncMs: count,
   }),
@@ -286,11 +264,6 @@ function list<Item extends z.ZodType>(item: Item, max: number): z.ZodPreprocess<
     if (value.length > max) throw refusal(`a list in a message has more than ${max} items`)
     return value as unknown
   }, z.array(item))
-}
-
-/** Fields at the end of a row are left out, those before them are null. */
-function isAbsent(value: unknown): value is null | undefined {
-  return value === null || value === undefined
 }
 
 function areSorted(all: readonly Run[]): boolean {

@@ -4,7 +4,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { helloMaxBytes } from '../../../src/model/limits.ts'
-import { decodeHello, decodeMessage, encodeMessage } from '../../../src/wire/messages.ts'
+import type { ManifestMessage } from '../../../src/model/messages.ts'
+import { decodeHello, decodeMessage, encodeMessage, encodePage } from '../../../src/wire/messages.ts'
+import { encodeEntries } from '../../../src/wire/manifest.ts'
 import { kinds, message, messageOf } from '../../support/arbitrary.ts'
 import { changed, golden } from '../../support/golden-messages.ts'
 import { codeOf } from '../../support/rejection.ts'
@@ -18,6 +20,17 @@ describe('round trip', () => {
         expect(decodeMessage(encodeMessage(sent))).toStrictEqual(sent)
       }),
       { numRuns: 150 },
+    )
+  })
+
+  it('a page says the same, whether its entries or their text are at hand', () => {
+    fc.assert(
+      fc.property(messageOf('manifest'), (sent) => {
+        expect(
+          decodeMessage(encodePage(sent as ManifestMessage, encodeEntries((sent as ManifestMessage).entries))),
+        ).toStrictEqual(sent)
+      }),
+      { numRuns: 50 },
     )
   })
 
