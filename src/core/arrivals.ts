@@ -188,8 +188,7 @@ export class Arrivals {
       part.hold(0, hash, false)
       this.#hub.receivedBytes += part.size
       const hashes = BigUint64Array.of(hash)
-      part.authorised = this.#hub.settings.fileDigest(hashes, part.size) // A pack authorises itself (R112).
-      this.#finishIfComplete(part)
+      this.#finish(part, this.#hub.settings.fileDigest(hashes, part.size)) // A pack authorises itself (R112).
     }
     for (const place of bad) this.chunkBad(place, 'the hash in its frame', 'another')
     this.syncPoints.startIfDue()
@@ -199,9 +198,9 @@ export class Arrivals {
   #written({ entry, revision, chunk }: Place): Part | undefined {
     const part = this.parts.get(entry)
     if (part === undefined) return undefined
-    part.writing.delete(chunk)
+    part.writing.remove(chunk)
     if (part.revising !== undefined || part.givenUp !== undefined) {
-      if (part.writing.size === 0) this.#afterWrites(part)
+      if (part.writing.count === 0) this.#afterWrites(part)
       return undefined
     }
     return part.revision === revision ? part : undefined
@@ -211,8 +210,7 @@ export class Arrivals {
   chunkBad({ entry, revision, chunk }: Place, expected: string, found: string): void {
     const part = this.#written({ entry, revision, chunk })
     if (part === undefined) return
-    const tries = (part.bad.get(chunk) ?? 0) + 1
-    part.bad.set(chunk, tries)
+    const tries = part.damaged(chunk)
     if (tries > badChunkTriesMax) {
       const reason = `integrity: chunk ${chunk} arrived damaged ${tries} times (expected ${expected}, found ${found})`
       this.#giveUp(part, { entry, outcome: 'failed', bytes: 0, reason })
@@ -224,13 +222,15 @@ export class Arrivals {
   #finishIfComplete(part: Part): void {
     if (part.authorised === undefined || !part.isComplete) return
     const found = this.#hub.settings.fileDigest(part.hashes, part.size)
-    if (found === part.authorised) {
-      this.#hub.entries.stand(part.entry, standing.finishing)
-      this.syncPoints.finish(part, found)
-      return
-    }
+    if (found === part.authorised) return this.#finish(part, found)
     const reason = `integrity: its digest is ${found}, the sender says ${part.authorised}`
     this.#giveUp(part, { entry: part.entry, outcome: 'failed', bytes: 0, reason })
+  }
+
+  /** It is complete, and what it was meant to be. */
+  #finish(part: Part, digest: string): void {
+    this.#hub.entries.stand(part.entry, standing.finishing)
+    this.syncPoints.finish(part, digest)
   }
 
   // ---- what the sender says of entries ----------------------------------------------------------------------------
@@ -268,7 +268,7 @@ export class Arrivals {
     }
     part.revising = message
     part.authorised = undefined
-    if (part.writing.size === 0) this.#afterWrites(part)
+    if (part.writing.count === 0) this.#afterWrites(part)
   }
 
   /** One write at a time per place, whatever revision: what must wait for the writes goes on here (R111). */
@@ -323,7 +323,7 @@ export class Arrivals {
 
   #giveUp(part: Part, outcome: EntryOutcome): void {
     part.givenUp = outcome
-    if (part.writing.size === 0) this.#afterWrites(part)
+    if (part.writing.count === 0) this.#afterWrites(part)
   }
 
   outcomesCommitted(outcomes: readonly EntryOutcome[]): void {

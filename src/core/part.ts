@@ -14,10 +14,10 @@ export class Part {
   readonly durable: ChunkSet
   /** Left as holes. */
   readonly holes: ChunkSet
-  readonly writing: Set<number> = new Set()
+  readonly writing: ChunkSet
   readonly hashes: BigUint64Array
-  /** How often a chunk arrived damaged. */
-  readonly bad: Map<number, number> = new Map()
+  /** How often chunks arrived damaged. */
+  #bad: Map<number, number> | undefined
   /** File digest that the sender authorised for publishing (R112). */
   authorised: string | undefined
   /** A newer revision was announced and waits for writes under way. */
@@ -35,16 +35,25 @@ export class Part {
     this.held = new ChunkSet(this.chunks)
     this.durable = new ChunkSet(this.chunks)
     this.holes = new ChunkSet(this.chunks)
+    this.writing = new ChunkSet(this.chunks)
     this.hashes = new BigUint64Array(this.chunks)
   }
 
   get isComplete(): boolean {
-    return this.held.isFull && this.writing.size === 0
+    return this.held.isFull && this.writing.count === 0
   }
 
   /** Whether nothing was ever written at this chunk's bytes: zeros may stay a hole (R28). */
   isFresh(chunk: number): boolean {
-    return this.#isNew && !this.bad.has(chunk)
+    return this.#isNew && this.#bad?.has(chunk) !== true
+  }
+
+  /** Notes that a chunk arrived damaged. @returns how often by now */
+  damaged(chunk: number): number {
+    this.#bad ??= new Map()
+    const tries = (this.#bad.get(chunk) ?? 0) + 1
+    this.#bad.set(chunk, tries)
+    return tries
   }
 
   hold(chunk: number, hash: bigint, hole: boolean): void {

@@ -32,13 +32,15 @@ export function chunkLength(size: number, chunkBytes: number, chunk: number): nu
 /** A set of chunk indexes of one file: one bit each. */
 export class ChunkSet {
   readonly size: number
-  #words: Uint32Array
+  /** Of the first 32 chunks: most files have no more, and an array would be most of what they cost. */
+  #first = 0
+  #rest: Uint32Array | undefined
   #count = 0
 
   /** @param size how many chunks there are; indexes run from 0 to size - 1 */
   constructor(size: number) {
     this.size = size
-    this.#words = new Uint32Array(Math.ceil(size / 32))
+    if (size > 32) this.#rest = new Uint32Array(Math.ceil(size / 32) - 1)
   }
 
   static of(size: number, runs: readonly Run[]): ChunkSet {
@@ -57,13 +59,13 @@ export class ChunkSet {
   }
 
   has(chunk: number): boolean {
-    return (this.#words[chunk >>> 5]! & (1 << (chunk & 31))) !== 0
+    return (this.#word(chunk >>> 5) & (1 << (chunk & 31))) !== 0
   }
 
   /** Adds a chunk; false if it was there. */
   add(chunk: number): boolean {
     if (this.has(chunk)) return false
-    this.#words[chunk >>> 5]! |= 1 << (chunk & 31)
+    this.#setWord(chunk >>> 5, this.#word(chunk >>> 5) | (1 << (chunk & 31)))
     this.#count++
     return true
   }
@@ -71,7 +73,7 @@ export class ChunkSet {
   /** Removes a chunk; false if it was not there. */
   remove(chunk: number): boolean {
     if (!this.has(chunk)) return false
-    this.#words[chunk >>> 5]! &= ~(1 << (chunk & 31))
+    this.#setWord(chunk >>> 5, this.#word(chunk >>> 5) & ~(1 << (chunk & 31)))
     this.#count--
     return true
   }
@@ -79,10 +81,10 @@ export class ChunkSet {
   addRun(first: number, count: number): void {
     for (let chunk = first; chunk < first + count; chunk++) {
       const word = chunk >>> 5
-      const isWhole = (chunk & 31) === 0 && chunk + 32 <= first + count && this.#words[word] === 0
+      const isWhole = (chunk & 31) === 0 && chunk + 32 <= first + count && this.#word(word) === 0
       if (!isWhole) this.add(chunk)
       else {
-        this.#words[word] = 0xffffffff // A run may be a million chunks long.
+        this.#setWord(word, 0xffffffff) // A run may be a million chunks long.
         this.#count += 32
         chunk += 31
       }
@@ -91,7 +93,8 @@ export class ChunkSet {
 
   /** Whether it has a chunk that the other set of this size lacks. */
   exceeds(other: ChunkSet): boolean {
-    return this.#words.some((word, i) => (word & ~other.#words[i]!) !== 0)
+    for (let word = 0; word < this.size / 32; word++) if ((this.#word(word) & ~other.#word(word)) !== 0) return true
+    return false
   }
 
   /** Its chunks that are not in the other set of this size. */
@@ -99,7 +102,7 @@ export class ChunkSet {
     const rest = new ChunkSet(this.size)
     for (let chunk = 0; chunk < this.size; chunk++) {
       const word = chunk >>> 5
-      if ((chunk & 31) === 0 && (this.#words[word]! & ~other.#words[word]!) === 0) chunk += 31
+      if ((chunk & 31) === 0 && (this.#word(word) & ~other.#word(word)) === 0) chunk += 31
       else if (this.has(chunk) && !other.has(chunk)) rest.add(chunk)
     }
     return rest
@@ -108,7 +111,7 @@ export class ChunkSet {
   /** The first chunk at or after `from` that is not in the set, or `size`. */
   nextMissing(from: number): number {
     for (let chunk = from; chunk < this.size; chunk++) {
-      if ((chunk & 31) === 0 && this.#words[chunk >>> 5] === 0xffffffff) chunk += 31
+      if ((chunk & 31) === 0 && this.#word(chunk >>> 5) === 0xffffffff) chunk += 31
       else if (!this.has(chunk)) return chunk
     }
     return this.size
@@ -118,7 +121,7 @@ export class ChunkSet {
   runs(): Run[] {
     const runs: [number, number][] = []
     for (let chunk = 0; chunk < this.size; chunk++) {
-      if ((chunk & 31) === 0 && this.#words[chunk >>> 5] === 0) {
+      if ((chunk & 31) === 0 && this.#word(chunk >>> 5) === 0) {
         chunk += 31
         continue
       }
@@ -128,6 +131,16 @@ export class ChunkSet {
       else runs.push([chunk, 1])
     }
     return runs
+  }
+
+  /** 32 chunks, unsigned. */
+  #word(index: number): number {
+    return index === 0 ? this.#first : (this.#rest?.[index - 1] ?? 0)
+  }
+
+  #setWord(index: number, word: number): void {
+    if (index === 0) this.#first = word >>> 0
+    else this.#rest![index - 1] = word
   }
 }
 
