@@ -31,14 +31,14 @@ export interface DeliveredFile {
 }
 
 /**
- * Keeps a list; durable on return.
+ * Keeps a list, which comes in groups of a thousand or so; durable on return.
  * 1. Write and sync it under `.new-<session>`.   A crash leaves: no list, and a leftover that the next call removes.
  * 2. Rename it, sync the directory.              No list, or the list.
  */
 export async function writeDelivered(
   state: Directory,
   head: DeliveredHead,
-  files: AsyncIterable<DeliveredFile>,
+  groups: AsyncIterable<readonly DeliveredFile[]>,
 ): Promise<void> {
   if (await state.makeDirectory(deliveredName, 0o700)) await state.sync()
   const directory = await state.openDirectory(deliveredName)
@@ -47,7 +47,7 @@ export async function writeDelivered(
     await directory.unlink(fresh)
     const file = await directory.openFile(fresh, 'create')
     try {
-      await writeLines(file, head, files)
+      await writeLines(file, head, groups)
       await file.sync()
     } finally {
       await file.close()
@@ -59,7 +59,11 @@ export async function writeDelivered(
   }
 }
 
-async function writeLines(file: DiskFile, head: DeliveredHead, files: AsyncIterable<DeliveredFile>): Promise<void> {
+async function writeLines(
+  file: DiskFile,
+  head: DeliveredHead,
+  groups: AsyncIterable<readonly DeliveredFile[]>,
+): Promise<void> {
   let position = 0
   let text = `${JSON.stringify(head)}\n`
   const flush = async (): Promise<void> => {
@@ -68,8 +72,8 @@ async function writeLines(file: DiskFile, head: DeliveredHead, files: AsyncItera
     await file.write(bytes, position)
     position += bytes.length
   }
-  for await (const { path, size, digest } of files) {
-    text += `${JSON.stringify([path, size, digest])}\n`
+  for await (const files of groups) {
+    for (const { path, size, digest } of files) text += `${JSON.stringify([path, size, digest])}\n`
     if (text.length >= blockBytes) await flush()
   }
   await flush()

@@ -28,11 +28,12 @@ function kindOf(stats: BigIntStats): FileKind {
 /**
  * A time for `fs.futimes` and its kin: seconds. A double may lie just below the microsecond it means, so half of one is
  * added: newer libuv stores that too, and rounding down gives the microsecond; older ones cut it off again, towards zero.
- * As text, because Node takes a negative number for "now".
+ * A negative one as text, because Node takes a negative number for "now".
  */
-export function toSystemTime(mtimeUs: number): string {
+export function toSystemTime(mtimeUs: number): string | number {
   const half = mtimeUs < 0 && !keepsNanoseconds ? -0.5 : 0.5
-  return String((mtimeUs + half) / 1e6)
+  const seconds = (mtimeUs + half) / 1e6
+  return seconds < 0 ? String(seconds) : seconds
 }
 
 /** libuv 1.46 and 1.51 (Node 20, 22) cut times to microseconds, 1.52 (Node 24) does not; measured. */

@@ -82,17 +82,30 @@ export async function keepDelivered(
 
 const placed: readonly string[] = ['delivered', 'unchanged', 'replaced', 'renamed']
 
-/** Files that have their outcome and are there, in the order of the manifest. */
+const groupFiles = 1024
+
+/** Files that have their outcome and are there, in the order of the manifest, in groups: a wait for each costs more than the file. */
 async function* inPlace(
   { outcomes, revised }: Pick<Checkpoint, 'outcomes' | 'revised'>,
   pages: ManifestPages,
-): AsyncGenerator<DeliveredFile> {
-  for (const { entry, outcome, target, digest } of [...outcomes.values()].toSorted((a, b) => a.entry - b.entry)) {
-    const listed = await pages.entry(entry)
-    if (listed.kind !== 'file' || !placed.includes(outcome)) continue
-    const path = target === undefined ? listed.path : [...listed.path.slice(0, -1), target]
-    yield { path, size: revised.get(entry)?.size ?? listed.size, digest: digest ?? null }
+): AsyncGenerator<readonly DeliveredFile[]> {
+  const wanted = [...outcomes.values()]
+    .filter(({ outcome }) => placed.includes(outcome))
+    .toSorted((a, b) => a.entry - b.entry)
+  for (let from = 0; from < wanted.length; from += groupFiles) {
+    const group = wanted.slice(from, from + groupFiles)
+    const listed = await pages.many(group.map(({ entry }) => entry))
+    yield group.flatMap(({ entry, target, digest }, i) => {
+      const { path: ownPath, ...rest } = listed[i]!
+      if (rest.kind !== 'file') return []
+      const path = target === undefined ? ownPath : [...ownPath.slice(0, -1), target]
+      return [{ path, size: revised.get(entry)?.size ?? rest.size, digest: digest ?? null }]
+    })
   }
+}
+
+async function* singly<Item>(groups: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
+  for await (const group of groups) yield* group
 }
 
 async function verifyUnfinished(
@@ -114,7 +127,7 @@ async function verifyUnfinished(
       const pages = new ManifestPages(await openManifest(held.directory), checkpoint.pages, world.hash)
       try {
         const reading = new Reading(world, folder!, checkpoint.bound?.chunkBytes ?? world.limits.chunkBytes, options)
-        await reading.files(inPlace(checkpoint, pages))
+        await reading.files(singly(inPlace(checkpoint, pages)))
         await reading.parts(held, checkpoint, pages, journal)
         return reading.result(found.id, null)
       } finally {
