@@ -12,7 +12,8 @@ describe('a grant', () => {
   })
 
   it('with any field of another shape is none', () => {
-    const odd = fc.oneof(fc.constant(undefined), fc.string(), fc.double(), fc.constant(-1), fc.array(fc.string()))
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true }) // JSON knows no others: it would say null.
+    const odd = fc.oneof(fc.constant(undefined), fc.string(), number, fc.constant(-1), fc.array(fc.string()))
     fc.assert(
       fc.property(fc.constantFrom(...(Object.keys(grantOf()) as (keyof Grant)[])), odd, (name, value) => {
         const text = JSON.stringify({ ...grantOf(), v: 1, [name]: value })
