@@ -9,13 +9,13 @@ import { noManifest } from '../model/manifest.ts'
 import type { PageRecord } from '../model/records.ts'
 import { entryKinds, type PageShape } from '../core/inputs.ts'
 import type { ManifestFile } from '../store/manifest-file.ts'
-import { decodeEntries, digestInput, encodeEntries } from '../wire/manifest.ts'
+import { decodeEntries, digestInput } from '../wire/manifest.ts'
 
-const pagesKept = 4
+const pagesKept = 12 // 24,000 small entries, some 6 MiB: nearly all that are under way at once.
 
-/** The running digest of a page (docs/protocol.md). */
-export function pageDigest(previous: string, page: Pick<Page, 'entries' | 'last'>, hash: Hash64): string {
-  return hex64(hash(Buffer.from(digestInput(previous, page))))
+/** The running digest of a page (docs/protocol.md). @param text of its entries, canonical */
+export function pageDigest(previous: string, text: string, last: ManifestTotals | undefined, hash: Hash64): string {
+  return hex64(hash(Buffer.from(digestInput(previous, text, last))))
 }
 
 /** What the core keeps of a page. */
@@ -70,13 +70,17 @@ export class ManifestPages {
     return record
   }
 
-  /** Appends a page's text and puts it on the disk; it counts once `record` is in the journal and `add` was called. */
+  /**
+   * Appends a page's text and puts it on the disk; it counts once `record` is in the journal and `add` was called.
+   * @param text of the entries, canonical
+   */
   async write(
     entries: readonly Entry[],
+    text: string,
     last: ManifestTotals | undefined,
     more: Pick<PageRecord, 'fingerprints' | 'existed'>,
   ): Promise<PageRecord> {
-    const { offset, length } = await this.#file.append(encodeEntries(entries))
+    const { offset, length } = await this.#file.append(text)
     await this.#file.sync()
     const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0)
     return {
@@ -86,7 +90,7 @@ export class ManifestPages {
       count: entries.length,
       offset,
       length,
-      digest: pageDigest(this.lastDigest, last === undefined ? { entries } : { entries, last }, this.#hash),
+      digest: pageDigest(this.lastDigest, text, last, this.#hash),
       bytesSoFar: this.bytesSoFar + bytes,
       ...(last === undefined ? {} : { last }),
       ...more,
@@ -103,19 +107,21 @@ export class ManifestPages {
     const shapes: PageShape[] = []
     let digest = noManifest.digest
     for (const record of this.#records) {
-      const entries = await this.entries(record.page)
-      digest = pageDigest(digest, record.last === undefined ? { entries } : { entries, last: record.last }, this.#hash)
+      digest = pageDigest(digest, await this.text(record.page), record.last, this.#hash)
       assert(digest === record.digest, `page ${record.page} of the manifest is as the journal says`)
-      shapes.push(shapeOf(record, entries))
+      shapes.push(shapeOf(record, await this.entries(record.page)))
     }
     return shapes
   }
 
-  async entries(page: number): Promise<readonly Entry[]> {
-    const known = this.#decoded.get(page)
-    if (known !== undefined) return known
+  /** The canonical text of a page's entries, from the disk. */
+  text(page: number): Promise<string> {
     const { offset, length } = this.record(page)
-    const entries = decodeEntries(await this.#file.read(offset, length))
+    return this.#file.read(offset, length)
+  }
+
+  async entries(page: number): Promise<readonly Entry[]> {
+    const entries = this.#decoded.get(page) ?? decodeEntries(await this.text(page))
     this.#keep(page, entries)
     return entries
   }
@@ -123,6 +129,22 @@ export class ManifestPages {
   async entry(index: number): Promise<Entry> {
     const page = this.pageOf(index)
     return (await this.entries(page))[index - this.record(page).first]!
+  }
+
+  /** Entries by index; those of one page should stand together. */
+  async many(indexes: readonly number[]): Promise<Entry[]> {
+    const found: Entry[] = []
+    let first = 0
+    let entries: readonly Entry[] = []
+    for (const index of indexes) {
+      if (index < first || index >= first + entries.length) {
+        const page = this.pageOf(index)
+        entries = await this.entries(page)
+        first = this.record(page).first
+      }
+      found.push(entries[index - first]!)
+    }
+    return found
   }
 
   fingerprint(index: number): Fingerprint | undefined {

@@ -358,11 +358,12 @@ class SessionRunner implements Runner {
   }
 
   async #reportOutcomes(outcomes: readonly EntryOutcome[]): Promise<void> {
-    for (const outcome of outcomes) {
-      const { path, ...entry } = await this.#restored.pages.entry(outcome.entry)
+    const entries = await this.#restored.pages.many(outcomes.map(({ entry }) => entry))
+    for (const [i, entry] of entries.entries()) {
       const bytes = entry.kind === 'file' ? entry.size : 0
-      const listed = entry.kind === 'omitted' && outcome.reason === undefined ? { reason: entry.reason } : {}
-      this.#options.observer({ kind: 'outcome', path: pathText(path), outcome: { ...outcome, ...listed }, bytes })
+      const isListed = entry.kind === 'omitted' && outcomes[i]!.reason === undefined
+      const outcome = isListed ? { ...outcomes[i]!, reason: entry.reason } : outcomes[i]!
+      this.#options.observer({ kind: 'outcome', path: pathText(entry.path), outcome, bytes })
     }
   }
 

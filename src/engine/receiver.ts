@@ -1,22 +1,23 @@
 // Carries out the effects of the receiving core: stores and surveys pages, compares and writes chunks, syncs, publishes.
 // A full disk makes the work wait; any other fault of the disk ends the run, and the next one starts from the journal.
 
-import { assert, hasCode, isTransferError } from '../errors.ts'
+import { assert, isTransferError } from '../errors.ts'
 import type { WarningCode } from '../model/events.ts'
 import { hex64 } from '../model/hash.ts'
 import type { Entry, FileEntry } from '../model/manifest.ts'
 import { entriesMax, fileChunksMax, manifestMaxBytes, pagesMax } from '../model/limits.ts'
-import { pathText } from '../model/names.ts'
+import { pathText, type Path } from '../model/names.ts'
 import type { Place } from '../model/places.ts'
 import type { IntentFile, RevisedRecord } from '../model/records.ts'
 import type { FinishFile, ReceiverEffect } from '../core/effects.ts'
-import { type Input, type PageSurvey, plans, type Placed, type WrittenFile } from '../core/inputs.ts'
+import { type Input, type PageSurvey, plans, type WrittenFile } from '../core/inputs.ts'
 import type { Session } from '../core/session.ts'
 import { zerosHash } from '../hash/xxh64.ts'
 import type { Hints, Hint } from '../store/hints.ts'
 import type { Journal } from '../store/journal.ts'
-import type { PartFiles } from '../store/part-files.ts'
+import { type FinishedPart, type PartFiles, type WholePart, wholePartsMax } from '../store/part-files.ts'
 import type { Target } from '../store/target.ts'
+import { encodeEntries } from '../wire/manifest.ts'
 import type { World } from './context.ts'
 import type { Counters } from './counters.ts'
 import { inParallel } from './in-parallel.ts'
@@ -27,9 +28,10 @@ import { NameRules } from './name-rules.ts'
 import { OrderCheck } from './order-check.ts'
 import type { Meter } from '../transport/meter.ts'
 import { Intake } from './intake.ts'
+import { hasItsName, intentOf, placeFiles } from './placing.ts'
 import type { Room } from './room.ts'
 import type { Reserve } from './runner.ts'
-import { nameRefused, surveyPage } from './survey.ts'
+import { surveyPage } from './survey.ts'
 import { digestOfSession, finishTree } from './tree.ts'
 
 const syncsUnderWay = 4 // As many as Node has threads for them; more would only wait.
@@ -111,32 +113,31 @@ export class Receiver {
   // ---- manifest ---------------------------------------------------------------------------------------------------
 
   async #storePage({ message }: Of<'storePage'>): Promise<void> {
-    const { world, pages, journal, room, tell } = this.#parts
-    const refusal = this.#refusePage(message)
+    const { pages, journal, room, tell } = this.#parts
+    const text = encodeEntries(message.entries)
+    const refusal = this.#refusePage(message, text)
     if (refusal !== undefined) return tell({ kind: 'pageRefused', ...refusal })
     const { entries, last } = message
     const { survey, existed } = await this.#survey(message.page, message.first, entries, undefined)
     const noRoom = await this.#parts.reserve?.({ page: message.page, ...bringsIn(entries, survey) })
     if (noRoom !== undefined) return tell({ kind: 'pageRefused', code: 'limit', sentence: noRoom })
-    const record = await room.use(() => pages.write(entries, last, { fingerprints: [], existed }))
-    assert(record.digest === pageDigest(pages.lastDigest, message, world.hash), 'a page is stored as it came')
+    const record = await room.use(() => pages.write(entries, text, last, { fingerprints: [], existed }))
+    assert(record.digest === message.digest, 'a page is stored as it came')
     await room.use(() => journal.commit([record]))
     pages.add(record, entries)
     tell({ kind: 'pageStored', shape: shapeOf(record, entries), survey })
   }
 
   /** Why a page can't be the next one, if it can't: its digest, its order, what it adds up to. */
-  #refusePage({
-    first,
-    entries,
-    digest,
-    last,
-  }: Of<'storePage'>['message']): Omit<Input & { kind: 'pageRefused' }, 'kind'> | undefined {
+  #refusePage(
+    { first, entries, digest, last }: Of<'storePage'>['message'],
+    text: string,
+  ): Omit<Input & { kind: 'pageRefused' }, 'kind'> | undefined {
     const { world, pages, maxBytes, maxFiles } = this.#parts
     const refuse = (sentence: string): { code: 'protocol'; sentence: string } => ({ code: 'protocol', sentence })
     if (pages.isComplete) return refuse('a page came behind the last one')
     if (first !== pages.nextEntry) return refuse('a page of the manifest leaves entries out')
-    if (pageDigest(pages.lastDigest, last === undefined ? { entries } : { entries, last }, world.hash) !== digest)
+    if (pageDigest(pages.lastDigest, text, last, world.hash) !== digest)
       return refuse('the digest of a manifest page is wrong')
     const count = first + entries.length
     if (count > entriesMax) return refuse(`the manifest has more than ${entriesMax} entries`)
@@ -213,16 +214,22 @@ export class Receiver {
     assert(header.kind === 'pack', 'a pack is written from a pack')
     const written: WrittenFile[] = []
     const bad: Place[] = []
+    const parts: WholePart[] = []
+    const listed = await this.#fileEntries(rows)
     let start = header.tableBytes
-    const slices = rows.map((row) => ({ row, bytes: payload.subarray(start, (start += row.length)) }))
-    const wanted = slices.filter((_, i) => accepted.has(i))
-    await inParallel(syncsUnderWay, wanted, async ({ row: { entry, revision, length, hash }, bytes }) => {
-      if (world.hash(bytes) !== hash) return void bad.push({ entry, revision, chunk: 0 })
-      const metadata = revised.get(entry) ?? (await this.#fileEntry(entry))
-      await room.use(() => files.writeWhole(entry, bytes, metadata, this.#syncsFiles))
-      written.push({ entry, revision, hash })
-      counters.sent(length, length, false)
-    })
+    for (const [i, { entry, revision, length, hash }] of rows.entries()) {
+      const bytes = payload.subarray(start, (start += length))
+      if (!accepted.has(i)) continue
+      const { mode, mtimeUs } = revised.get(entry) ?? listed[i]!
+      if (world.hash(bytes) !== hash) bad.push({ entry, revision, chunk: 0 })
+      else {
+        parts.push({ entry, bytes, mode, mtimeUs })
+        written.push({ entry, revision, hash })
+      }
+    }
+    for (let from = 0; from < parts.length; from += wholePartsMax)
+      await room.use(() => files.writeWhole(parts.slice(from, from + wholePartsMax), this.#syncsFiles))
+    for (const { bytes } of parts) counters.sent(bytes.length, bytes.length, false)
     release()
     tell({ kind: 'packWritten', files: written, bad })
   }
@@ -257,10 +264,7 @@ export class Receiver {
     this.#covered = this.#hinted.splice(0)
     // Below `checkpoint` no record will list the chunks: their hints stand for them, until the session ends.
     await room.use(() => (session.durability === 'checkpoint' ? files.datasync(entries) : hints.flush()))
-    const intents: IntentFile[] = []
-    await inParallel(syncsUnderWay, finish, async (file) => {
-      intents.push(await room.use(() => this.#finishFile(file)))
-    })
+    const intents = await this.#finishFiles(finish)
     // Last: a file that is one hole is only made when it is finished.
     if (this.#syncsFiles) this.#namesSynced(await room.use(() => files.syncNames()))
     tell({ kind: 'dataSynced', serial, finished: intents, syncMs: world.clock.now() - started })
@@ -280,45 +284,37 @@ export class Receiver {
     await this.flushHints()
   }
 
-  async #finishFile({ entry, revision, digest, plan, taken }: FinishFile): Promise<IntentFile> {
-    const { files, target, revised } = this.#parts
-    const { path, ...listed } = await this.#fileEntry(entry)
-    const { size, mtimeUs, mode } = revised.get(entry) ?? listed
-    const { inode } = await files.finish(entry, { mode, mtimeUs, size }, this.#syncsFiles)
-    const common = { entry, revision, digest, size, mtimeUs, inode }
-    if (plan === plans.replace && taken === 0)
-      return { ...common, target: path.at(-1)!, method: 'replace', outcome: 'replaced' }
-    if (plan === plans.link && taken === 0)
-      return { ...common, target: path.at(-1)!, method: 'link', outcome: 'delivered' }
-    const outcome = plan === plans.rename ? 'renamed' : 'conflict'
-    return { ...common, target: await target.freeName(path), method: 'link', outcome }
+  async #finishFiles(finish: readonly FinishFile[]): Promise<IntentFile[]> {
+    const { files, target, revised, room } = this.#parts
+    const listed = await this.#fileEntries(finish)
+    const intents: IntentFile[] = []
+    const others: { readonly file: FinishFile; readonly path: Path; readonly version: FinishedPart }[] = []
+    for (const [i, file] of finish.entries()) {
+      const { path } = listed[i]!
+      const version = revised.get(file.entry) ?? listed[i]!
+      const whole = hasItsName(file) ? files.finished(file.entry, version) : undefined
+      if (whole === undefined) others.push({ file, path, version })
+      else intents.push(intentOf(file, version, whole.inode, path.at(-1)!))
+    }
+    await inParallel(syncsUnderWay, others, async ({ file, path, version }) => {
+      const { inode } = await room.use(() => files.finish(file.entry, version, this.#syncsFiles))
+      const name = hasItsName(file) ? path.at(-1)! : await room.use(() => target.freeName(path))
+      intents.push(intentOf(file, version, inode, name))
+    })
+    return intents
   }
 
   async #placeFiles({ serial, files: intents }: Of<'placeFiles'>): Promise<void> {
     const { target, room, tell } = this.#parts
-    const results: Placed[] = []
-    for (const intent of intents) {
-      const { path } = await this.#fileEntry(intent.entry)
-      results.push({ entry: intent.entry, result: await room.use(() => this.#place(intent, path)) })
-    }
+    const listed = await this.#fileEntries(intents)
+    const files = intents.map((intent, i) => ({ intent, path: listed[i]!.path }))
+    const results = await placeFiles(files, this.#parts)
     if (this.#syncsFiles) this.#namesSynced(await room.use(() => target.syncDirectories()))
     tell({ kind: 'filesPlaced', serial, results })
   }
 
-  async #place({ entry, target: name, method }: IntentFile, path: FileEntry['path']): Promise<Placed['result']> {
-    const { target, files } = this.#parts
-    try {
-      return await target.publish(files.directory, String(entry), path, name, method)
-    } catch (error) {
-      if (hasCode(error, 'name-refused')) return { reason: nameRefused }
-      if (!hasCode(error, 'not-found') || (await files.stat(entry)) !== undefined) throw error
-      await files.remove(entry) // It is gone, by no doing of ours: it begins anew.
-      return 'lost'
-    }
-  }
-
   async #removeParts(entries: readonly number[]): Promise<void> {
-    for (const entry of entries) await this.#parts.files.remove(entry)
+    await this.#parts.files.removeEach(entries)
   }
 
   /** A file that grew is bound by the same limits as one that is offered. */
@@ -374,11 +370,20 @@ export class Receiver {
   }
   #isDegraded = false
 
-  async #fileEntry(index: number): Promise<FileEntry> {
-    const entry = await this.#parts.pages.entry(index)
-    assert(entry.kind === 'file', `entry ${index} is a file`)
-    return entry
+  /** In the order in which they are asked for. */
+  async #fileEntries(wanted: readonly { readonly entry: number }[]): Promise<readonly FileEntry[]> {
+    const entries = await this.#parts.pages.many(wanted.map(({ entry }) => entry))
+    return entries.map((entry, i) => fileOf(entry, wanted[i]!.entry))
   }
+
+  async #fileEntry(index: number): Promise<FileEntry> {
+    return fileOf(await this.#parts.pages.entry(index), index)
+  }
+}
+
+function fileOf(entry: Entry, index: number): FileEntry {
+  assert(entry.kind === 'file', `entry ${index} is a file`)
+  return entry
 }
 
 type Tail<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown] ? Head : never

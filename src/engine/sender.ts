@@ -4,16 +4,18 @@
 import { assert, hasCode, isTransferError } from '../errors.ts'
 import { frameRoomBytes, headerBytes, packRowBytes } from '../model/limits.ts'
 import type { Entry, FileEntry, Fingerprint, ManifestTotals } from '../model/manifest.ts'
+import { haveSameParent } from '../model/names.ts'
 import { chunkLength } from '../model/places.ts'
 import type { SenderEffect } from '../core/effects.ts'
 import type { Input, SourceProblem } from '../core/inputs.ts'
 import { zerosHash } from '../hash/xxh64.ts'
-import type { SourceFiles } from '../source/source-files.ts'
+import type { SmallFile, SourceFiles } from '../source/source-files.ts'
 import type { WalkedPage } from '../source/pages.ts'
 import { isZeros } from '../source/zeros.ts'
 import type { Journal } from '../store/journal.ts'
 import { writeHeader, writePackRow } from '../wire/frames.ts'
-import { encodeMessage } from '../wire/messages.ts'
+import { encodeEntries } from '../wire/manifest.ts'
+import { encodePage } from '../wire/messages.ts'
 import type { BufferPool } from './buffers.ts'
 import type { World } from './context.ts'
 import type { Counters } from './counters.ts'
@@ -44,6 +46,13 @@ export interface SenderParts {
 interface Source {
   readonly entry: number
   readonly revision: number
+}
+
+/** A file of a pack, its bytes in the buffer. */
+interface PackedFile extends Source {
+  readonly again: boolean
+  readonly length: number
+  readonly hash: bigint
 }
 
 type Of<Kind extends SenderEffect['kind']> = SenderEffect & { readonly kind: Kind }
@@ -103,7 +112,7 @@ export class Sender {
     const fingerprints = page.done === true ? [] : page.value.fingerprints
     this.#following = page.done === true ? page : await walk.next() // Looks ahead, so that the last page says that it is.
     const last = this.#following.done === true ? totals(pages, entries) : undefined
-    const record = await pages.write(entries, last, { fingerprints, existed: [] })
+    const record = await pages.write(entries, encodeEntries(entries), last, { fingerprints, existed: [] })
     await journal.commit([record])
     pages.add(record, entries)
     tell({ kind: 'pageWalked', shape: shapeOf(record, entries) })
@@ -111,17 +120,7 @@ export class Sender {
 
   async #sendPage({ connection, page }: Of<'sendPage'>): Promise<void> {
     const { pages, links } = this.#parts
-    const { first, digest, last } = pages.record(page)
-    const entries = await pages.entries(page)
-    const text = encodeMessage({
-      kind: 'manifest',
-      page,
-      first,
-      entries,
-      digest,
-      ...(last === undefined ? {} : { last }),
-    })
-    links.sendText(connection, text)
+    links.sendText(connection, encodePage(pages.record(page), await pages.text(page)))
   }
 
   // ---- data -------------------------------------------------------------------------------------------------------
@@ -158,17 +157,9 @@ export class Sender {
     const buffer = await pool.take()
     try {
       const bytesStart = headerBytes + files.length * packRowBytes
-      const rows: { entry: number; revision: number; length: number; hash: bigint }[] = []
-      let end = bytesStart
-      let againBytes = 0
-      for (const { entry, revision, again } of files) {
-        const length = this.#parts.sizeOf(entry)
-        const payload = buffer.subarray(end, end + length)
-        if (!(await this.#readSmall(entry, revision, payload))) continue
-        rows.push({ entry, revision, length, hash: world.hash(payload) })
-        end += length
-        if (again) againBytes += length
-      }
+      const rows = await this.#readPack(files, buffer, bytesStart)
+      const end = rows.reduce((position, { length }) => position + length, bytesStart)
+      const againBytes = rows.reduce((sum, { length, again }) => (again ? sum + length : sum), 0)
       const sentFiles = rows.map(({ entry, revision, hash }) => ({ entry, revision, hash }))
       if (rows.length === 0) return tell({ kind: 'packSent', connection, files: [] })
       const frame = framePack(buffer, rows, bytesStart, end, epoch, world.hash)
@@ -180,6 +171,47 @@ export class Sender {
     } finally {
       pool.give(buffer)
     }
+  }
+
+  /** Reads files one behind the other, those of one directory together; one that can't be read is left out. */
+  async #readPack(files: Of<'sendPack'>['files'], buffer: Uint8Array, start: number): Promise<PackedFile[]> {
+    const rows: PackedFile[] = []
+    const entries = await this.#parts.pages.many(files.map(({ entry }) => entry))
+    let end = start
+    const take = (count: number, from: number): void => {
+      for (const { entry, revision, again } of files.slice(from, from + count)) {
+        const bytes = buffer.subarray(end, (end += this.#parts.sizeOf(entry)))
+        rows.push({ entry, revision, again, length: bytes.length, hash: this.#parts.world.hash(bytes) })
+      }
+    }
+    for (let i = 0; i < files.length;) {
+      const count = await this.#readTogether(files, entries, i, buffer.subarray(end))
+      const { entry, revision } = files[i]!
+      if (count > 0) take(count, i)
+      else if (await this.#readSmall(entry, revision, buffer.subarray(end, end + this.#parts.sizeOf(entry)))) take(1, i)
+      i += Math.max(count, 1)
+    }
+    return rows
+  }
+
+  /** Reads the files from `first` on that lie in one directory, as far as they are what they were. @returns how many */
+  async #readTogether(
+    files: Of<'sendPack'>['files'],
+    entries: readonly Entry[],
+    first: number,
+    buffer: Uint8Array,
+  ): Promise<number> {
+    const run: SmallFile[] = []
+    const { path: firstPath } = entries[first]!
+    let end = 0
+    for (let i = first; i < files.length && haveSameParent(firstPath, entries[i]!.path); i++) {
+      const { entry } = files[i]!
+      const target = buffer.subarray(end, (end += this.#parts.sizeOf(entry)))
+      run.push({ path: entries[i]!.path, fingerprint: this.#fingerprint(entry), target })
+    }
+    const count = await this.#parts.files.readSmallEach(run)
+    const other = run.findIndex(({ fingerprint }, i) => this.#fingerprint(files[first + i]!.entry) !== fingerprint)
+    return other === -1 ? count : Math.min(count, other) // The core looks at another version already.
   }
 
   async #readSmall(entry: number, revision: number, target: Uint8Array): Promise<boolean> {

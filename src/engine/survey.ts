@@ -1,17 +1,17 @@
 // What the receiver finds where a page's entries would land, and what follows under the session's policies, before a byte is
 // sent (INTERFACE: conflicts). A repeated backup is decided here: what is there with the same kind, size and time is done.
 
-import { hasCode, isTransferError } from '../errors.ts'
+import { hasCode, isTransferError, type TransferError } from '../errors.ts'
 import type { Stat } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import type { DirectoryEntry, Entry, FileEntry, OmittedEntry } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
-import { pathText, type Path } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import { type PageSurvey, plans } from '../core/inputs.ts'
 import type { Target } from '../store/target.ts'
-import type { NameRules } from './name-rules.ts'
 import { digestOfFile } from './digest-of-file.ts'
+import { type Look, lookAtEach, refusalOf } from './looks.ts'
+import type { NameRules } from './name-rules.ts'
 
 export interface SurveyTools {
   readonly target: Target
@@ -39,9 +39,15 @@ export async function surveyPage(
   const outcomes: EntryOutcome[] = []
   const there: number[] = []
   const before = existed === undefined ? undefined : new Set(existed)
-  const look = looksAt(tools.target)
+  const faults = entries.map(({ path }) => tools.names.fault(path))
+  const looks = await lookAtEach(
+    entries.filter((_, i) => faults[i] === undefined),
+    tools.target,
+  )
   for (const [i, entry] of entries.entries()) {
-    const result = await surveyEntry(entry, before === undefined ? undefined : before.has(first + i), tools, look)
+    const wasThere = before === undefined ? undefined : before.has(first + i)
+    let result = surveyEntry(entry, wasThere, faults[i], looks.get(entry), tools)
+    if (result instanceof Promise) result = await result
     if (typeof result === 'number') found[i] = result
     else {
       found[i] = plans.done
@@ -52,41 +58,31 @@ export async function surveyPage(
   return { survey: { page, plans: found, outcomes }, existed: there }
 }
 
-/** What is at a path, if anything. Nothing is below a directory that is not there: to look in there costs an error each. */
-type Look = (path: Path) => Promise<Stat | undefined>
-
-/** For one page: a directory that appears meanwhile is met again when its files are placed. */
-function looksAt(target: Target): Look {
-  const isThere = new Map<string, boolean>() // Parents of what was looked for in vain.
-  const look: Look = async (path) => {
-    const parent = path.slice(0, -1)
-    const key = pathText(parent)
-    if (isThere.get(key) === false) return undefined
-    const stat = await target.survey(path)
-    if (stat === undefined && parent.length > 0 && !isThere.has(key))
-      isThere.set(key, (await look(parent)) !== undefined)
-    return stat
-  }
-  return look
-}
-
-async function surveyEntry(entry: Entry, existed: boolean | undefined, tools: SurveyTools, look: Look): Promise<Found> {
-  const fault = tools.names.fault(entry.path)
+/** At once, but for a file whose content has to be compared. */
+function surveyEntry(
+  entry: Entry,
+  wasThere: boolean | undefined,
+  fault: string | undefined,
+  look: Look,
+  tools: SurveyTools,
+): Found | Promise<Found> {
   if (fault !== undefined) return done('omitted', fault)
   if (entry.kind === 'omitted') return omitted(entry)
   if (entry.kind === 'link') return plans.later
-  try {
-    const stat = await look(entry.path)
-    return entry.kind === 'directory' ? directory(entry, stat, existed) : await file(entry, stat, tools)
-  } catch (error) {
-    if (!isTransferError(error) || error.retryable !== 'never') throw error
-    if (hasCode(error, 'name-refused')) return done('omitted', nameRefused)
-    return done('conflict', error.message) // A parent is a file or a link, or may not be looked into.
-  }
+  if (isTransferError(look)) return refused(look)
+  if (entry.kind === 'directory') return directory(entry, look, wasThere)
+  if (look?.kind !== 'file' || look.size !== entry.size) return file(entry, look, false, tools)
+  if (entry.digest !== undefined) return fileByDigest(entry, look, tools)
+  return file(entry, look, BigInt(entry.mtimeUs) === floorUs(look.mtimeNs), tools)
 }
 
 /** What is said of an entry whose name the disk takes not. */
 export const nameRefused = 'this disk takes no such name'
+
+function refused(error: TransferError): Found {
+  if (hasCode(error, 'name-refused')) return done('omitted', nameRefused)
+  return done('conflict', error.message) // A parent is a file or a link, or may not be looked into.
+}
 
 const done = (outcome: Outcome, reason?: string, bytes = 0): Found =>
   reason === undefined ? { outcome, bytes } : { outcome, bytes, reason }
@@ -103,11 +99,11 @@ function directory(_: DirectoryEntry, stat: Stat | undefined, existed: boolean |
   return existed === false ? plans.later : done('unchanged')
 }
 
-async function file(entry: FileEntry, stat: Stat | undefined, tools: SurveyTools): Promise<Found> {
+function file(entry: FileEntry, stat: Stat | undefined, isSame: boolean, { shape }: SurveyTools): Found {
   if (stat === undefined) return plans.link
-  if (stat.kind === 'file' && (await isSame(entry, stat, tools))) return done('unchanged', undefined, entry.size)
+  if (isSame) return done('unchanged', undefined, entry.size)
   const isReplaceable = stat.kind === 'file' || stat.kind === 'link'
-  switch (tools.shape.onConflict) {
+  switch (shape.onConflict) {
     case 'fail':
       return done('conflict', 'another file has that name')
     case 'keep':
@@ -123,13 +119,15 @@ async function file(entry: FileEntry, stat: Stat | undefined, tools: SurveyTools
   }
 }
 
-async function isSame(entry: FileEntry, stat: Stat, tools: SurveyTools): Promise<boolean> {
-  if (stat.size !== entry.size) return false
-  if (entry.digest === undefined) return BigInt(entry.mtimeUs) === floorUs(stat.mtimeNs)
-  return (await digestOfExisting(entry, tools)) === entry.digest
-}
-
 const floorUs = (ns: bigint): bigint => (ns >= 0n ? ns / 1000n : -((-ns + 999n) / 1000n))
+
+async function fileByDigest(entry: FileEntry, stat: Stat, tools: SurveyTools): Promise<Found> {
+  try {
+    return file(entry, stat, (await digestOfExisting(entry, tools)) === entry.digest, tools)
+  } catch (error) {
+    return refused(refusalOf(error))
+  }
+}
 
 async function digestOfExisting({ path, size }: FileEntry, { target, chunkBytes, hash }: SurveyTools): Promise<string> {
   const file = await target.openExisting(path)

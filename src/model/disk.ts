@@ -44,6 +44,26 @@ export interface DiskFile {
 /** `read` and `update` need the file; `create` refuses an existing one (O_EXCL, mode 0600). Links are never followed. */
 export type OpenMode = 'read' | 'update' | 'create'
 
+/** A file to be made whole. */
+export interface NewFile {
+  readonly name: Name
+  readonly bytes: Uint8Array
+  readonly mode: number
+  readonly mtimeUs: number
+}
+
+/** A file to be read whole: `target` has the size it is thought to have. */
+export interface WholeFile {
+  readonly name: Name
+  readonly target: Uint8Array
+}
+
+/** What `readEach` found: how many bytes of `target` were filled, and the open file behind the read. */
+export interface WholeRead {
+  readonly bytes: number
+  readonly after: Stat
+}
+
 /** A directory, opened without following links and pinned: what happens to its name afterwards does not matter. */
 export interface Directory {
   /** Where it was when opened, for messages only. */
@@ -77,6 +97,21 @@ export interface Directory {
   setTimes(mtimeUs: number): Promise<void>
   /** fsync of the directory: on return its names are on the disk. Resolves to false where the file system can't (R7). */
   sync(): Promise<boolean>
+  // Many small files at once: for each in turn all the steps of the single calls, in their order, yet without a promise a
+  // step. All but `writeEach` stop before the first that fails or is no plain file: the single call then tells why.
+  /** `stat` for each. */
+  statEach(names: readonly Name[]): Promise<(Stat | undefined)[]>
+  /** For each: `stat`, and of a file `openFile` to read, its bytes, its stat, and `close`. */
+  readEach(files: readonly WholeFile[]): Promise<WholeRead[]>
+  /**
+   * For each: `openFile` to create, its bytes, mode and times, `sync` if they are to be on the disk, but for their names, on
+   * return, and `close`. A fault is thrown: then any of them may be there, in any state. @returns their inodes
+   */
+  writeEach(files: readonly NewFile[], isSynced: boolean): Promise<bigint[]>
+  /** `link` for each pair of names, here and there. */
+  linkEach(names: readonly (readonly [Name, Name])[], to: Directory): Promise<boolean[]>
+  /** `unlink` for each. */
+  unlinkEach(names: readonly Name[]): Promise<boolean[]>
   freeBytes(): Promise<number>
   /** Path by which this process alone may bind or reach a unix socket below this directory, whatever the length (M17). */
   socketPath(name: Name): string

@@ -1,13 +1,14 @@
 // What a name means elsewhere: which names other file systems take for the same, which Windows cannot have, and which places
 // in a home folder make programs do things. Rules of name and path themselves are in names.ts; nothing here changes a name.
 
-import type { Name, Path } from './names.ts'
+import { isPlainName, type Name, type Path } from './names.ts'
 
 // What HFS+ and others leave out when they compare (git CVE-2014-9390).
 const ignored = /\p{Default_Ignorable_Code_Point}/gu
 
 /** The same text for names that a folding file system may take for one: whatever their case, composition or compatibility. */
 export function foldName(name: Name): string {
+  if (isPlainName(name)) return name.toLowerCase().replace(/[. ]+$/, '') // What follows would say the same.
   const plain = name.normalize('NFKD').replace(ignored, '')
   return plain
     .toUpperCase()

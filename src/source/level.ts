@@ -15,10 +15,13 @@ export interface Child {
   readonly path: Path
   /** Path below the root's top, for filters. */
   readonly below: string
+  /** What it was when its neighbours were looked at with it; unknown where that went wrong. */
+  readonly stat: Stat | undefined
   /** False if the name on the disk is too long for any entry; `path` ends in its beginning then. */
   readonly isNameable: boolean
 }
 
+const looksMax = 256 // Names looked at together.
 const ours = '.carryon' // Session directories at the top of a root: other sessions' business.
 
 export class Level {
@@ -30,6 +33,8 @@ export class Level {
   #names: readonly Name[] = []
   #cut: ReadonlySet<Name> = new Set()
   #position = 0
+  /** Of the next names, the last of them first. */
+  #looks: (Stat | undefined)[] = []
 
   /** @param below path below the root's top, ending in a slash; '' for the top itself */
   constructor(pinned: Pinned, path: Path, below: string) {
@@ -65,6 +70,13 @@ export class Level {
     while (this.#position < this.#names.length && compareNames(this.#names[this.#position]!, name) < 0) this.#position++
   }
 
+  /** Looks at the next names, unless that was done; `next` then tells what it found. */
+  async lookAhead(): Promise<void> {
+    if (this.#looks.length > 0) return
+    this.#looks = await this.pinned.directory.statEach(this.#names.slice(this.#position, this.#position + looksMax))
+    this.#looks.reverse()
+  }
+
   peek(): Name | undefined {
     return this.#names[this.#position]
   }
@@ -82,6 +94,7 @@ export class Level {
       name,
       path: [...this.#path, name],
       below: this.#below + name,
+      stat: this.#looks.pop(),
       isNameable: !this.#cut.has(name),
     }
   }

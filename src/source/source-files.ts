@@ -3,8 +3,8 @@
 // became shorter than promised yields no bytes at all (R53). What can't be read fails alone (R54), unless its whole root is
 // gone: that is `source-gone`, and reading goes on when the root is back.
 
-import { assert, hasCode, TransferError } from '../errors.ts'
-import type { DiskFile, Stat } from '../model/disk.ts'
+import { assert, hasCode, isTransferError, TransferError } from '../errors.ts'
+import type { DiskFile, Stat, WholeRead } from '../model/disk.ts'
 import type { Fingerprint } from '../model/manifest.ts'
 import { pathText, type Name, type Path } from '../model/names.ts'
 import type { LinkPolicy } from '../model/session.ts'
@@ -18,6 +18,13 @@ export interface SourceChange {
   readonly fingerprint: Fingerprint
   readonly mtimeUs: number
   readonly mode: number
+}
+
+/** A file to be read whole, in a version; `target` has the size that the fingerprint says. */
+export interface SmallFile {
+  readonly path: Path
+  readonly fingerprint: Fingerprint
+  readonly target: Uint8Array
 }
 
 interface KnownFile {
@@ -109,6 +116,27 @@ export class SourceFiles {
         }),
       ),
     )
+  }
+
+  /**
+   * `readSmall` for files of one directory, as far as they are what they were; `readSmall` then tells what the next one is.
+   * @returns how many
+   */
+  async readSmallEach(files: readonly SmallFile[]): Promise<number> {
+    const [first] = files
+    if (first === undefined || first.path.length < 2) return 0 // Tops lie each in a root of its own.
+    try {
+      const reads = await this.#reach(first.path, (root, below) =>
+        this.#withParent(root, below, (parent) =>
+          parent.directory.readEach(files.map(({ path, target }) => ({ name: path.at(-1)!, target }))),
+        ),
+      )
+      const other = reads.findIndex((read, i) => !isWhole(read, files[i]!))
+      return other === -1 ? reads.length : other
+    } catch (error) {
+      if (isTransferError(error)) return 0
+      throw error
+    }
   }
 
   /** Forgets an entry; its descriptor is closed. */
@@ -237,6 +265,11 @@ export class SourceFiles {
       await end?.close()
     }
   }
+}
+
+/** What has that version behind the read had it before, too. */
+function isWhole({ bytes, after }: WholeRead, { fingerprint, target }: SmallFile): boolean {
+  return bytes === target.length && after.kind === 'file' && changeOf(after, fingerprint) === 'same'
 }
 
 interface PlainFile {

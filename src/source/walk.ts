@@ -158,15 +158,16 @@ class Walker {
     return this.#roots.use(root, async (parent) => {
       const stat = await parent.directory.stat(file)
       if (stat === undefined || stat.kind === 'directory') return this.#omitted(path, 'vanished', this.#isListed(path))
-      return this.#visit({ parent, name: file, path, below: root.source.as, isNameable: true }, stat)
+      return this.#visit({ parent, name: file, path, below: root.source.as, stat, isNameable: true }, stat)
     })
   }
 
   async #visitNext(level: Level): Promise<Walked | undefined> {
+    await level.lookAhead()
     const child = level.next()
     if (!child.isNameable) return this.#omitted(child.path, 'bad-name', this.#isListed(child.path))
     try {
-      const stat = await child.parent.directory.stat(child.name)
+      const stat = child.stat ?? (await child.parent.directory.stat(child.name))
       return stat === undefined ? undefined : await this.#visit(child, stat) // Gone: as if the walk had come later.
     } catch (error) {
       if (!hasCode(error, 'permission-denied')) throw error

@@ -5,14 +5,16 @@ import type { Directory, DiskFile, OpenMode, Stat } from '../model/disk.ts'
 import { encodeName, nameFault, type Name } from '../model/names.ts'
 import type { MemoryDisk, OperationKind } from './memory-disk.ts'
 import { DirectoryInode, FileInode, LinkInode, pageBytes, PowerCut, type Inode } from './memory-inode.ts'
+import { OneByOne } from './one-by-one.ts'
 
-export class MemoryDirectory implements Directory {
+export class MemoryDirectory extends OneByOne implements Directory {
   readonly label: string
   readonly #disk: MemoryDisk
   readonly #inode: DirectoryInode
   #isClosed = false
 
   constructor(disk: MemoryDisk, inode: DirectoryInode, label: string) {
+    super()
     this.#disk = disk
     this.#inode = inode
     this.label = label

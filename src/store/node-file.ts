@@ -41,19 +41,52 @@ export class NodeFile implements DiskFile {
     }
   }
 
+  /** `read` without a wait, whatever the length. */
+  readNow(target: Uint8Array, position: number): number {
+    let done = 0
+    while (done < target.length) {
+      const count = this.#transferNow('read', target, done, position + done)
+      if (count === 0) break
+      done += count
+    }
+    return done
+  }
+
+  /** `write` without a wait, whatever the length. */
+  writeNow(source: Uint8Array, position: number): void {
+    let done = 0
+    while (done < source.length) {
+      const count = this.#transferNow('write', source, done, position + done)
+      if (count === 0) throw this.#failed('write', 'nothing was written')
+      done += count
+    }
+  }
+
   async truncate(size: number): Promise<void> {
     this.#attempt('truncate', () => fs.ftruncateSync(this.#fd, size))
   }
 
   async stat(): Promise<Stat> {
+    return this.statNow()
+  }
+
+  statNow(): Stat {
     return this.#attempt('stat', () => statOf(fs.fstatSync(this.#fd, { bigint: true })))
   }
 
   async setMode(mode: number): Promise<void> {
+    this.setModeNow(mode)
+  }
+
+  setModeNow(mode: number): void {
     this.#attempt('chmod', () => fs.fchmodSync(this.#fd, mode))
   }
 
   async setTimes(mtimeUs: number): Promise<void> {
+    this.setTimesNow(mtimeUs)
+  }
+
+  setTimesNow(mtimeUs: number): void {
     const time = toSystemTime(mtimeUs)
     this.#attempt('set the times of', () => fs.futimesSync(this.#fd, time, time))
   }
@@ -66,7 +99,22 @@ export class NodeFile implements DiskFile {
     await this.#sync(fs.fsync)
   }
 
+  /** `sync` without a wait: for file systems that have no disk to wait for. */
+  syncNow(): void {
+    if (this.#syncFault !== undefined) throw this.#failed('sync', 'an earlier sync failed', this.#syncFault)
+    try {
+      fs.fsyncSync(this.#fd)
+    } catch (error) {
+      this.#syncFault = this.#translate(error, 'sync', 0)
+      throw this.#syncFault
+    }
+  }
+
   async close(): Promise<void> {
+    this.closeNow()
+  }
+
+  closeNow(): void {
     const fd = this.#fd
     if (fd === -1) return
     this.#fd = -1
@@ -88,19 +136,26 @@ export class NodeFile implements DiskFile {
   /** One read or write; it may move fewer bytes than asked. */
   async #transfer(direction: 'read' | 'write', bytes: Uint8Array, offset: number, position: number): Promise<number> {
     const length = bytes.length - offset
-    // Node takes any other number for "wherever the file stands" (R18).
-    assert(Number.isSafeInteger(position) && position >= 0, `${direction} at ${position}`)
+    if (length <= smallBytes) return this.#transferNow(direction, bytes, offset, position)
+    checkPosition(direction, position)
     try {
-      if (length <= smallBytes) {
-        if (direction === 'read') return fs.readSync(this.#fd, bytes, offset, length, position)
-        return fs.writeSync(this.#fd, bytes, offset, length, position)
-      }
       return await new Promise<number>((resolve, reject) => {
         const done = (error: NodeJS.ErrnoException | null, count: number): void =>
           error === null ? resolve(count) : reject(error)
         if (direction === 'read') fs.read(this.#fd, bytes, offset, length, position, done)
         else fs.write(this.#fd, bytes, offset, length, position, done)
       })
+    } catch (error) {
+      throw this.#translate(error, direction, direction === 'write' ? length : 0)
+    }
+  }
+
+  #transferNow(direction: 'read' | 'write', bytes: Uint8Array, offset: number, position: number): number {
+    const length = bytes.length - offset
+    checkPosition(direction, position)
+    try {
+      if (direction === 'read') return fs.readSync(this.#fd, bytes, offset, length, position)
+      return fs.writeSync(this.#fd, bytes, offset, length, position)
     } catch (error) {
       throw this.#translate(error, direction, direction === 'write' ? length : 0)
     }
@@ -129,4 +184,9 @@ export class NodeFile implements DiskFile {
     const options = because === undefined ? undefined : { cause: because }
     return new TransferError('disk-failed', { path: this.#label, operation, cause }, options)
   }
+}
+
+/** Node takes any other number for "wherever the file stands" (R18). */
+function checkPosition(direction: string, position: number): void {
+  assert(Number.isSafeInteger(position) && position >= 0, `${direction} at ${position}`)
 }

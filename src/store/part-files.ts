@@ -10,6 +10,8 @@ import { asError } from './faults.ts'
 
 const openMax = 12 // Of the 32 descriptors a session may have (R24).
 const syncsInFlight = 4 // More only queue up in front of the same disk.
+/** Parts that are written whole at once; as many descriptors. */
+export const wholePartsMax: number = openMax + syncsInFlight
 
 /** Metadata of a file that is complete. */
 export interface FinishedPart {
@@ -17,6 +19,12 @@ export interface FinishedPart {
   readonly mode: number
   readonly mtimeUs: number
   readonly size: number
+}
+
+/** A part that came whole. */
+export interface WholePart extends Omit<FinishedPart, 'size'> {
+  readonly entry: number
+  readonly bytes: Uint8Array
 }
 
 interface OpenPart {
@@ -67,17 +75,37 @@ export class PartFiles {
   }
 
   /**
-   * Writes a part whole and makes it ready for its final name, on the disk: what `write` and `finish` do together, with
-   * one sync. `finish` for the same metadata then only tells the inode. No other call for this entry may be under way.
+   * Writes parts whole, `wholePartsMax` of them at most, and makes them ready for their final names, on the disk: what
+   * `write` and `finish` do together, with one sync each. `finished` for the same metadata then tells the inode. No other
+   * call for these entries may be under way.
    * @param isSynced false: not on the disk
-   * @throws TransferError `disk-failed` as `datasync`; the part has to be written again
+   * @throws TransferError `disk-failed` as `datasync`; all of them have to be written again
    */
-  async writeWhole(
-    entry: number,
-    bytes: Uint8Array,
-    { mode, mtimeUs }: Omit<FinishedPart, 'size'>,
-    isSynced = true,
-  ): Promise<void> {
+  async writeWhole(parts: readonly WholePart[], isSynced = true): Promise<void> {
+    const areNew = parts.every(({ entry }) => !this.#known.has(entry))
+    if (areNew && (await this.#writeNew(parts, isSynced))) return
+    for (const part of parts) await this.#writeOne(part, isSynced)
+  }
+
+  /** False if one of them was there: an earlier process, or an earlier attempt, had begun it. */
+  async #writeNew(parts: readonly WholePart[], isSynced: boolean): Promise<boolean> {
+    while (this.#open.size + parts.length > wholePartsMax && (await this.#closeOldest())) continue
+    try {
+      const files = parts.map((part) => ({ name: nameOf(part.entry), ...part }))
+      const inodes = await this.directory.writeEach(files, isSynced)
+      parts.forEach(({ entry, bytes, mode, mtimeUs }, i) => {
+        this.#nameSeen(entry)
+        this.#whole.set(entry, { mode, mtimeUs, size: bytes.length, inode: String(inodes[i]) })
+      })
+      return true
+    } catch (error) {
+      this.#namesMade++ // Some of them may have got theirs.
+      if (hasCode(error, 'already-exists')) return false
+      throw error
+    }
+  }
+
+  async #writeOne({ entry, bytes, mode, mtimeUs }: WholePart, isSynced: boolean): Promise<void> {
     if (this.#open.has(entry)) return this.write(entry, 0, bytes) // Begun in chunks: `finish` does the rest.
     this.#throwLost(entry)
     this.#whole.delete(entry)
@@ -150,9 +178,8 @@ export class PartFiles {
    */
   async finish(entry: number, wanted: FinishedPart, isSynced = true): Promise<{ inode: string }> {
     this.#throwLost(entry)
-    const whole = this.#whole.get(entry)
-    this.#whole.delete(entry)
-    if (whole !== undefined && isSame(whole, wanted)) return { inode: whole.inode }
+    const whole = this.finished(entry, wanted)
+    if (whole !== undefined) return whole
     const part = await this.#hold(entry, true)
     try {
       await part.closing
@@ -166,17 +193,37 @@ export class PartFiles {
     }
   }
 
+  /** The same for a part that `writeWhole` has left so; undefined for any other. */
+  finished(entry: number, wanted: FinishedPart): { inode: string } | undefined {
+    const whole = this.#whole.get(entry)
+    this.#whole.delete(entry)
+    return whole !== undefined && isSame(whole, wanted) ? { inode: whole.inode } : undefined
+  }
+
+  /** Removes parts, as `remove` does. */
+  async removeEach(entries: readonly number[]): Promise<void> {
+    const closed = entries.filter((entry) => !this.#open.has(entry))
+    for (const entry of closed) this.#forget(entry)
+    const { length } = await this.directory.unlinkEach(closed.map(nameOf))
+    for (const entry of [...closed.slice(length), ...entries.filter((entry) => this.#open.has(entry))])
+      await this.remove(entry)
+  }
+
   /** Removes a part; false if there was none. Calls for it that are under way end undisturbed, and their bytes are lost. */
   async remove(entry: number): Promise<boolean> {
-    this.#lost.delete(entry)
-    this.#known.delete(entry)
-    this.#whole.delete(entry)
+    this.#forget(entry)
     const part = this.#open.get(entry)
     if (part !== undefined) {
       this.#drop(entry, part)
       if (part.users === 0) await part.file.close()
     }
     return this.directory.unlink(nameOf(entry))
+  }
+
+  #forget(entry: number): void {
+    this.#lost.delete(entry)
+    this.#known.delete(entry)
+    this.#whole.delete(entry)
   }
 
   /** The entries that have a part, in numeric order. What is no part of ours is left out. */

@@ -55,6 +55,14 @@ export class Target {
     return this.#pins.within(path.slice(0, -1), false, ({ directory }) => directory.stat(path.at(-1)!))
   }
 
+  /**
+   * `survey` of names in one directory; undefined if that is not there. Stops before the first that fails: `survey` tells why.
+   * @throws TransferError as `survey`
+   */
+  async surveyEach(parent: Path, names: readonly Name[]): Promise<(Stat | undefined)[] | undefined> {
+    return this.#pins.within(parent, false, ({ directory }) => directory.statEach(names))
+  }
+
   /** Text of the link at `path`. @throws TransferError `not-found` */
   async readLink(path: Path): Promise<Name> {
     return this.#within(path, false, ({ directory }) => directory.readLink(path.at(-1)!))
@@ -113,6 +121,22 @@ export class Target {
       await parts.rename(partName, directory, targetName)
       touch()
       return 'placed'
+    })
+  }
+
+  /**
+   * `publish` by `link` for parts whose paths lie in one directory. Stops before the first that fails, and says what became
+   * of those till then: `publish` then tells why.
+   */
+  async publishEach(
+    parts: Directory,
+    files: readonly { readonly partName: Name; readonly path: Path; readonly targetName: Name }[],
+  ): Promise<Placed[]> {
+    return this.#within(files[0]!.path, true, async ({ directory, touch }) => {
+      const names = files.map(({ partName, targetName }) => [partName, targetName] as const)
+      const placed = await parts.linkEach(names, directory)
+      if (placed.includes(true)) touch()
+      return placed.map((isPlaced) => (isPlaced ? 'placed' : 'exists'))
     })
   }
 

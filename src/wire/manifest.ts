@@ -3,7 +3,7 @@
 // Format: docs/protocol.md, `manifest`.
 
 import { chunkBytesRange, chunksMax, pageEntriesMax } from '../model/limits.ts'
-import type { Entry, ManifestTotals, OmissionReason, Page } from '../model/manifest.ts'
+import type { Entry, ManifestTotals, OmissionReason } from '../model/manifest.ts'
 import { isHex64 } from '../model/hash.ts'
 import { linkTargetFromWire, nameToWire, pathFromWire, pathToWire } from './names.ts'
 import { parseJson } from './json.ts'
@@ -32,12 +32,12 @@ export function entriesFromWire(value: unknown): Entry[] {
 }
 
 /**
- * What the running digest of a page is the xxh64 of, once in UTF-8: the digest before, the text of the entries, and on
- * the last page the text of the totals.
+ * What the running digest of a page is the xxh64 of, once in UTF-8: the digest before, the canonical text of the entries,
+ * and on the last page the text of the totals.
  * @param previousDigest 16 hex digits; of the first page, 16 zeros
  */
-export function digestInput(previousDigest: string, page: Pick<Page, 'entries' | 'last'>): string {
-  return previousDigest + encodeEntries(page.entries) + (page.last === undefined ? '' : encodeTotals(page.last))
+export function digestInput(previousDigest: string, entriesText: string, last: ManifestTotals | undefined): string {
+  return previousDigest + entriesText + (last === undefined ? '' : encodeTotals(last))
 }
 
 /** Names the two keys, in this order, whatever order the value has them in. */

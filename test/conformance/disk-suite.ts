@@ -19,6 +19,7 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPi
     root = disk.root
   })
   afterEach(async () => disk.close())
+  manySuite(name, () => root)
 
   describe(`${name}: files`, () => {
     it('reads back what was written, at any offset', async () => {
@@ -245,6 +246,91 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, isPi
 
     it('tells its room', async () => {
       expect(await root.freeBytes()).toBeGreaterThan(0)
+    })
+  })
+}
+
+/** The calls for many names: what they do is what the single ones do, and they end before the first that would fail. */
+function manySuite(name: string, rootOf: () => Directory): void {
+  describe(`${name}: many names at once`, () => {
+    it('looks at each as a single look would', async () => {
+      const root = rootOf()
+      await (await write(root, 'a', bytesOf(5, 1))).close()
+      await root.makeDirectory('d', 0o700)
+      await root.makeLink('l', 'a')
+      const names = ['d', 'none', 'a', 'l', 'a']
+      const singly = await Promise.all(names.map((each) => root.stat(each)))
+      expect(await root.statEach(names)).toEqual(singly)
+      expect(singly.map((stat) => stat?.kind)).toEqual(['directory', undefined, 'file', 'link', 'file'])
+      expect(await root.statEach([])).toEqual([])
+    })
+
+    it('R67: reads files whole, up to the first that is none, and opens nothing else', async () => {
+      const root = rootOf()
+      for (const [i, length] of [0, 4_096, 100_000].entries())
+        await (await write(root, `f${i}`, bytesOf(length, i))).close()
+      await root.makeDirectory('d', 0o700)
+      await root.makeLink('l', 'f0')
+      const wanted = (each: string, length: number) => ({ name: each, target: new Uint8Array(length) })
+      const files = [wanted('f2', 100_000), wanted('f0', 0), wanted('f1', 5_000), wanted('f1', 4_000)]
+      const reads = await root.readEach(files)
+      expect(reads.map(({ bytes }) => bytes)).toEqual([100_000, 0, 4_096, 4_000])
+      expect(files[0]!.target).toEqual(bytesOf(100_000, 2))
+      expect(files[2]!.target.subarray(0, 4_096)).toEqual(bytesOf(4_096, 1))
+      for (const [i, { after }] of reads.entries()) expect(after).toEqual(await root.stat(files[i]!.name))
+      for (const other of ['d', 'l', 'none'])
+        expect(await root.readEach([wanted('f0', 0), wanted(other, 1), wanted('f1', 1)]), other).toHaveLength(1)
+    })
+
+    it('writes new files whole, with mode and time, and nothing over what is there', async () => {
+      const root = rootOf()
+      const files = [0o600, 0o444, 0o777].map((mode, i) => {
+        return { name: `n${i}`, bytes: bytesOf(i * 50_000, i), mode, mtimeUs: i * 1_000_000 - 1_500_001 }
+      })
+      const inodes = await root.writeEach(files, true)
+      for (const [i, { name: each, bytes, mode, mtimeUs }] of files.entries()) {
+        const stat = (await root.stat(each))!
+        expect(stat).toMatchObject({ kind: 'file', size: bytes.length, mode, inode: inodes[i] })
+        expect(floorUs(stat.mtimeNs)).toBe(BigInt(mtimeUs))
+        const target = new Uint8Array(bytes.length)
+        await root.readEach([{ name: each, target }])
+        expect(target).toEqual(bytes)
+      }
+      await root.makeLink('l', 'outside')
+      for (const there of ['n0', 'l'])
+        await expectCode('already-exists', root.writeEach([{ ...files[1]!, name: there }], false))
+      expect((await root.stat('n0'))?.size).toBe(0)
+      expect((await root.stat('outside'))?.kind).toBeUndefined()
+    })
+
+    it('links and removes, answer by answer, up to the first that fails', async () => {
+      const root = rootOf()
+      for (const each of ['a', 'b', 'there']) await (await write(root, each, Buffer.from(each))).close()
+      await root.makeDirectory('d', 0o700)
+      const below = await root.openDirectory('d')
+      const pairs = [
+        ['a', 'x'],
+        ['b', 'x'],
+        ['b', 'y'],
+        ['none', 'z'],
+        ['a', 'z'],
+      ] as const
+      expect(await root.linkEach(pairs, below)).toEqual([true, false, true])
+      expect(await below.list()).toEqual(['x', 'y'])
+      expect(await contentOf(below, 'x')).toBe('a')
+      expect(await root.unlinkEach(['a', 'none', 'b', 'd', 'there'])).toEqual([true, false, true])
+      expect(await root.list()).toEqual(['d', 'there'])
+      expect(await contentOf(below, 'y')).toBe('b')
+      await below.close()
+    })
+
+    it('refuses what is no single name, as a bug', async () => {
+      const root = rootOf()
+      await expect(root.statEach(['a/b'])).rejects.toThrow('bug')
+      await expect(root.unlinkEach(['..'])).rejects.toThrow('bug')
+      await expect(root.writeEach([{ name: '.', bytes: bytesOf(1, 1), mode: 0, mtimeUs: 0 }], true)).rejects.toThrow(
+        'bug',
+      )
     })
   })
 }

@@ -35,7 +35,7 @@ import { headerBytes, packRowBytes } from '../../src/model/limits.ts'
 import type { FrameHeader, PackRow } from '../../src/model/messages.ts'
 import { decodeTicket } from '../../src/model/ticket.ts'
 import { writeHeader, writePackRow } from '../../src/wire/frames.ts'
-import { digestInput, entriesToWire } from '../../src/wire/manifest.ts'
+import { digestInput, encodeEntries, entriesToWire } from '../../src/wire/manifest.ts'
 import { RawPeer } from '../support/raw-peer.ts'
 
 export const hash = await loadHash()
@@ -144,7 +144,7 @@ export function digestOf(
   last: { entries: number; bytes: number } | undefined,
   previous = '0'.repeat(16),
 ): string {
-  return hex64(hash(Buffer.from(digestInput(previous, last === undefined ? { entries } : { entries, last }))))
+  return hex64(hash(Buffer.from(digestInput(previous, encodeEntries(entries), last))))
 }
 
 export const fileEntry = (name: string | readonly string[], size: number): Entry => ({

@@ -8,16 +8,18 @@ import type { Name } from '../../src/model/names.ts'
 import { faultName, translateFault } from '../../src/store/faults.ts'
 import { NodeFile } from '../../src/store/node-file.ts'
 import { statOf, toSystemTime } from '../../src/store/node-stat.ts'
+import { OneByOne } from '../../src/store/one-by-one.ts'
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
 const flags: Readonly<Record<OpenMode, number>> = { read: O_RDONLY, update: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL }
 
 export const naiveDisk: Disk = { openRoot: async (path) => new NaiveDirectory(path) }
 
-class NaiveDirectory implements Directory {
+class NaiveDirectory extends OneByOne implements Directory {
   readonly label: string
 
   constructor(path: string) {
+    super()
     this.label = path
   }
 

@@ -3,6 +3,7 @@
 
 import type { Directory, Disk, DiskFile, OpenMode } from '../../src/model/disk.ts'
 import type { Name } from '../../src/model/names.ts'
+import { OneByOne } from '../../src/store/one-by-one.ts'
 
 export interface Call {
   readonly kind:
@@ -54,12 +55,13 @@ export class ProcessDisk implements Disk {
   }
 }
 
-export class ProcessDirectory implements Directory {
+export class ProcessDirectory extends OneByOne implements Directory {
   readonly label: string
   readonly inner: Directory
   readonly #gate: Gate
 
   constructor(inner: Directory, gate: Gate) {
+    super()
     this.inner = inner
     this.label = inner.label
     this.#gate = gate

@@ -86,7 +86,7 @@ export class Scene {
       count: 1,
       offset: 0,
       length: text.length,
-      digest: pageDigest(noManifest.digest, { entries, last }, hash),
+      digest: pageDigest(noManifest.digest, text, last, hash),
       bytesSoFar: last.bytes,
       last,
       fingerprints: [],

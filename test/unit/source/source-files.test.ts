@@ -100,6 +100,47 @@ describe('reading', () => {
     expect(await walked.readSmall('none')).toBe('')
   })
 
+  it('reads small files of one folder together, up to the first that is not what it was', async () => {
+    using ground = new Playground({ sub: { a: 'one', b: '', c: 'three', d: 'four', e: 'five' } })
+    await using walked = await Walked.of(root(ground.path))
+    const wanted = ['a', 'b', 'c', 'd', 'e'].map((name) => {
+      const path = ['root', 'sub', name]
+      const fingerprint = walked.fingerprint(path)
+      return { path, fingerprint, target: Buffer.alloc(fingerprint.size, '?') }
+    })
+    const read = async () => {
+      for (const { target } of wanted) target.fill('?')
+      const count = await walked.files.readSmallEach(wanted)
+      return wanted.slice(0, count).map(({ target }) => String(target))
+    }
+    expect(await read()).toEqual(['one', '', 'three', 'four', 'five'])
+    ground.write({ sub: { d: 'FOUR' } })
+    expect(await read()).toEqual(['one', '', 'three'])
+    rmSync(ground.at('sub/c'))
+    symlinkSync('a', ground.at('sub/c'))
+    expect(await read()).toEqual(['one', ''])
+    renameSync(ground.at('sub'), ground.at('elsewhere'))
+    ground.write({ sub: { a: 'one' } })
+    await using again = await Walked.of(root(ground.path)) // Pins nothing of the folder that was moved.
+    expect(await again.files.readSmallEach(wanted)).toBe(0)
+  })
+
+  it('R53: reads no small file together with others that is shorter or longer than it was', async () => {
+    using ground = new Playground({ sub: { a: 'one', b: 'two' } })
+    await using walked = await Walked.of(root(ground.path))
+    const wanted = ['a', 'b'].map((name) => {
+      const path = ['root', 'sub', name]
+      const fingerprint = walked.fingerprint(path)
+      return { path, fingerprint, target: Buffer.alloc(fingerprint.size) }
+    })
+    truncateSync(ground.at('sub/b'), 2)
+    expect(await walked.files.readSmallEach(wanted)).toBe(1)
+    appendFileSync(ground.at('sub/b'), 'oo')
+    expect(await walked.files.readSmallEach(wanted)).toBe(1)
+    rmSync(ground.at('sub'), { recursive: true })
+    expect(await walked.files.readSmallEach(wanted)).toBe(0)
+  })
+
   it('reads many files in turn with few descriptors', async () => {
     using ground = new Playground()
     const names = Array.from({ length: 40 }, (_, i) => `${i}`)

@@ -14,6 +14,7 @@ import { openRoots } from '../../../src/source/roots.ts'
 import { walk, type WalkOptions } from '../../../src/source/walk.ts'
 import type { WalkedPage } from '../../../src/source/pages.ts'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
+import { OneByOne } from '../../../src/store/one-by-one.ts'
 
 /** What a tree holds by name: a file's content, a link, or a directory. */
 export type Node = string | Link | Tree
@@ -160,7 +161,9 @@ export function counting(disk: Disk = nodeDisk): { disk: Disk; open: number; mos
 /** A directory that acts as `directory` but for some calls. */
 export function change(directory: Directory, changes: Partial<Directory>): Directory {
   return new Proxy(directory, {
-    get(target, key) {
+    get(target, key, changed) {
+      const forMany: unknown = String(key).endsWith('Each') && Reflect.get(OneByOne.prototype, key)
+      if (typeof forMany === 'function') return forMany.bind(changed) // By way of the single calls, changed ones too.
       const value = Reflect.get(changes, key) ?? Reflect.get(target, key, target)
       return typeof value === 'function' ? value.bind(target) : value
     },

@@ -1,9 +1,11 @@
 // What only a real file system has: links and fifos in the way, descriptors, limits of the system.
 
 import { execFileSync } from 'node:child_process'
-import * as fs from 'node:fs'
+import kernel, * as fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
 import { NodeFile } from '../../../src/store/node-file.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
@@ -17,6 +19,7 @@ describe('the real disk', () => {
     const devices = await nodeDisk.openRoot('/dev')
     await expectCode('not-a-file', devices.openFile('null', 'read'))
     expect(await devices.stat('null')).toMatchObject({ kind: 'other' })
+    expect(await devices.readEach([{ name: 'null', target: new Uint8Array(1) }])).toEqual([])
     await devices.close()
   })
 
@@ -76,6 +79,30 @@ describe('the real disk', () => {
     await file.close()
   })
 
+  it('R8: syncNow asks the kernel, and tells what it says, for ever', () => {
+    const file = new NodeFile(fs.openSync('/dev/null', 'r+'), 'a device that has nothing to sync')
+    for (let i = 0; i < 2; i++) expect(() => file.syncNow()).toThrow(expect.objectContaining({ code: 'disk-failed' }))
+    file.closeNow()
+  })
+
+  it.runIf(process.platform === 'linux').each(['/dev/shm', tmpdir()])(
+    'R8: has each of many new files synced behind its last write, in %s',
+    async (folder) => {
+      const path = fs.mkdtempSync(join(folder, 'carryon-sync-'))
+      onTestFinished(() => fs.rmSync(path, { recursive: true }))
+      const root = await nodeDisk.openRoot(path)
+      const calls = recordedCalls()
+      const files = ['a', 'b', 'c'].map((name) => ({ name, bytes: Buffer.from(name), mode: 0o600, mtimeUs: 7 }))
+      const inodes = await root.writeEach(files, true)
+      for (const inode of inodes) {
+        const own = calls.filter(({ ino }) => ino === inode).map(({ name }) => name)
+        expect(own.at(-1)).toMatch(/^fsync/)
+        expect(own.slice(0, -1)).toContain('writeSync')
+      }
+      await root.close()
+    },
+  )
+
   it('R7: a directory that cannot be synced says so', async () => {
     const directory = await nodeDisk.openRoot('/proc')
     expect(await directory.sync()).toBe(false)
@@ -127,3 +154,22 @@ describe('the real disk', () => {
     }
   })
 })
+
+/** What is asked of the kernel from now on until the test ends, in order: which call, for which file. */
+function recordedCalls(): { readonly name: string; readonly ino: bigint }[] {
+  const calls: { name: string; ino: bigint }[] = []
+  const system = kernel as unknown as Record<string, unknown>
+  for (const name of ['fsync', 'fsyncSync', 'writeSync', 'fchmodSync', 'futimesSync']) {
+    const real = system[name] as (fd: number, ...rest: unknown[]) => unknown
+    system[name] = (fd: number, ...rest: unknown[]) => {
+      calls.push({ name, ino: fs.fstatSync(fd, { bigint: true }).ino })
+      return real(fd, ...rest)
+    }
+    onTestFinished(() => {
+      system[name] = real
+      syncBuiltinESMExports()
+    })
+  }
+  syncBuiltinESMExports()
+  return calls
+}

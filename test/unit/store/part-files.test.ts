@@ -150,28 +150,67 @@ describe('parts', () => {
   it('a part written whole is complete and on the disk with one sync; finish only tells its inode', async () => {
     const { disk, parts } = await fresh()
     const metadata = { mode: 0o640, mtimeUs: 1_000_000 }
-    await parts.writeWhole(3, Buffer.from('whole'), metadata)
+    await parts.writeWhole([{ entry: 3, bytes: Buffer.from('whole'), ...metadata }])
     disk.failNext('sync-file', 'EIO') // Nobody meets it: there is nothing left to sync.
     await parts.datasync([3])
     const { inode } = await parts.finish(3, { ...metadata, size: 5 })
     expect(await parts.stat(3)).toMatchObject({ mode: 0o640, size: 5, inode: BigInt(inode) })
   })
 
+  it('R1: parts written whole together survive a power cut, begun ones among them, once their names are synced', async () => {
+    const { disk, parts } = await fresh()
+    const metadata = { mode: 0o640, mtimeUs: 1_000_000 }
+    const whole = (entry: number) => ({ entry, bytes: Buffer.from(`part ${entry}`), ...metadata })
+    await parts.write(5, 0, Buffer.from('of an earlier attempt'))
+    await parts.writeWhole([1, 2, 3].map(whole))
+    await parts.writeWhole([4, 5, 6].map(whole))
+    await parts.datasync([5])
+    await parts.syncNames()
+    const after = await disk.crash().openRoot('/parts')
+    for (const entry of [1, 2, 3, 4, 5, 6]) {
+      const target = new Uint8Array(6)
+      await after.readEach([{ name: String(entry), target }])
+      expect(String(Buffer.from(target)), `part ${entry}`).toBe(`part ${entry}`)
+      if (entry !== 5) expect(await after.stat(String(entry))).toMatchObject({ size: 6, mode: 0o640 })
+    }
+  })
+
+  it('R1: names of parts that failed to be written whole are synced, should they be there', async () => {
+    const { disk, parts } = await fresh()
+    const metadata = { mode: 0o600, mtimeUs: 0 }
+    disk.failNext('sync-file', 'EIO', 1)
+    const both = [0, 1].map((entry) => ({ entry, bytes: Buffer.from('x'), ...metadata }))
+    await expectCode('disk-failed', parts.writeWhole(both))
+    await parts.syncNames()
+    expect(await (await disk.crash().openRoot('/parts')).list()).toEqual(['0', '1'])
+  })
+
+  it('removes many at once, open ones among them', async () => {
+    const { directory, parts } = await fresh()
+    const metadata = { mode: 0o600, mtimeUs: 0 }
+    await parts.writeWhole([1, 2, 3].map((entry) => ({ entry, bytes: Buffer.from('x'), ...metadata })))
+    await parts.write(4, 0, Buffer.from('open'))
+    await parts.removeEach([1, 4, 9, 3])
+    expect(await directory.list()).toEqual(['2'])
+    await parts.write(4, 0, Buffer.from('anew')) // Nothing of it is remembered.
+    expect(await directory.list()).toEqual(['2', '4'])
+  })
+
   it('R16: a part written whole whose sync failed is not complete, and can be written again', async () => {
     const { disk, parts } = await fresh()
     const metadata = { mode: 0o600, mtimeUs: 0 }
     disk.failNext('sync-file', 'EIO')
-    await expectCode('disk-failed', parts.writeWhole(0, Buffer.from('longer'), metadata))
+    await expectCode('disk-failed', parts.writeWhole([{ entry: 0, bytes: Buffer.from('longer'), ...metadata }]))
     disk.failNext('sync-file', 'EIO')
     await expectCode('disk-failed', parts.finish(0, { ...metadata, size: 6 }))
-    await parts.writeWhole(0, Buffer.from('short'), metadata)
+    await parts.writeWhole([{ entry: 0, bytes: Buffer.from('short'), ...metadata }])
     expect((await parts.stat(0))?.size).toBe(5)
   })
 
   it.each(['write', 'truncate', 'remove'] as const)('after %s a part written whole is synced again', async (change) => {
     const { disk, parts } = await fresh()
     const metadata = { mode: 0o600, mtimeUs: 0 }
-    await parts.writeWhole(0, Buffer.from('12345'), metadata)
+    await parts.writeWhole([{ entry: 0, bytes: Buffer.from('12345'), ...metadata }])
     if (change === 'write') await parts.write(0, 0, Buffer.from('6'))
     if (change === 'truncate') await parts.truncate(0, 5)
     if (change === 'remove') await parts.remove(0)

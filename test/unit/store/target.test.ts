@@ -54,6 +54,18 @@ describe('a target', () => {
     await expectCode('not-a-directory', target.survey(['d', 'f', 'x']))
   })
 
+  it('surveys many names of one folder as one by one', async () => {
+    const { path, target } = await real()
+    fs.mkdirSync(join(path, 'd'))
+    fs.writeFileSync(join(path, 'd', 'f'), 'abc')
+    fs.symlinkSync('d', join(path, 'l'))
+    const found = (await target.surveyEach(['d'], ['f', 'g', 'f']))!
+    expect(found.map((stat) => stat?.kind)).toEqual(['file', undefined, 'file'])
+    expect((await target.surveyEach([], ['d', 'l']))?.map((stat) => stat?.kind)).toEqual(['directory', 'link'])
+    expect(await target.surveyEach(['none', 'deeper'], ['f'])).toBeUndefined()
+    await expectCode('not-a-directory', target.surveyEach(['l'], ['f']))
+  })
+
   it('finds the first free name, with the number before the extension', async () => {
     const { path, target } = await real()
     for (const name of ['a.jpg', 'a (2).jpg', '.bashrc', 'x'.repeat(255)]) fs.writeFileSync(join(path, name), '')
@@ -65,6 +77,33 @@ describe('a target', () => {
 })
 
 describe('publishing', () => {
+  it('R6: gives many parts their names in one folder and clobbers none, up to the first part that is lost', async () => {
+    const { path, target, parts } = await real()
+    for (const name of ['0', '1', '2', '4']) await part(parts, name, `part ${name}`)
+    fs.mkdirSync(join(path, 'a'))
+    fs.writeFileSync(join(path, 'a', 'f1'), 'theirs')
+    const files = ['0', '1', '2', '3', '4'].map((partName) => {
+      return { partName, path: ['a', `f${partName}`], targetName: `f${partName}` }
+    })
+    expect(await target.publishEach(parts, files)).toEqual(['placed', 'exists', 'placed'])
+    expect(fs.readdirSync(join(path, 'a'))).toEqual(['f0', 'f1', 'f2'])
+    expect(fs.readFileSync(join(path, 'a', 'f1'), 'utf8')).toBe('theirs')
+    expect(fs.readFileSync(join(path, 'a', 'f2'), 'utf8')).toBe('part 2')
+  })
+
+  it('R4: names given together are durable after syncDirectories, new parents included', async () => {
+    const disk = new MemoryDisk()
+    const target = await openTarget(disk, '/dst', random)
+    const parts = await disk.openRoot('/parts')
+    for (const name of ['0', '1']) await part(parts, name, name)
+    await parts.sync()
+    const files = ['0', '1'].map((partName) => ({ partName, path: ['new', 'deep', partName], targetName: partName }))
+    expect(await target.publishEach(parts, files)).toEqual(['placed', 'placed'])
+    await target.syncDirectories()
+    const after = await disk.crash().openRoot('/dst/new/deep')
+    expect(await after.list()).toEqual(['0', '1'])
+  })
+
   it('R6: never clobbers, and makes parents closed to others', async () => {
     const { path, target, parts } = await real()
     await part(parts, '0', 'new')

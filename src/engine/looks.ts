@@ -1,0 +1,54 @@
+// Looks at what lies where entries would land: those of one directory together, for a look alone costs more than the disk does.
+
+import { isTransferError, type TransferError } from '../errors.ts'
+import type { Stat } from '../model/disk.ts'
+import type { Entry } from '../model/manifest.ts'
+import { haveSameParent, pathText } from '../model/names.ts'
+import type { Target } from '../store/target.ts'
+
+/** What is there, if anything, or why it can't be told for this entry alone. */
+export type Look = Stat | TransferError | undefined
+
+/** Looks at files and directories, in walk order. Links and what is omitted are not looked at: they need it at the end only. */
+export async function lookAtEach(entries: readonly Entry[], target: Target): Promise<ReadonlyMap<Entry, Look>> {
+  const looks = new Map<Entry, Look>()
+  /** Directories that are not there. To look in there costs an error each; one that appears meanwhile is met again when its files are placed. */
+  const missing = new Set<string>()
+  const wanted = entries.filter(({ kind }) => kind === 'file' || kind === 'directory')
+  for (let first = 0; first < wanted.length;) {
+    let end = first + 1
+    while (end < wanted.length && haveSameParent(wanted[first]!.path, wanted[end]!.path)) end++
+    const run = wanted.slice(first, end)
+    const found = await lookAtRun(run, missing, target)
+    for (const [i, look] of found.entries()) {
+      const { path, kind } = run[i]!
+      looks.set(run[i]!, look)
+      if (look === undefined && kind === 'directory') missing.add(pathText(path))
+    }
+    first += found.length
+  }
+  return looks
+}
+
+/** Of entries of one directory, as far as that goes well, and of the first one at least. */
+async function lookAtRun(run: readonly Entry[], missing: Set<string>, target: Target): Promise<Look[]> {
+  const [first] = run
+  const parent = first!.path.slice(0, -1)
+  const isMissing = parent.length > 0 && missing.has(pathText(parent))
+  if (isMissing) return run.map(() => undefined)
+  try {
+    const names = run.map(({ path }) => path.at(-1)!)
+    const found = await target.surveyEach(parent, names)
+    if (found === undefined && parent.length > 0) missing.add(pathText(parent))
+    if (found === undefined) return run.map(() => undefined)
+    return found.length > 0 ? found : [await target.survey(first!.path)]
+  } catch (error) {
+    return [refusalOf(error)]
+  }
+}
+
+/** A fault that concerns one entry alone. Any other is thrown. */
+export function refusalOf(error: unknown): TransferError {
+  if (!isTransferError(error) || error.retryable !== 'never') throw error
+  return error
+}
