@@ -361,8 +361,7 @@ class SessionRunner implements Runner {
     const entries = await this.#restored.pages.many(outcomes.map(({ entry }) => entry))
     for (const [i, entry] of entries.entries()) {
       const bytes = entry.kind === 'file' ? entry.size : 0
-      const isListed = entry.kind === 'omitted' && outcomes[i]!.reason === undefined
-      const outcome = isListed ? { ...outcomes[i]!, reason: entry.reason } : outcomes[i]!
+      const outcome = entry.kind === 'omitted' ? { reason: entry.reason, ...outcomes[i]! } : outcomes[i]!
       this.#options.observer({ kind: 'outcome', path: pathText(entry.path), outcome, bytes })
     }
   }
