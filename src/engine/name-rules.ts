@@ -4,7 +4,7 @@
 
 import { foldName, homeFault, isOwnName, windowsFault } from '../model/foreign-names.ts'
 import type { Name, Path } from '../model/names.ts'
-import type { TargetTraits } from '../store/target.ts'
+import type { TargetTraits } from '../store/target-traits.ts'
 
 const alikeMax = 10 // Said of one run; whoever has more knows by then.
 const rememberedMax = 10_000 // Names of a directory that are compared where nothing depends on it.

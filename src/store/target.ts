@@ -1,34 +1,23 @@
 // The directory received into. The only part that touches final names, and only through pinned parents: whatever the peer
 // names and whatever is swapped meanwhile, nothing outside is made, changed or removed (R59, R65).
 
-import { homedir } from 'node:os'
-import { hasCode, isTransferError, TransferError } from '../errors.ts'
+import { hasCode, TransferError } from '../errors.ts'
 import type { Random } from '../model/clock.ts'
 import type { Directory, Disk, DiskFile, Stat } from '../model/disk.ts'
 import { nameMaxBytes } from '../model/limits.ts'
 import { nameBytes, pathText, type Name, type Path } from '../model/names.ts'
 import { Pins, type PinnedDirectory } from './pins.ts'
 import { checkPrivate } from './private-directory.ts'
+import { rootIdName, type TargetTraits, traitsOf } from './target-traits.ts'
 
 /** The directory of carryon's own in the root of a target; never sent, never received. */
 export const ownName = '.carryon'
-const rootIdName = 'root'
 const scrapName = /^link-[0-9]+-[0-9]+$/ // A symbolic link on the way to its place.
 
 /** `link` never replaces anything. `replace` takes the place of what is there, but for a directory. */
 export type PublishMethod = 'link' | 'replace'
 /** `exists`: something is in the way, and nothing was done. */
 export type Placed = 'placed' | 'exists'
-
-/** What a directory's disk and place ask of names. */
-export interface TargetTraits {
-  /** Takes names that differ in case for one. */
-  readonly folds: boolean
-  /** Has none of the names that Windows refuses. */
-  readonly isWindows: boolean
-  /** Is the user's home folder. */
-  readonly isHome: boolean
-}
 
 let linksMade = 0 // Of all sessions of this process: two of them may work in one folder.
 
@@ -250,39 +239,6 @@ async function targetIn(disk: Disk, root: Directory, random: Random): Promise<Ta
     return new Target(root, own, rootId, await traitsOf(disk, root, own))
   } catch (error) {
     await own.close()
-    throw error
-  }
-}
-
-/** Found out where our own names are: `root` is there by now. */
-async function traitsOf(disk: Disk, root: Directory, own: Directory): Promise<TargetTraits> {
-  const folds = (await own.stat(rootIdName.toUpperCase())) !== undefined
-  const isWindows = process.platform === 'win32' || (folds && !(await takes(own, `try:${process.pid}`)))
-  return { folds, isWindows, isHome: await isHomeFolder(disk, root) }
-}
-
-/** Whether a name can be given here. */
-async function takes(own: Directory, name: Name): Promise<boolean> {
-  try {
-    await (await own.openFile(name, 'create')).close()
-    return await own.unlink(name)
-  } catch (error) {
-    if (hasCode(error, 'name-refused') || hasCode(error, 'not-found')) return false
-    throw error
-  }
-}
-
-async function isHomeFolder(disk: Disk, root: Directory): Promise<boolean> {
-  try {
-    const home = await disk.openRoot(homedir())
-    try {
-      const [ours, theirs] = [await root.statSelf(), await home.statSelf()]
-      return ours.inode === theirs.inode && ours.device === theirs.device
-    } finally {
-      await home.close()
-    }
-  } catch (error) {
-    if (isTransferError(error)) return false // There is none, or it is none of ours.
     throw error
   }
 }
