@@ -11,11 +11,12 @@ import { endOf, listens } from './measure.mjs'
 const packages = { rsync: 'rsync', ssh: 'openssh-client', sshd: 'openssh-server', nc: 'netcat-openbsd' }
 const separationFolder = '/run/sshd' // Where Debian's sshd insists on being locked up.
 
-/** Names of the tools that are not there, after trying to install them where that is allowed. */
-export function missingTools({ install }) {
-  const missing = () => Object.keys(packages).filter((name) => pathOf(name) === undefined)
+/** Names of the tools that are not there, after trying to install them where that is allowed. @param also further ones, with their packages */
+export function missingTools({ install, also = {} }) {
+  const wanted = { ...packages, ...also }
+  const missing = () => Object.keys(wanted).filter((name) => pathOf(name) === undefined)
   if (missing().length > 0 && install && process.getuid() === 0 && pathOf('apt-get') !== undefined) {
-    const names = missing().map((name) => packages[name])
+    const names = missing().map((name) => wanted[name])
     console.error(`Installing ${names.join(', ')} ...`)
     try {
       execFileSync('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...names], { stdio: 'ignore' })
@@ -156,16 +157,8 @@ async function startSshd(scratch) {
   const port = await freePort()
   const folder = join(scratch, 'ssh')
   mkdirSync(folder, { mode: 0o700 })
-  for (const name of ['host', 'user'])
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)])
-  const keys = join(folder, 'authorized_keys')
-  writeFileSync(keys, readFileSync(join(folder, 'user.pub')), { mode: 0o600 })
-  const settings = join(folder, 'sshd_config')
-  writeFileSync(settings, sshdSettings({ port, hostKey: join(folder, 'host'), keys }))
-  const isMade = process.getuid() === 0 && !existsSync(separationFolder)
-  if (isMade) mkdirSync(separationFolder, { mode: 0o755 })
-  const server = await startServer(pathOf('sshd'), ['-D', '-e', '-f', settings], port)
-  const options = clientOptions(join(folder, 'user'))
+  const { command, options, isMade } = sshServerIn(folder, '127.0.0.1', port)
+  const server = await startServer(command[0], command.slice(1), port)
   return {
     ...server,
     options,
@@ -177,10 +170,24 @@ async function startSshd(scratch) {
   }
 }
 
-function sshdSettings({ port, hostKey, keys }) {
+/** Keys and settings of a server in this folder: the command that starts it, and what its clients say. */
+export function sshServerIn(folder, address, port) {
+  for (const name of ['host', 'user'])
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)])
+  const keys = join(folder, 'authorized_keys')
+  writeFileSync(keys, readFileSync(join(folder, 'user.pub')), { mode: 0o600 })
+  const settings = join(folder, 'sshd_config')
+  writeFileSync(settings, sshdSettings({ address, port, hostKey: join(folder, 'host'), keys }))
+  const isMade = process.getuid() === 0 && !existsSync(separationFolder)
+  if (isMade) mkdirSync(separationFolder, { mode: 0o755 })
+  const command = [pathOf('sshd'), '-D', '-e', '-f', settings]
+  return { command, options: clientOptions(join(folder, 'user')), isMade }
+}
+
+function sshdSettings({ address, port, hostKey, keys }) {
   return [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${address}`,
     `HostKey ${hostKey}`,
     `AuthorizedKeysFile ${keys}`,
     'PidFile none',
@@ -217,7 +224,8 @@ async function startServer(command, flags, port) {
   }
 }
 
-function pathOf(name) {
+/** Where a tool is; undefined: it is not there. */
+export function pathOf(name) {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }

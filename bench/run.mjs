@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { carryon, count } from './carryon.mjs'
 import { countGates, ratioGates } from './gates.mjs'
+import { measureLanes } from './lanes.mjs'
 import { profile } from './profile.mjs'
 import { machineFacts, summarise, tableOf } from './report.mjs'
 import { missingTools, startRivals } from './rivals.mjs'
@@ -17,6 +18,7 @@ const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 const tmpfsMagic = 0x01021994
 const usage = `npm run bench -- [large] [small] [unchanged] [FLAGS]
+npm run bench -- lanes    over a link with 100 ms there and back, in bench/lab; as root, about four minutes
   --quick         256 MiB, 4,000 files, 2 rounds that count: three minutes at most
   --size MIB      of the large file; 1024 unless set
   --files COUNT   of the small ones; 20000 unless set
@@ -49,6 +51,7 @@ const { values: flags, positionals } = parseArgs({
   },
 })
 async function main() {
+  if (positionals[0] === 'lanes') return longWay()
   const plan = planOf(flags)
   const scratch = mkdtempSync(join(plan.dir, 'carryon-bench-'))
   try {
@@ -57,6 +60,14 @@ async function main() {
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
+}
+
+async function longWay() {
+  const missing = missingTools({ install: !flags['no-install'], also: { iperf3: 'iperf3', ip: 'iproute2' } })
+  if (missing.length > 0) print(`not measured: ${missing.join(', ')}`)
+  const { size, files } = flags
+  const megabytes = Number(size ?? 1_500)
+  await measureLanes({ seconds: 12, megabytes, files: Number(files ?? 20_000), scratch: placeFor(megabytes * MiB) })
 }
 
 function planOf({ quick, size, files, rounds, dir, only }) {

@@ -56,7 +56,7 @@ const session: readonly OptionName[] = [
   'durability',
 ]
 const dialogue: readonly OptionName[] = [
-  ...(['listen', 'advertise', 'ticketFile', 'bwlimit', 'insecurePlaintext', 'tlsCert', 'tlsKey'] as const),
+  ...(['listen', 'advertise', 'ticketFile', 'bwlimit', 'lanes', 'insecurePlaintext', 'tlsCert', 'tlsKey'] as const),
 ]
 const oneSession = { min: 0, max: 1, what: 'one SESSION' } as const
 
@@ -124,7 +124,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     operands: oneSession,
     options: [
       ...(['all', 'rebuild', 'wait', 'retryFor', 'connectFor', 'deadAfter', 'files'] as const),
-      ...(['maxTransfer', 'maxDuration', 'failIfNothing', 'bwlimit'] as const),
+      ...(['maxTransfer', 'maxDuration', 'failIfNothing', 'bwlimit', 'lanes'] as const),
     ],
     examples: ['carryon resume', 'carryon resume --all'],
   },
@@ -171,7 +171,6 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
 const laterSession = ['window', 'chunk-size', 'dry-run']
-const laterDialogue = ['lanes']
 const reserved = [
   'verify',
   'on-change',
@@ -181,17 +180,14 @@ const reserved = [
   'preserve-special',
   'follow-parent',
 ]
-const laterTransfer = ['n', ...laterSession, ...laterDialogue, ...reserved, 'mirror', 'max-delete', 'compress']
+const laterTransfer = ['n', ...laterSession, ...reserved, 'mirror', 'max-delete', 'compress']
 
 /** Flags that are promised or reserved and not built yet, by command; `*` is every one. */
 export const laterFlags: { readonly [Name in CommandName | '*']: readonly string[] } = {
   '*': ['log-format', 'config'],
   send: laterTransfer,
   receive: laterTransfer,
-  serve: [
-    ...(['metrics', 'on-released'] as const),
-    ...(['insecure-plaintext', 'ticket-file', ...laterDialogue] as const),
-  ],
+  serve: [...(['metrics', 'on-released'] as const), ...(['insecure-plaintext', 'ticket-file', 'lanes'] as const)],
   ticket: ['qr'],
   ls: [],
   status: [],

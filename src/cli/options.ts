@@ -11,7 +11,7 @@ import type {
   SpecialPolicy,
   VanishedPolicy,
 } from '../index.ts'
-import { parseCount, parseDuration, parseRate, parseSize } from './quantities.ts'
+import { parseCount, parseDuration, parseLanes, parseRate, parseSize } from './quantities.ts'
 
 /** What each flag means once parsed. Sizes are bytes, durations ms, `off` and `forever` are Infinity. */
 export interface OptionValues {
@@ -56,6 +56,7 @@ export interface OptionValues {
   advertise: readonly string[]
   ticketFile: string
   bwlimit: number
+  lanes: number
   insecurePlaintext: boolean
   tlsCert: string
   tlsKey: string
@@ -191,6 +192,12 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     help: 'At most so many bytes a second.',
     fallback: 'off',
     parse: ([rate]) => parseRate(rate),
+  },
+  lanes: {
+    takes: 'COUNT',
+    help: 'Connections that carry data side by side, 1 to 16: for links with a long way.',
+    fallback: '1, or as the other side asks',
+    parse: ([count]) => parseLanes(count),
   },
   insecurePlaintext: flag('No encryption; on loopback addresses only.'),
   tlsCert: text('FILE', 'Listen with this certificate (PEM, its chain behind it); tickets pin its key.'),

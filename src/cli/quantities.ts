@@ -57,6 +57,16 @@ export function parseCount(text: string): number {
   return count
 }
 
+/**
+ * Lanes: 1 to 16.
+ * @throws usage
+ */
+export function parseLanes(text: string): number {
+  const count = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN
+  if (!(count >= 1 && count <= 16)) throw notA('number of lanes', text, 'Write a number from 1 to 16.')
+  return count
+}
+
 /** `8.3 GiB`: three digits that matter, two for what is below 10. */
 export function formatBytes(bytes: number): string {
   const { value, unit } = scaled(bytes, bytes)

@@ -10,6 +10,7 @@ import type { HeldPart } from './checkpoint.ts'
 import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
 import type { AdoptedPlace, ArrivedFrame, ConnectionId, Input } from './inputs.ts'
+import type { Lanes } from './lanes.ts'
 import { Part } from './part.ts'
 import { SyncPoints } from './sync-points.ts'
 import { peerMust } from './violation.ts'
@@ -29,12 +30,14 @@ export class Arrivals {
   readonly parts: Map<number, Part> = new Map()
   readonly syncPoints: SyncPoints
   readonly #hub: Hub
+  readonly #lanes: Lanes
   readonly #owner: ArrivalsOwner
   /** Memory of all parts, about. */
   #partsBytes = 0
 
-  constructor(hub: Hub, serial: number, owner: ArrivalsOwner) {
+  constructor(hub: Hub, lanes: Lanes, serial: number, owner: ArrivalsOwner) {
     this.#hub = hub
+    this.#lanes = lanes
     this.#owner = owner
     this.syncPoints = new SyncPoints(hub, this.parts, serial, {
       planOf: (entry) => owner.planOf(entry),
@@ -111,9 +114,13 @@ export class Arrivals {
 
   frameArrived(connection: ConnectionId, frame: ArrivedFrame): void {
     const hub = this.#hub
-    if (connection !== hub.open || frame.epoch !== hub.epoch) {
+    if (!this.#lanes.isOpen(connection) || frame.epoch !== hub.epoch) {
       hub.emit({ kind: 'dropFrame', frame: frame.frame, reason: 'stale' })
       hub.emit({ kind: 'destroy', connection, reason: 'a newer connection took over' })
+      return
+    }
+    if (hub.phase === 'finishing' && connection !== hub.open) {
+      hub.emit({ kind: 'dropFrame', frame: frame.frame, reason: 'duplicate' }) // The end, on lane 0, overtook it.
       return
     }
     peerMust(hub.phase === 'transferring', 'data came before the last want, or behind the end')
@@ -240,9 +247,10 @@ export class Arrivals {
     if (message.grade === 'major')
       for (const { entry, revision, digest } of message.files) {
         this.#checkPlace({ entry, revision, chunk: 0 })
-        const part = this.parts.get(entry)
-        if (part === undefined || part.revision !== revision) continue // Published, or of an older revision.
-        if (this.#hub.entries.standing(entry) !== standing.part) continue
+        const where = this.#hub.entries.standing(entry)
+        if (where !== standing.missing && where !== standing.part) continue // Published.
+        const part = this.#part(entry) // On other lanes all its chunks may still be on their way.
+        if (part.revision !== revision) continue
         part.authorised = digest
         this.#finishIfComplete(part)
       }

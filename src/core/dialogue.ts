@@ -24,6 +24,16 @@ export const accepted: Readonly<Record<Role, Readonly<Record<Phase, readonly Mes
   },
 }
 
+/** On a further lane, before and behind its welcome; everything else is said on lane 0. */
+const onLane: Readonly<Record<'joining' | 'open', readonly MessageKind[]>> = {
+  joining: ['welcome', 'refuse', 'ping', 'abort', 'skippable'],
+  open: ['ping', 'pong', 'abort', 'skippable'],
+}
+
+export function isAcceptedOnLane(isOpen: boolean, kind: MessageKind): boolean {
+  return onLane[isOpen ? 'open' : 'joining'].includes(kind)
+}
+
 /** Whether a message of this kind may come now. */
 export function isAccepted(role: Role, phase: Phase, kind: MessageKind): boolean {
   return accepted[role][phase].includes(kind)

@@ -37,6 +37,8 @@ export type SharedEffect =
   | { readonly kind: 'send'; readonly connection: ConnectionId; readonly message: Message }
   | { readonly kind: 'close'; readonly connection: ConnectionId; readonly code: number; readonly reason: string }
   | { readonly kind: 'destroy'; readonly connection: ConnectionId; readonly reason: string }
+  /** A further connection, for data. */
+  | { readonly kind: 'dialLane'; readonly lane: number } // -> laneConnected, laneFailed
   // The journal
   | { readonly kind: 'commit'; readonly records: readonly JournalRecord[]; readonly purpose: CommitPurpose } // -> committed
   | { readonly kind: 'note'; readonly records: readonly JournalRecord[] }

@@ -3,7 +3,7 @@
 
 import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
-import { chunkBytesRange, clamp, epochJumpMax, signOfLifeEveryMs } from '../model/limits.ts'
+import { chunkBytesRange, clamp, epochJumpMax, lanesRange, signOfLifeEveryMs } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
 import {
   type Hello,
@@ -21,7 +21,6 @@ import type { ConnectionId, Input } from './inputs.ts'
 import { peerMust } from './violation.ts'
 
 const earlyMax = 256 // Messages behind a welcome: pages and wants, a round trip's worth.
-const lanes = 1 // Agreed in v1: lane 0 carries messages and data.
 
 interface Greeting {
   readonly connection: ConnectionId
@@ -30,6 +29,7 @@ interface Greeting {
   /** What the welcome will say, or has said, once the epoch is stored. */
   epoch: number
   windowBytes: number
+  lanes: number
   agreement: Agreement | undefined
   pagesAtPeer: number
   /** What the listener says behind its welcome, while our disk stores the epoch. */
@@ -60,7 +60,7 @@ export class GreetingMachine {
   /** Keeps a message that came behind the welcome until the epoch is stored; false if no welcome came yet. */
   keepEarly(message: Message): boolean {
     const greeting = this.#greeting
-    if (greeting === undefined || greeting.epoch === 0 || this.#isListener) return false
+    if (greeting === undefined || greeting.epoch === 0 || this.isListener) return false
     peerMust(greeting.early.length < earlyMax, 'too many messages came behind the welcome')
     greeting.early.push(message)
     return true
@@ -74,15 +74,19 @@ export class GreetingMachine {
   // ---- dialer -----------------------------------------------------------------------------------------------------
 
   connected({ connection, attempt }: Input & { kind: 'connected' }): void {
-    const { settings, entries, agreement } = this.#hub
     this.#greeting = this.#begin(connection)
-    const hello: Hello = {
+    this.#hub.emit({ kind: 'send', connection, message: this.hello(0, attempt) })
+  }
+
+  hello(lane: number, attempt: number): Hello {
+    const { settings, entries, agreement } = this.#hub
+    return {
       kind: 'hello',
       versions: [protocolVersion],
       role: settings.role,
       session: settings.session,
-      lane: 0,
-      epoch: this.#epochStored,
+      lane,
+      epoch: lane === 0 ? this.#epochStored : this.#hub.epoch,
       instance: settings.instance,
       attempt,
       state: agreement === undefined ? 'greeting' : 'interrupted',
@@ -93,7 +97,6 @@ export class GreetingMachine {
       root: settings.root === '' ? null : settings.root,
       manifest: entries.manifest,
     }
-    this.#hub.emit({ kind: 'send', connection, message: hello })
   }
 
   welcomeArrived(welcome: Welcome): void {
@@ -118,6 +121,7 @@ export class GreetingMachine {
     if (fault !== undefined) return hub.fail(fault.code, fault.sentence)
     greeting.epoch = welcome.epoch
     greeting.windowBytes = agreed.windowBytes
+    greeting.lanes = this.#lanesToOpen(welcome.agreed.lanes)
     greeting.agreement = hub.agreement ?? { chunkBytes: agreed.chunkBytes, shape: welcome.shape, root }
     greeting.pagesAtPeer = welcome.manifest.pages
     const bound: JournalRecord = {
@@ -149,7 +153,6 @@ export class GreetingMachine {
       return this.#refuse(connection, 'version', `Here ${protocolVersion}, there ${hello.versions.join(', ')}.`)
     if (hello.role === settings.role)
       return this.#refuse(connection, 'protocol', `Both sides are the ${settings.role}.`)
-    if (hello.lane !== 0) return this.#refuse(connection, 'protocol', 'No further lanes were agreed.')
     const root = this.#rootOf(hello.root)
     const fault = this.#mismatch(hello.manifest, root)
     if (fault !== undefined) return this.#refuse(connection, fault.code, fault.sentence)
@@ -160,6 +163,7 @@ export class GreetingMachine {
     const newest = this.#epochStored
     greeting.epoch = Math.max(newest, Math.min(hello.epoch, newest + epochJumpMax - 1)) + 1
     greeting.windowBytes = agreed.windowBytes
+    greeting.lanes = this.#lanesToLetIn(hello.wishes.lanes)
     greeting.pagesAtPeer = hello.manifest.pages
     greeting.agreement = hub.agreement ?? {
       chunkBytes: agreed.chunkBytes,
@@ -182,12 +186,24 @@ export class GreetingMachine {
 
   #begin(connection: ConnectionId): Greeting {
     const { now, windowBytes } = this.#hub
-    return { connection, since: now, epoch: 0, windowBytes, agreement: undefined, pagesAtPeer: 0, early: [] }
+    return { connection, since: now, epoch: 0, windowBytes, lanes: 1, agreement: undefined, pagesAtPeer: 0, early: [] }
   }
 
   get #wishes(): Wishes {
     const { limits } = this.#hub.settings
+    const lanes = limits.lanes === 'any' ? 1 : limits.lanes
     return { chunkBytes: this.#hub.chunkBytes, windowBytes: limits.windowBytes, lanes }
+  }
+
+  /** Whoever names a number is heard, wherever he sits; where both do, the smaller one holds. */
+  #lanesToLetIn(theirs: number): number {
+    const { lanes } = this.#hub.settings.limits
+    return lanes === 'any' ? clamp(theirs, lanesRange, 1) : lanes
+  }
+
+  #lanesToOpen(agreed: number): number {
+    const { lanes } = this.#hub.settings.limits
+    return lanes === 'any' ? agreed : Math.min(lanes, agreed)
   }
 
   /** The root's id: our own, the one bound before, or the one the peer names. */
@@ -229,20 +245,26 @@ export class GreetingMachine {
     hub.epoch = greeting.epoch
     hub.agreement = greeting.agreement
     hub.windowBytes = greeting.windowBytes
+    hub.lanes = greeting.lanes
     hub.phase = 'agreeing'
     hub.peerPaused = undefined
-    if (this.#isListener) this.#welcome(greeting)
+    if (this.isListener) hub.send(this.welcome())
     this.#opened(greeting.pagesAtPeer)
     for (const message of greeting.early) this.#hear(message)
   }
 
-  get #isListener(): boolean {
+  get isListener(): boolean {
     return this.#peerInstance !== ''
   }
 
-  #welcome({ epoch, windowBytes, agreement }: Greeting): void {
-    const { settings, entries } = this.#hub
-    this.#hub.send({
+  get peerInstance(): string {
+    return this.#peerInstance
+  }
+
+  /** To the open epoch. */
+  welcome(): Welcome {
+    const { settings, entries, epoch, windowBytes, lanes, agreement } = this.#hub
+    return {
       kind: 'welcome',
       version: protocolVersion,
       epoch,
@@ -253,7 +275,7 @@ export class GreetingMachine {
       shape: agreement!.shape,
       root: settings.root === '' ? null : settings.root,
       manifest: entries.manifest,
-    })
+    }
   }
 
   connectionEnded(connection: ConnectionId): void {

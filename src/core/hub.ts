@@ -62,6 +62,8 @@ export class Hub {
   agreement: Agreement | undefined
   windowBytes: number
   epoch = 0
+  /** Lanes that carry data, as agreed; with 1 it is lane 0. */
+  lanes = 1
   phase: Phase = 'greeting'
   /** The connection of the current epoch, once it is open. */
   open: ConnectionId | undefined

@@ -70,6 +70,14 @@ export interface Refused {
 export type Input =
   // Connections
   | { readonly kind: 'connected'; readonly connection: ConnectionId; readonly attempt: number }
+  /** A further lane of the open epoch is up: dialer only. */
+  | {
+      readonly kind: 'laneConnected'
+      readonly connection: ConnectionId
+      readonly lane: number
+      readonly attempt: number
+    }
+  | { readonly kind: 'laneFailed'; readonly lane: number }
   | {
       /** A proven hello. `records` are committed together with the epoch (first contact: `bound`). */
       readonly kind: 'helloArrived'

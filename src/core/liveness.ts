@@ -1,17 +1,19 @@
 // Whether the peer is alive and gets anywhere. Who has sent nothing for a while pings; who has heard no byte for longer,
 // while reading, calls the peer dead; who is owed an acknowledge and sees neither figure of the peer's pings move calls it
-// stuck. The peer can switch none of this off (R31 to R33). Time in which this side stood still itself proves nothing (R37).
+// stuck. That is lane 0's; each further lane has a pulse.ts. The peer can switch none of this off (R31 to R33). Time in which this side stood still itself proves nothing (R37).
 
 import type { Millis } from '../model/clock.ts'
 import { signOfLifeEveryMs } from '../model/limits.ts'
 import type { Ping } from '../model/messages.ts'
 import { earliest, type Hub } from './hub.ts'
+import type { Lanes } from './lanes.ts'
 
 const standstillMs: Millis = 2_000 // A deadline heard of so much later found this process stopped, or starved.
 const answerMs: Millis = 1_000 // On top of `pingIdleMs`: by then a live peer has answered, or pinged of its own accord.
 
 export class Liveness {
   readonly #hub: Hub
+  readonly #lanes: Lanes
   readonly #isOwed: () => boolean
   #heardAt: Millis = 0
   #movedAt: Millis = 0
@@ -23,8 +25,9 @@ export class Liveness {
   #isReading = true
 
   /** @param isOwed whether the peer owes progress */
-  constructor(hub: Hub, isOwed: () => boolean) {
+  constructor(hub: Hub, lanes: Lanes, isOwed: () => boolean) {
     this.#hub = hub
+    this.#lanes = lanes
     this.#isOwed = isOwed
   }
 
@@ -52,7 +55,7 @@ export class Liveness {
 
   /** Before anything else is looked at: whether this process stood still when it should have done something. */
   noticeStop(): void {
-    const lateMs = this.#hub.now - (this.deadline ?? Infinity)
+    const lateMs = this.#hub.now - (earliest(this.deadline, this.#lanes.deadline) ?? Infinity)
     if (lateMs >= standstillMs) this.woke(lateMs)
   }
 
@@ -68,6 +71,7 @@ export class Liveness {
     const patienceMs = awayMs < deadAfterMs ? deadAfterMs : Math.min(deadAfterMs, pingIdleMs + answerMs)
     this.#heardAt = now - deadAfterMs + patienceMs
     this.#movedAt = now
+    this.#lanes.woke(this.#heardAt)
     this.#say('ping', ++this.#number)
   }
 

@@ -10,30 +10,31 @@ import type { Checkpoint } from './checkpoint.ts'
 import { isInPlace, standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
 import type { ConnectionId, Input } from './inputs.ts'
+import type { Lanes } from './lanes.ts'
 import { Queue } from './queue.ts'
 import { Revisions } from './revisions.ts'
 import { SendingFile } from './sending-file.ts'
 import { peerMust } from './violation.ts'
 import { Window } from './window.ts'
 
-const sendsUnderWayMax = 4 // Reads ahead of the socket; the engine holds a buffer for each.
 const packFilesMax = 1024
 
 export class Outgoing {
   readonly revisions: Revisions
   readonly #hub: Hub
+  readonly #lanes: Lanes
   readonly #window: Window
   readonly #files = new Map<number, SendingFile>()
   readonly #queue = new Queue()
   /** Entries with places that were sent and are not at the receiver: free of the window, they come before anything new. */
   readonly #resends = new Queue()
-  #sendsUnderWay = 0
   /** The receiver holds the right to send. */
   #turnHeld: Turn | undefined
   #isSourceGone = false
 
-  constructor(hub: Hub, revised: Checkpoint['revised']) {
+  constructor(hub: Hub, lanes: Lanes, revised: Checkpoint['revised']) {
     this.#hub = hub
+    this.#lanes = lanes
     this.#window = new Window(hub.windowBytes)
     this.revisions = new Revisions(hub, this.#files, revised, {
       giveUp: (entry, outcome, sentence) => this.#giveUp(entry, outcome, sentence),
@@ -48,14 +49,9 @@ export class Outgoing {
     this.#window.limitBytes = this.#hub.windowBytes
     this.#turnHeld = undefined
     if (this.#hub.parked?.who === 'peer') this.#hub.parked = undefined // It says so again if it still is.
-    this.#sendsUnderWay = 0
     this.#queue.clear()
     this.#resends.clear()
     for (const file of this.#files.values()) file.epochBegan()
-  }
-
-  closed(): void {
-    this.#sendsUnderWay = 0
   }
 
   /** The receiver has said where it stands: data may flow. */
@@ -113,7 +109,7 @@ export class Outgoing {
     for (const run of durable) this.#window.settle(entry, run) // What else was sent stays out: it may be sent again.
     for (const [first, count] of received)
       for (let chunk = first; chunk < first + count; chunk++)
-        this.#window.add(entry, chunk, chunkLength(file.size, chunkBytes, chunk))
+        this.#window.add(entry, chunk, chunkLength(file.size, chunkBytes, chunk), undefined)
     entries.credit(entry, file.durableBytes(chunkBytes))
     this.revisions.wanted(file)
   }
@@ -205,7 +201,10 @@ export class Outgoing {
     if (hub.phase !== 'transferring' || hub.open === undefined) return
     if (this.#turnHeld !== undefined || this.#isSourceGone || hub.end !== undefined) return
     if (hub.pausing !== undefined || hub.peerPaused !== undefined) return
-    while (this.#sendsUnderWay < sendsUnderWayMax && this.#sendNext(hub.open)) this.#sendsUnderWay++
+    for (let carrier = this.#lanes.free(); carrier !== undefined; carrier = this.#lanes.free()) {
+      if (!this.#sendNext(carrier)) return
+      this.#lanes.took(carrier)
+    }
   }
 
   /** Sends one frame; false if there is none to send now. */
@@ -248,8 +247,8 @@ export class Outgoing {
     const bytes = chunkLength(file.size, hub.chunkBytes, chunk)
     const again = this.#window.holds(entry, chunk)
     if (!again && !this.#window.admits(bytes)) return 'full'
-    this.#window.add(entry, chunk, bytes)
-    file.send(chunk)
+    this.#window.add(entry, chunk, bytes, connection)
+    file.send(chunk, connection)
     const place = { entry, revision: file.revision, chunk }
     hub.emit({ kind: 'sendChunk', connection, epoch: hub.epoch, place, again })
     return 'sent'
@@ -267,7 +266,7 @@ export class Outgoing {
       if (packBytes + size + packRowBytes > chunkBytes || files.length === packFilesMax) break
       if (!again && !this.#window.admits(size)) break
       queue.shift()
-      this.#window.add(entry, 0, size)
+      this.#window.add(entry, 0, size, connection)
       entries.stand(entry, standing.finishing)
       packBytes += size + packRowBytes
       files.push({ entry, revision: entries.revision(entry), again })
@@ -285,8 +284,7 @@ export class Outgoing {
   chunkSent({ connection, place, hash }: Input & { kind: 'chunkSent' }): void {
     const file = this.#files.get(place.entry)
     if (file?.revision === place.revision) file.know(place.chunk, hash)
-    if (connection !== this.#hub.open) return
-    this.#sendsUnderWay--
+    if (!this.#lanes.done(connection)) return
     if (file?.revision === place.revision) {
       file.sending.delete(place.chunk)
       file.held.add(place.chunk)
@@ -296,18 +294,34 @@ export class Outgoing {
   }
 
   packSent({ connection }: Input & { kind: 'packSent' }): void {
-    if (connection !== this.#hub.open) return
-    this.#sendsUnderWay--
-    this.pump()
+    if (this.#lanes.done(connection)) this.pump()
   }
 
   /** A chunk was not sent, for its source could not be read: why is told apart. */
   sendFailed({ connection, places }: Input & { kind: 'sendFailed' }): void {
-    if (connection !== this.#hub.open) return
-    this.#sendsUnderWay--
+    if (!this.#lanes.done(connection)) return
     for (const { entry, revision, chunk } of places) {
       const file = this.#files.get(entry)
       if (file?.revision === revision) file.sending.delete(chunk)
+    }
+    this.pump()
+  }
+
+  /** A lane is gone: what went over it and was not acknowledged goes out again, over the others. */
+  laneLost(connection: ConnectionId): void {
+    const { entries } = this.#hub
+    const carried = this.#window.carriedBy(connection)
+    for (const entry of carried.keys()) {
+      if (this.#files.has(entry)) continue
+      entries.stand(entry, standing.missing) // It was in a pack.
+      this.#resends.add(entry)
+    }
+    for (const file of this.#files.values()) {
+      const chunks = new Set([...(carried.get(file.entry) ?? []), ...file.sendingOver(connection)])
+      if (chunks.size === 0) continue
+      if (file.stage === 'sent') entries.stand(file.entry, standing.part)
+      file.lost(chunks)
+      this.#goOn(file)
     }
     this.pump()
   }

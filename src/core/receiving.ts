@@ -11,6 +11,7 @@ import { Ending } from './ending.ts'
 import { standing } from './entry-table.ts'
 import { earliest, type Hub } from './hub.ts'
 import { type AdoptedPlace, type PageShape, type PageSurvey, plans } from './inputs.ts'
+import type { Lanes } from './lanes.ts'
 import { peerMust } from './violation.ts'
 import { wantRuns } from './wants.ts'
 
@@ -31,9 +32,9 @@ export class Receiving {
   readonly #revised: Checkpoint['revised']
   #diskNeed: { readonly neededBytes: number; readonly freeBytes: number } | undefined
 
-  constructor(hub: Hub, checkpoint: Checkpoint) {
+  constructor(hub: Hub, lanes: Lanes, checkpoint: Checkpoint) {
     this.#hub = hub
-    this.arrivals = new Arrivals(hub, checkpoint.serial, {
+    this.arrivals = new Arrivals(hub, lanes, checkpoint.serial, {
       planOf: (entry) => this.#plans[entry]!,
       say: (wants) => this.#say(wants),
       sayEntry: (entry) => this.#sayEntries(entry, entry + 1),

@@ -1,7 +1,7 @@
 // One file that is being sent, or may have to be sent again: which chunks the receiver has, which hashes are known.
 
 import { chunkCount, chunkLength, ChunkSet, type Run } from '../model/places.ts'
-import type { SourceVersion } from './inputs.ts'
+import type { ConnectionId, SourceVersion } from './inputs.ts'
 
 /**
  * What is being done about a file.
@@ -26,7 +26,8 @@ export class SendingFile {
   /** At the receiver, durable or not, or sent in this epoch. */
   held: ChunkSet
   durable: ChunkSet
-  readonly sending: Set<number> = new Set()
+  /** On their way to a socket, and of which connection. */
+  readonly sending: Map<number, ConnectionId> = new Map()
   readonly hashes: BigUint64Array
   /** Chunks whose hash is known: sent by this process, or told by the receiver. */
   readonly known: ChunkSet
@@ -79,11 +80,34 @@ export class SendingFile {
   sendAgain(runs: readonly Run[]): void {
     for (const [first, count] of runs)
       for (let chunk = first; chunk < first + count; chunk++) {
-        this.held.remove(chunk)
         this.durable.remove(chunk)
-        this.#again.add(chunk)
+        this.#missing(chunk)
       }
+    this.#goOn()
+  }
+
+  #missing(chunk: number): void {
+    this.held.remove(chunk)
+    this.#again.add(chunk)
+  }
+
+  #goOn(): void {
     if (['waiting', 'collecting', 'checking', 'sent'].includes(this.stage)) this.stage = 'sending'
+  }
+
+  /** The lane they went out on is gone, and they with it perhaps. What is durable all the same counts if its hash is known. */
+  lost(chunks: Iterable<number>): void {
+    for (const chunk of chunks) {
+      this.sending.delete(chunk)
+      if (this.durable.has(chunk) && this.known.has(chunk)) this.held.add(chunk)
+      else this.#missing(chunk)
+    }
+    this.#goOn()
+  }
+
+  /** Chunks that are on their way to the socket of this connection. */
+  *sendingOver(connection: ConnectionId): Iterable<number> {
+    for (const [chunk, its] of this.sending) if (its === connection) yield chunk
   }
 
   start(): void {
@@ -106,9 +130,9 @@ export class SendingFile {
   }
 
   /** Notes that a chunk is on its way to the socket. */
-  send(chunk: number): void {
+  send(chunk: number, connection: ConnectionId): void {
     if (!this.#again.delete(chunk) && chunk === this.next) this.#cursor = chunk + 1
-    this.sending.add(chunk)
+    this.sending.set(chunk, connection)
   }
 
   /** The next chunk to send, or undefined. */

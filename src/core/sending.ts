@@ -8,6 +8,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
 import { entryKinds, type PageShape } from './inputs.ts'
+import type { Lanes } from './lanes.ts'
 import { Outgoing } from './outgoing.ts'
 import { Releasing } from './releasing.ts'
 import { peerMust } from './violation.ts'
@@ -22,10 +23,10 @@ export class Sending {
   #bytesRemembered: number
   #isWalking = true // Until `begin`: the journal's pages come first.
 
-  constructor(hub: Hub, checkpoint: Checkpoint) {
+  constructor(hub: Hub, lanes: Lanes, checkpoint: Checkpoint) {
     this.#hub = hub
     this.#bytesRemembered = checkpoint.revised.size === 0 ? checkpoint.bytesAcknowledged : 0 // A new revision begins lower.
-    this.outgoing = new Outgoing(hub, checkpoint.revised)
+    this.outgoing = new Outgoing(hub, lanes, checkpoint.revised)
     this.releasing = new Releasing(hub, checkpoint.receipt)
   }
 
@@ -66,7 +67,6 @@ export class Sending {
   }
 
   closed(): void {
-    this.outgoing.closed()
     this.releasing.closed()
   }
 

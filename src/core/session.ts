@@ -14,6 +14,7 @@ import { Goodbyes } from './goodbyes.ts'
 import { GreetingMachine, refusalCode } from './greeting.ts'
 import { earliest, Hub, type Phase, type Settings } from './hub.ts'
 import type { AdoptedPlace, ConnectionId, Input, PageShape } from './inputs.ts'
+import { Lanes } from './lanes.ts'
 import { Liveness } from './liveness.ts'
 import { Receiving } from './receiving.ts'
 import { Sending } from './sending.ts'
@@ -49,6 +50,7 @@ type SenderInput =
 export class Session {
   readonly #hub: Hub
   readonly #greeting: GreetingMachine
+  readonly #lanes: Lanes
   readonly #liveness: Liveness
   readonly #sending: Sending | undefined
   readonly #receiving: Receiving | undefined
@@ -64,8 +66,18 @@ export class Session {
       (pagesAtPeer) => this.#opened(pagesAtPeer),
       (message) => this.#heard(message),
     )
-    this.#sending = settings.role === 'sender' ? new Sending(hub, checkpoint) : undefined
-    this.#receiving = settings.role === 'receiver' ? new Receiving(hub, checkpoint) : undefined
+    const greeting = this.#greeting
+    this.#lanes = new Lanes(hub, {
+      hello: (lane, attempt) => greeting.hello(lane, attempt),
+      welcome: () => greeting.welcome(),
+      get peerInstance() {
+        return greeting.peerInstance
+      },
+      lost: (connection) => this.#sending?.outgoing.laneLost(connection),
+      joined: () => this.#sending?.outgoing.pump(),
+    })
+    this.#sending = settings.role === 'sender' ? new Sending(hub, this.#lanes, checkpoint) : undefined
+    this.#receiving = settings.role === 'receiver' ? new Receiving(hub, this.#lanes, checkpoint) : undefined
     const { syncPoints } = this.#receiving?.arrivals ?? {}
     this.#goodbyes = new Goodbyes(hub, {
       flush: () => (syncPoints ?? this.#sending?.outgoing)?.flush(),
@@ -73,7 +85,7 @@ export class Session {
         return syncPoints?.isBusy === true
       },
     })
-    this.#liveness = new Liveness(hub, () => this.#sending?.outgoing.isOwed === true)
+    this.#liveness = new Liveness(hub, this.#lanes, () => this.#sending?.outgoing.isOwed === true)
   }
 
   /** Where the journal left it, and not connected: connections are never saved. A new session has a header and no more. */
@@ -120,6 +132,7 @@ export class Session {
     return earliest(
       this.#greeting.deadline,
       this.#liveness.deadline,
+      this.#lanes.deadline,
       this.#sending?.releasing.deadline,
       this.#receiving?.deadline,
       this.#goodbyes.deadline,
@@ -148,6 +161,10 @@ export class Session {
   /** Whether another connection is of use: not once a sender has the receipt, nor behind the end. */
   get needsConnection(): boolean {
     return this.#hub.end === undefined && this.#sending?.releasing.receipt === undefined
+  }
+  /** Connections that carry data now. */
+  get lanes(): number {
+    return this.#lanes.count
   }
   get phase(): string {
     return this.#hub.phase
@@ -182,11 +199,15 @@ export class Session {
       case 'connected':
         return this.#greeting.connected(input)
       case 'helloArrived':
-        return this.#greeting.helloArrived(input)
+        return (input.hello.lane === 0 ? this.#greeting : this.#lanes).helloArrived(input)
+      case 'laneConnected':
+        return this.#lanes.connected(input)
+      case 'laneFailed':
+        return this.#lanes.failed(input.lane)
       case 'messageArrived':
         return this.#messageArrived(input.connection, input.message)
       case 'peerBroke':
-        if (input.connection === this.#hub.open || input.connection === this.#greeting.connection)
+        if (this.#lanes.isOpen(input.connection) || input.connection === this.#greeting.connection)
           this.#hub.fail(input.code, input.sentence)
         return
       case 'connectionEnded':
@@ -194,6 +215,7 @@ export class Session {
       case 'heard':
         this.#greeting.heard(input.connection)
         if (input.connection === this.#hub.open) this.#liveness.heard(input.arrivingBytes, input.isReading)
+        this.#lanes.heard(input.connection, input.isReading)
         return
       case 'woke':
         return this.#liveness.woke(input.sleptMs)
@@ -278,10 +300,8 @@ export class Session {
       case 'pageWalked':
         return sending.pageWalked(input.shape)
       case 'chunkSent':
-        this.#hub.sentAt = this.#hub.now
         return sending.outgoing.chunkSent(input)
       case 'packSent':
-        this.#hub.sentAt = this.#hub.now
         return sending.outgoing.packSent(input)
       case 'sendFailed':
         return sending.outgoing.sendFailed(input)
@@ -300,6 +320,7 @@ export class Session {
 
   #opened(pagesAtPeer: number): void {
     this.#liveness.opened()
+    this.#lanes.opened(!this.#greeting.isListener)
     this.#sending?.opened(pagesAtPeer)
     this.#receiving?.opened()
   }
@@ -307,8 +328,10 @@ export class Session {
   #connectionEnded(connection: ConnectionId, reason: string): void {
     const hub = this.#hub
     this.#greeting.connectionEnded(connection)
+    this.#lanes.ended(connection)
     if (connection !== hub.open) return
     hub.open = undefined
+    this.#lanes.closed()
     hub.lostBy = reason === 'peer-silent' || reason === 'no-progress' ? reason : 'network'
     hub.phase = 'greeting'
     this.#goodbyes.connectionEnded()
@@ -319,6 +342,7 @@ export class Session {
   #deadlinePassed(): void {
     this.#greeting.deadlinePassed()
     this.#liveness.deadlinePassed()
+    this.#lanes.deadlinePassed()
     this.#sending?.releasing.deadlinePassed()
     this.#receiving?.deadlinePassed()
   }
@@ -356,6 +380,7 @@ export class Session {
 
   #messageArrived(connection: ConnectionId, message: Message): void {
     const hub = this.#hub
+    if (this.#lanes.has(connection)) return this.#lanes.messageArrived(connection, message)
     const isGreeting = connection === this.#greeting.connection
     if (!isGreeting && connection !== hub.open) return // An older connection's last words.
     if (!isGreeting) return message.kind === 'abort' ? this.#abortArrived(connection, message) : this.#heard(message)

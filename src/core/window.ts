@@ -4,11 +4,18 @@
 import { assert } from '../errors.ts'
 import { placeOverheadBytes } from '../model/limits.ts'
 import type { Run } from '../model/places.ts'
+import type { ConnectionId } from './inputs.ts'
+
+/** A place that is out: what it costs, and over which connection it went last; undefined: an earlier epoch's. */
+interface Out {
+  readonly cost: number
+  readonly connection: ConnectionId | undefined
+}
 
 export class Window {
   #limitBytes: number
   #usedBytes = 0
-  #out = new Map<number, Map<number, number>>()
+  #out = new Map<number, Map<number, Out>>()
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes
@@ -42,21 +49,30 @@ export class Window {
     return this.#usedBytes + bytes + placeOverheadBytes <= this.#limitBytes
   }
 
-  /** Notes that a place is sent. */
-  add(entry: number, chunk: number, bytes: number): void {
-    if (this.holds(entry, chunk)) return
+  /** Notes that a place is sent, or sent again. */
+  add(entry: number, chunk: number, bytes: number, connection: ConnectionId | undefined): void {
     const cost = bytes + placeOverheadBytes
-    const chunks = this.#out.get(entry)
-    if (chunks === undefined) this.#out.set(entry, new Map([[chunk, cost]]))
-    else chunks.set(chunk, cost)
-    this.#usedBytes += cost
+    const chunks = this.#out.get(entry) ?? new Map<number, Out>()
+    if (!chunks.has(chunk)) this.#usedBytes += cost
+    chunks.set(chunk, { cost, connection })
+    this.#out.set(entry, chunks)
+  }
+
+  /** What is out and went over this connection last: chunks by entry. */
+  carriedBy(connection: ConnectionId): ReadonlyMap<number, readonly number[]> {
+    const carried = new Map<number, number[]>()
+    for (const [entry, chunks] of this.#out) {
+      const its = [...chunks].filter(([, out]) => out.connection === connection).map(([chunk]) => chunk)
+      if (its.length > 0) carried.set(entry, its)
+    }
+    return carried
   }
 
   /** Notes that places are acknowledged. */
   settle(entry: number, [first, count]: Run): void {
     const chunks = this.#out.get(entry)
     if (chunks === undefined) return
-    for (const [chunk, cost] of chunks) {
+    for (const [chunk, { cost }] of chunks) {
       if (chunk < first || chunk >= first + count) continue
       chunks.delete(chunk)
       this.#usedBytes -= cost

@@ -6,21 +6,22 @@ import { frameRoomBytes, headerBytes } from '../model/limits.ts'
 export class BufferPool {
   readonly #payloadBytes: number
   #free: Uint8Array[] = []
-  #left: number
+  readonly #most: () => number
+  #made = 0
   #waiting: ((buffer: Uint8Array) => void)[] = []
 
-  /** @param payloadBytes the most that one frame carries */
-  constructor(payloadBytes: number, count: number) {
+  /** @param payloadBytes the most that one frame carries @param most how many there may be now */
+  constructor(payloadBytes: number, most: () => number) {
     this.#payloadBytes = payloadBytes
-    this.#left = count
+    this.#most = most
   }
 
   /** A buffer of header room and payload room, with `frameRoomBytes` in front of it; waits for one to come back. */
   async take(): Promise<Uint8Array> {
     const buffer = this.#free.pop()
     if (buffer !== undefined) return buffer
-    if (this.#left > 0) {
-      this.#left--
+    if (this.#made < this.#most()) {
+      this.#made++
       return new Uint8Array(frameRoomBytes + headerBytes + this.#payloadBytes).subarray(frameRoomBytes)
     }
     return new Promise((resolve) => this.#waiting.push(resolve))

@@ -28,6 +28,8 @@ export interface HeldFrame {
 
 interface Link {
   readonly connection: Connection
+  /** 0 carries the messages: when it is gone, the session is without a connection. */
+  readonly lane: number
   heardBytes: number
   /** As `heardBytes` was when the last message or frame was whole. */
   wholeBytes: number
@@ -49,11 +51,12 @@ export class Links {
   #framesSeen = 0
   /** Not while the disk is behind. */
   #isReading = true
+  #isClosed = false
   #cancelWatch: (() => void) | undefined
 
   readonly #gone: (reason: string) => void
 
-  /** @param gone called when a connection has ended and the core knows it */
+  /** @param gone called when a lane 0 has ended and the core knows it */
   constructor(clock: Clock, hash: Hash64, tell: (input: Input) => void, gone: (reason: string) => void) {
     this.#clock = clock
     this.#sleep = new SleepWatch(clock)
@@ -64,22 +67,35 @@ export class Links {
 
   /** Dialer: starts a connection that is up, and greets. */
   connected(connection: Connection): void {
-    const { id, sink } = this.#add(connection)
-    connection.start({ text: sink.text, data: sink.data, ended: ({ detail }) => sink.ended(detail) })
+    const id = this.#start(connection, 0)
     this.#tell({ kind: 'connected', connection: id, attempt: id })
+  }
+
+  /** Dialer: a further lane is up. */
+  laneConnected(connection: Connection, lane: number): void {
+    if (this.#isClosed) return connection.destroy() // Dialed while the session ended.
+    const id = this.#start(connection, lane)
+    this.#tell({ kind: 'laneConnected', connection: id, lane, attempt: id })
+  }
+
+  #start(connection: Connection, lane: number): ConnectionId {
+    const { id, sink } = this.#add(connection, lane)
+    connection.start({ text: sink.text, data: sink.data, ended: ({ detail }) => sink.ended(detail) })
+    return id
   }
 
   /** Listener: takes over a connection whose hello was proven. */
   accepted(connection: Connection, hello: Hello, records: readonly JournalRecord[]): ConnectionSink {
-    const { id, sink } = this.#add(connection)
+    const { id, sink } = this.#add(connection, hello.lane)
     this.#tell({ kind: 'helloArrived', connection: id, hello, records })
     return sink
   }
 
-  #add(connection: Connection): { id: ConnectionId; sink: ConnectionSink } {
+  #add(connection: Connection, lane: number): { id: ConnectionId; sink: ConnectionSink } {
     const id = ++this.#connections
     this.#links.set(id, {
       connection,
+      lane,
       heardBytes: 0,
       wholeBytes: 0,
       queuedBytes: 0,
@@ -134,9 +150,10 @@ export class Links {
   }
 
   #ended(connection: ConnectionId, reason: string): void {
+    const link = this.#links.get(connection)
     if (!this.#links.delete(connection)) return
     this.#tell({ kind: 'connectionEnded', connection, reason })
-    queueMicrotask(() => this.#gone(reason)) // The core may have asked for this end itself: it hears of it after its effects.
+    if (link?.lane === 0) queueMicrotask(() => this.#gone(reason)) // The core may have asked for this end itself: it hears of it after its effects.
   }
 
   /** Takes a frame's payload; it is the caller's from then on. */
@@ -226,6 +243,7 @@ export class Links {
 
   /** Ends all connections in order. */
   closeAll(code: number, reason: string): void {
+    this.#isClosed = true
     this.#cancelWatch?.()
     for (const { connection } of this.#links.values()) connection.close(code, reason)
     this.#links.clear()

@@ -29,7 +29,7 @@ import type { Runner, RunnerOptions, RunnerView } from './runner.ts'
 import { viewOf } from './runner-view.ts'
 import { Sender } from './sender.ts'
 
-const buffersPerSender = 8 // Four being read or hashed, two in the socket, two to spare.
+const buffersBesides = 6 // Two for each lane; beside these, two more where it is alone, and four to spare.
 
 /**
  * Restores a session from its directory, whose lock is held, and begins to work on it.
@@ -148,7 +148,7 @@ class SessionRunner implements Runner {
       files,
       walk: walking,
       links: this.#links,
-      pool: new BufferPool(chunkBytes, buffersPerSender),
+      pool: new BufferPool(chunkBytes, () => buffersBesides + 2 * this.#core.lanes),
       counters: this.#counters,
       revised,
       chunkBytes: () => this.#core.chunkBytes,
@@ -219,8 +219,13 @@ class SessionRunner implements Runner {
     this.#links.connected(connection)
   }
 
+  laneDialed: Runner['laneDialed'] = (lane, connection) => {
+    if (connection === undefined) this.#tell({ kind: 'laneFailed', lane })
+    else this.#links.laneConnected(connection, lane)
+  }
+
   accepted: Runner['accepted'] = (connection, hello, records) => {
-    this.#counters.connections++
+    if (hello.lane === 0) this.#counters.connections++
     return this.#links.accepted(connection, hello, records)
   }
 
@@ -233,18 +238,11 @@ class SessionRunner implements Runner {
 
   note: Runner['note'] = (records) => this.#restored.journal.note(records)
 
-  stop: Runner['stop'] = async () => {
-    await this.#end({ how: 'failed', code: 'retry-over', sentence: 'Stopped.' })
-  }
+  stop: Runner['stop'] = () => this.#end({ how: 'failed', code: 'retry-over', sentence: 'Stopped.' })
 
   get view(): RunnerView {
-    return viewOf(
-      this.#core,
-      this.header.role,
-      this.#state,
-      this.#counters,
-      this.#links.peerOf(this.#core.openConnection),
-    )
+    const peer = this.#links.peerOf(this.#core.openConnection)
+    return viewOf(this.#core, this.header.role, this.#state, this.#counters, peer)
   }
 
   // ---- effects ----------------------------------------------------------------------------------------------------
@@ -262,6 +260,8 @@ class SessionRunner implements Runner {
         return links.close(effect.connection, effect.code, effect.reason)
       case 'destroy':
         return links.destroy(effect.connection, effect.reason)
+      case 'dialLane':
+        return this.#options.observer({ kind: 'laneWanted', lane: effect.lane })
       case 'commit':
         return this.#track(this.#commit(effect.records, effect.purpose))
       case 'note':

@@ -25,6 +25,7 @@ export function viewOf(
     who,
     epoch: session.epoch,
     isConnected: session.openConnection !== undefined,
+    lanes: session.lanes,
     peer,
     isBound: session.isBound,
     filesTotal: manifest.complete ? entries.files : null,

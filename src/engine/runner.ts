@@ -81,6 +81,8 @@ export type RunnerEvent =
     }
   /** The connection in use is gone: the dialer dials again, the listener waits. */
   | { readonly kind: 'disconnected'; readonly reason: string; readonly permanent: boolean }
+  /** The dialer shall connect once more, for a lane that carries data: `laneDialed` answers. */
+  | { readonly kind: 'laneWanted'; readonly lane: number }
 
 /** Where a session stands, read at any time. Bytes are payload. */
 export interface RunnerView {
@@ -90,6 +92,8 @@ export interface RunnerView {
   readonly who: Who | null
   readonly epoch: number
   readonly isConnected: boolean
+  /** Connections that carry data now. */
+  readonly lanes: number
   readonly peer: string | null
   /** Whether first contact was made: both sides hold the session key. */
   readonly isBound: boolean
@@ -130,6 +134,8 @@ export interface Runner {
   readonly view: RunnerView
   /** Dialer: a transport is up. The runner starts it and greets. */
   connected(connection: Connection): void
+  /** Dialer: a further transport is up for that lane, or is not to be had. */
+  laneDialed(lane: number, connection: Connection | undefined): void
   /** Listener: a proven hello came in over a connection that was started by the listener; its further frames go to `runner.handlersOf(connection)`. */
   accepted(connection: Connection, hello: Hello, records: readonly JournalRecord[]): ConnectionSink
   /** Sync point or hints, goodbye to the peer, within 2 s; then `ended` is `paused`. */

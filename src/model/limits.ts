@@ -27,6 +27,8 @@ export interface Limits {
   readonly pingIdleMs: number
   /** A peer that answers and gets nowhere for this long, while places are out, is replaced. */
   readonly watchdogMs: number
+  /** Lanes that carry data: so many, or what the other side asks for. */
+  readonly lanes: number | 'any'
   /** How long a receiver waits for `release` after it gave the receipt. */
   readonly lingerMs: number
 }
@@ -45,6 +47,7 @@ export const defaultLimits: Limits = {
   deadAfterMs: 15_000,
   pingIdleMs: 5_000,
   watchdogMs: 120_000,
+  lanes: 'any',
   lingerMs: 30_000,
 }
 

@@ -46,7 +46,7 @@ describe('the command', () => {
     [[], 'What should carryon do?'],
     [['sned'], 'Did you mean send?'],
     [['send', 'a', '--bwlimt', '1'], 'Did you mean --bwlimit?'],
-    [['send', 'a', '--lanes', '2'], '--lanes is not built yet.'],
+    [['send', 'a', '--lanes', '17'], '"17" is not a number of lanes'],
     [['schedule', '.'], 'The command schedule is not built yet.'],
     [['help', 'exit-code'], 'Did you mean exit-codes?'],
     [['receive', '--from', 'env:NOT_SET_ANYWHERE'], 'the variable is not set'],

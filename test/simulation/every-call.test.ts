@@ -22,6 +22,7 @@ const scenario: Scenario = {
     deadAfterMs: 3_000,
     pingIdleMs: 1_000,
     watchdogMs: 15_000,
+    lanes: 1,
     lingerMs: 4_000,
   },
   dialer: 'sender',

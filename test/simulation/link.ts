@@ -67,6 +67,8 @@ export class Link {
   readonly ends: readonly [End, End]
   readonly faults: LinkFaults
   readonly watcher: Watcher
+  /** 0 carries the messages. */
+  readonly lane: number
   /** Of its welcome; 0 before it. */
   epoch = 0
   readonly #timeline: Timeline
@@ -86,7 +88,9 @@ export class Link {
     faults: LinkFaults,
     watcher: Watcher,
     owners: readonly [Process, Process],
+    lane = 0,
   ) {
+    this.lane = lane
     this.#timeline = timeline
     this.#chance = chance
     this.#again = chance.of('again')

@@ -59,6 +59,8 @@ export const marks = [
   'rebuilt',
   'peer called silent',
   'peer called stuck',
+  'lane joined',
+  'lane lost, and its places sent again',
   'stale frame dropped',
   'receipt given again',
   'outcome renamed',

@@ -35,6 +35,8 @@ export class Tap implements Watcher {
   readonly #tools: TapTools
   /** Of the newest connection that each side has opened. */
   readonly #opened: Record<Role, number> = { sender: 0, receiver: 0 }
+  /** Lane 0 of each epoch. */
+  readonly #zeros = new Map<number, Link>()
   /** Some of the data frames sent so far. */
   readonly past: Uint8Array[] = []
 
@@ -62,20 +64,28 @@ export class Tap implements Watcher {
 
   #frameSent(link: Link, frame: Uint8Array): void {
     const { ledger, window, heard, marks, hash, fail } = this.#tools
-    ledger.frameSent(link)
     const { kind, epoch } = readHeader(frame, hash)
+    const zero = this.#zeros.get(epoch) ?? link
+    ledger.frameSent(zero)
     if (epoch !== link.epoch) fail(`R38: a frame of epoch ${epoch} is sent over a connection of epoch ${link.epoch}`)
     if (kind === 'pack') marks.note('pack')
     if (kind === 'zeros') marks.note('hole')
-    for (const { place, bytes } of heard.frameSent(frame)) window.sent(link, place, bytes)
+    const losses = window.laneLosses
+    for (const { place, bytes } of heard.frameSent(frame)) window.sent(zero, link, place, bytes)
+    if (window.laneLosses > losses) marks.note('lane lost, and its places sent again')
     this.past.push(frame.slice())
     if (this.past.length > pastMax) this.past.shift()
   }
 
   #welcomed(link: Link, epoch: number, windowBytes: number): void {
-    const { window, ledger } = this.#tools
-    ledger.welcomeSaid(epoch)
+    const { window, marks, ledger } = this.#tools
     link.epoch = epoch
+    if (link.lane > 0) {
+      marks.note('lane joined')
+      return ledger.laneJoined(epoch)
+    }
+    this.#zeros.set(epoch, link)
+    ledger.welcomeSaid(epoch)
     window.windowBytes = Math.max(window.windowBytes, windowBytes)
   }
 

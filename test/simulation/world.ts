@@ -1,6 +1,7 @@
 // Two shipping runners in a world where everything can go wrong and nothing happens by accident: memory disks, simulated
 // connections, one clock, one seed. Processes die between any two calls to the disk, power goes, links break or hold
 // frames back, sources are edited (nemesis.ts). Then everything heals, and both sides must finish with what was promised.
+// This file is longer than 400 lines because processes, connections and the end of a run share its state.
 
 import { Compaction } from '../../src/core/compact.ts'
 import type { SessionEnd } from '../../src/core/effects.ts'
@@ -303,13 +304,16 @@ export class World {
     if (role === scenario.dialer) this.#dialSoon(this.chance.between(0, 20))
   }
 
-  #observed({ role, isAlive }: Process, event: RunnerEvent): void {
+  #observed(process: Process, event: RunnerEvent): void {
+    const { role, isAlive } = process
     if (!isAlive) return
     if (this.#log !== undefined) this.note(`${role} ${JSON.stringify(event)}`)
     if (event.kind === 'adopted') {
       if (event.bytesAdopted > 0) this.marks.note('adopted')
       if (event.bytesAdopted < event.bytesHinted) this.marks.note('hint not adopted')
     }
+    if (event.kind === 'laneWanted')
+      process.after(this.chance.between(0, 20), () => this.#dialLane(process, event.lane))
     if (event.kind === 'state' && event.reason === 'disk-full') this.marks.note('parked for room')
     if (event.kind === 'warning' && event.code === 'rolled-back')
       this.marks.note(role === 'sender' ? 'told of a rollback' : 'bad part found')
@@ -384,17 +388,28 @@ export class World {
 
   /** Puts up a connection between two processes that are ready. */
   connect(here: Process, there: Process): void {
-    const faults = this.nemesis.drawLinkFaults()
     const end = this.ends[there.role]
     const host = end === undefined ? there : new Process(there.role, this.timeline, () => 0) // What is left answers.
-    const link = new Link(this.timeline, this.chance.of(`link ${this.#links++}`), faults, this.tap, [here, host])
-    const [near, far] = link.ends
-    this.note(`${here.role} dials`)
+    const [near, far] = this.#link(here, host, 0)
     near.onEnded = () => this.#dialSoon(this.chance.between(20, 1_500))
     this.#dialed = near
     if (end !== undefined) refuse(far, end.how === 'discarded' ? 'discarded' : 'session-unknown')
     else answer(far, there.runner!)
     here.runner!.connected(near)
   }
+
+  #link(here: Process, there: Process, lane: number): Link['ends'] {
+    this.note(`${here.role} dials lane ${lane}`)
+    const faults = this.nemesis.drawLinkFaults()
+    return new Link(this.timeline, this.chance.of(`link ${this.#links++}`), faults, this.tap, [here, there], lane).ends
+  }
   #links = 0
+
+  #dialLane(here: Process, lane: number): void {
+    const there = this.processes[here.role === 'sender' ? 'receiver' : 'sender']
+    if (there?.runner === undefined || !there.isAlive) return here.runner!.laneDialed(lane, undefined)
+    const [near, far] = this.#link(here, there, lane)
+    answer(far, there.runner)
+    here.runner!.laneDialed(lane, near)
+  }
 }

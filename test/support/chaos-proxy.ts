@@ -108,6 +108,11 @@ export class ChaosProxy implements AsyncDisposable {
     for (const line of this.#lines) line.cut(how)
   }
 
+  /** Ends the connection that came last. */
+  cutNewest(how: Cut = 'reset'): void {
+    ;[...this.#lines].at(-1)?.cut(how)
+  }
+
   /** Ends every connection when exactly so many more bytes have passed in a direction; once. Resolves then. */
   cutAfter(direction: Direction, bytes: number, how: Cut = 'close'): Promise<void> {
     return new Promise((done) => this.#cuts.add({ direction, at: this.#passed[direction] + bytes, how, done }))

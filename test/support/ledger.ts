@@ -100,6 +100,11 @@ export class Ledger {
     this.#epoch = epoch
   }
 
+  /** A further lane only joins the epoch that is open. */
+  laneJoined(epoch: number): void {
+    if (epoch !== this.#epoch) this.#fail(`R38: a lane was welcomed to epoch ${epoch}, and ${this.#epoch} is open`)
+  }
+
   /** Nobody who lives remembers a newer one. */
   epochsForgotten(newest: number): void {
     this.#epoch = newest

@@ -110,6 +110,7 @@ function viewOf(role: Role, { files, bytes, entries, outcomes, durability }: Rec
     who: null,
     epoch: 0,
     isConnected: false,
+    lanes: 0,
     peer: null,
     isBound: true,
     filesTotal: files,

@@ -170,7 +170,13 @@ function keepDialing(plan: Plan, work: Work, place: Place, { first, renewWith }:
         renewal = undefined
         arrived(key?.identity === sessionIdentity(work.id))
       })
-      return { ...way, keys: () => [renewal, ...way.keys()].filter((key) => key !== undefined) }
+      // Who opens lanes knows the session's key, and so does the other side: each of them proves it.
+      const laneKey = isPlain(work.header) ? undefined : sessionDialKey(work.header, work.found)
+      return {
+        ...way,
+        keys: () => [renewal, ...way.keys()].filter((key) => key !== undefined),
+        dialLane: (signal) => way.dial(laneKey, signal),
+      }
     },
     first,
   )

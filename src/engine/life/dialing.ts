@@ -24,6 +24,8 @@ export interface WayThere {
   keys(): readonly DialKey[]
   /** This machine's own addresses: others mean another network. */
   readonly ownAddresses: () => readonly string[]
+  /** One attempt for a further lane, where there can be several connections. */
+  dialLane?(signal: AbortSignal): Promise<Connection>
   /** One attempt with one key; as `dialAny` of the transport. */
   dial(key: DialKey | undefined, signal: AbortSignal): Promise<Connection>
 }
@@ -164,6 +166,22 @@ export async function dialWithAnyKey({ way, signal }: Pick<DialingOptions, 'way'
     }
   }
   throw refusal
+}
+
+/** One attempt to open a further lane; the runner is told of it, whatever becomes of it. */
+export async function openLane(
+  runner: Pick<Runner, 'laneDialed'>,
+  lane: number,
+  way: Pick<WayThere, 'dialLane'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (way.dialLane === undefined) return // One connection leads there, and the runner goes on with it.
+  try {
+    runner.laneDialed(lane, await way.dialLane(signal))
+  } catch (error) {
+    if (!isTransferError(error) && !signal.aborted) throw error
+    runner.laneDialed(lane, undefined)
+  }
 }
 
 /** Before first contact a refusal is an answer. Later it may be another listener on that port, or a key not stored yet (R35). */

@@ -1,7 +1,7 @@
 // Keeping one held session of a dialer connected until it ends, whatever road leads to its other side.
 
 import type { Connection } from '../../model/connection.ts'
-import { Dialing, type DialingOptions, type WayThere } from './dialing.ts'
+import { Dialing, openLane, type DialingOptions, type WayThere } from './dialing.ts'
 import type { Plan } from './plan.ts'
 import { timeText } from './reporter.ts'
 import type { Finished } from './run.ts'
@@ -48,6 +48,7 @@ export async function keepConnected(
         onRetry: (retry) => sayRetry(plan, retry),
       })
       work.onDisconnected = (event) => dialing.disconnected(event)
+      work.onLaneWanted = (lane) => void openLane(runner, lane, way, over)
       if (first !== undefined) noteJoined()
       await dialing.run(runner, first)
     },

@@ -8,6 +8,7 @@ import {
   entriesMax,
   expireAfterMs,
   expireAfterMsRange,
+  lanesRange,
   ticketExpireMs,
 } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
@@ -57,7 +58,7 @@ export async function makePlan(
   options: Plan['options'] & Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'> & Pick<ResumeOptions, 'rebuild'>,
   { spared, ...own }: PlanParts,
 ): Promise<Plan> {
-  const world = withLimits(context.world, options.deadAfterMs)
+  const world = withLimits(context.world, options)
   const { found: there, passedOver } = await readCatalog(world, home.base, home.target?.rootId)
   for (const { id, error } of passedOver)
     context.reporter.warn('passed-over', `Session ${shortId(id)} was passed over: ${error.message}`)
@@ -100,10 +101,19 @@ export async function makePlan(
   }
 }
 
-function withLimits(world: World, deadAfterMs: Millis | undefined): World {
-  if (deadAfterMs === undefined) return world
-  const dead = clamp(deadAfterMs, deadAfterMsRange, world.limits.deadAfterMs)
-  return { ...world, limits: { ...world.limits, deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) } }
+function withLimits(
+  { limits, ...world }: World,
+  { deadAfterMs, lanes }: Pick<RunOptions, 'deadAfterMs' | 'lanes'>,
+): World {
+  const dead = deadAfterMs === undefined ? undefined : clamp(deadAfterMs, deadAfterMsRange, limits.deadAfterMs)
+  return {
+    ...world,
+    limits: {
+      ...limits,
+      ...(lanes === undefined ? {} : { lanes: clamp(lanes, lanesRange, 1) }),
+      ...(dead === undefined ? {} : { deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) }),
+    },
+  }
 }
 
 /** What a new session begins with: a ticket, or a key that ssh brings to the other side. */

@@ -156,6 +156,7 @@ export class Reporter {
         return this.say({ type: 'adopted', bytesHinted, bytesAdopted, durationMs })
       }
       case 'disconnected':
+      case 'laneWanted':
         return
     }
   }
@@ -256,7 +257,7 @@ export class Reporter {
       filesTotal: view.filesTotal ?? view.entriesSoFar,
       filesDone: view.filesDone,
       filesOmitted: view.filesOmitted,
-      lanes: view.isConnected ? 1 : 0,
+      lanes: view.lanes,
     })
   }
 

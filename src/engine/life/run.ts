@@ -58,7 +58,7 @@ export interface RunContext {
   passOn(event: RunEvent): void
   /** Bytes of payload per second, as it is now; undefined: no limit. */
   rate(): number | undefined
-  /** The same for what is sent: 0 once that is used up. */
+  /** The same for what each lane sends: 0 once that is used up. */
   bandwidth(): number | undefined
   /** Counts a frame of so many bytes that is sent. */
   spend(bytes: number): void
@@ -211,6 +211,12 @@ class Run implements Session {
     return { stop: (how) => this.#ask(how), limitBandwidth: (rate) => this.limitBandwidth(rate) }
   }
 
+  /** Each lane keeps its share of the limit. */
+  get #bandwidthOfLane(): number | undefined {
+    if (this.#allowance.isUsedUp()) return 0
+    return this.#bandwidth === null ? undefined : this.#bandwidth / Math.max(1, this.#runner?.view.lanes ?? 1)
+  }
+
   #context(world: World, reporter: Reporter): RunContext {
     return {
       world,
@@ -218,7 +224,7 @@ class Run implements Session {
       stop: this.#stop.signal,
       request: () => this.#request,
       rate: () => this.#bandwidth ?? undefined,
-      bandwidth: () => (this.#allowance.isUsedUp() ? 0 : (this.#bandwidth ?? undefined)),
+      bandwidth: () => this.#bandwidthOfLane,
       spend: (bytes) => this.#allowance.spend(bytes),
       ask: (request) => this.#ask(request),
       locker: (directory) =>

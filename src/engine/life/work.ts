@@ -48,6 +48,7 @@ export class Work {
   /** Somebody at the other end may have stored something of this session. */
   isHeardOf: boolean
   /** Told what the runner tells, beside the reporter. */
+  onLaneWanted: (lane: number) => void = () => {}
   onDisconnected: (event: { readonly reason: string; readonly permanent: boolean }) => void = () => {}
 
   private constructor(tools: WorkTools, held: HeldSession, found: Found, resumed: boolean) {
@@ -123,6 +124,7 @@ export class Work {
       observer: (event) => {
         if (event.kind === 'outcome') this.#counts.note(event.outcome)
         if (event.kind === 'disconnected') this.onDisconnected(event)
+        if (event.kind === 'laneWanted') this.onLaneWanted(event.lane)
         if (isFollowed) reporter.hear(event)
         else early.push(event)
       },

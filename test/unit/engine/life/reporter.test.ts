@@ -34,6 +34,7 @@ const emptyView = {
   bytesResent: 0,
   bytesOnWire: 0,
   checkpoints: 0,
+  lanes: 1,
   reconnects: 0,
   phase: 'transferring' as const,
   outcomes: {},

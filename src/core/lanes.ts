@@ -1,0 +1,262 @@
+// The connections of an epoch that carry data: its further lanes, and lane 0 as long as there are none. The dialer opens as
+// many as were agreed and opens lost ones again; each pulls its next frame when it has got rid of one, so a slow lane never
+// has more than its share to itself. A lane that is lost costs what was on it; lane 0 takes all others with it.
+
+import type { Millis } from '../model/clock.ts'
+import { type Hello, type Message, signOfLife, type Welcome } from '../model/messages.ts'
+import { isAcceptedOnLane } from './dialogue.ts'
+import { earliest, type Hub } from './hub.ts'
+import type { ConnectionId, Input } from './inputs.ts'
+import { Pulse } from './pulse.ts'
+import { peerMust, Violation } from './violation.ts'
+
+const framesAlone = 4 // Under way while one connection carries all: reads ahead of the socket.
+const framesEach = 2 // Of each lane beside others: one in the socket, the next one being read.
+const joiningMax = 4 // Strangers of one network that a door lets wait are few.
+const againMs: Millis = 1_000 // Until a lane that was lost or not to be had is tried again; doubles while it is in vain ...
+const againMaxMs: Millis = 60_000 // ... up to this.
+
+interface Lane {
+  readonly lane: number
+  readonly attempt: number
+  readonly pulse: Pulse
+  isOpen: boolean
+  framesUnderWay: number
+}
+
+export interface LanesOwner {
+  hello(lane: number, attempt: number): Hello
+  welcome(): Welcome
+  /** The process at the other end, as it named itself over lane 0. */
+  readonly peerInstance: string
+  /** What went over it and is not acknowledged goes out again. */
+  lost(connection: ConnectionId): void
+  /** There is another lane to carry data. */
+  joined(): void
+}
+
+export class Lanes {
+  readonly #hub: Hub
+  readonly #owner: LanesOwner
+  readonly #lanes = new Map<ConnectionId, Lane>()
+  #framesOnZero = 0
+  /** Lanes that the engine is dialing. */
+  readonly #dialing = new Set<number>()
+  /** How many this side opens; 0 where the other side does. */
+  #wanted = 0
+  #againMs = againMs
+  #againAt: Millis | undefined
+
+  constructor(hub: Hub, owner: LanesOwner) {
+    this.#hub = hub
+    this.#owner = owner
+  }
+
+  // ---- the epoch --------------------------------------------------------------------------------------------------
+
+  /** An epoch is open, over a new lane 0. @param isDialer whether this side opens the others */
+  opened(isDialer: boolean): void {
+    this.closed()
+    this.#wanted = isDialer && this.#hub.lanes > 1 ? this.#hub.lanes : 0
+    this.#againMs = againMs
+    this.#open()
+  }
+
+  /** Lane 0 is gone: the epoch is over, for all its lanes. */
+  closed(): void {
+    for (const connection of this.#lanes.keys())
+      this.#hub.emit({ kind: 'destroy', connection, reason: 'lane 0 of its epoch is gone' })
+    this.#lanes.clear()
+    this.#framesOnZero = 0
+    this.#wanted = 0
+    this.#againAt = undefined
+  }
+
+  // ---- dialer -----------------------------------------------------------------------------------------------------
+
+  /** Asks for the lanes that are missing, a few at a time. */
+  #open(): void {
+    const taken = new Set([...this.#lanes.values()].map(({ lane }) => lane))
+    let joining = [...this.#lanes.values()].filter(({ isOpen }) => !isOpen).length + this.#dialing.size
+    for (let lane = 1; lane <= this.#wanted && joining < joiningMax; lane++) {
+      if (taken.has(lane) || this.#dialing.has(lane)) continue
+      this.#dialing.add(lane)
+      joining++
+      this.#hub.emit({ kind: 'dialLane', lane })
+    }
+  }
+
+  connected({ connection, lane, attempt }: Input & { kind: 'laneConnected' }): void {
+    const hub = this.#hub
+    this.#dialing.delete(lane)
+    if (hub.open === undefined || lane > this.#wanted)
+      return hub.emit({ kind: 'destroy', connection, reason: 'nobody waits for this lane any more' })
+    this.#add(connection, lane, attempt)
+    hub.emit({ kind: 'send', connection, message: this.#owner.hello(lane, attempt) })
+  }
+
+  /** It could not be reached: the others carry on, and this one is tried again. */
+  failed(lane: number): void {
+    this.#dialing.delete(lane)
+    this.#tryAgainLater()
+  }
+
+  #tryAgainLater(): void {
+    if (this.#wanted === 0) return
+    this.#againAt ??= this.#hub.now + this.#againMs
+  }
+
+  // ---- listener ---------------------------------------------------------------------------------------------------
+
+  helloArrived({ connection, hello }: Input & { kind: 'helloArrived' }): void {
+    const hub = this.#hub
+    const { lane, epoch, instance, attempt } = hello
+    if (hub.open === undefined || epoch !== hub.epoch || instance !== this.#owner.peerInstance)
+      return this.#refuse(connection, 'stale', `Epoch ${epoch} is over.`, true)
+    if (hub.lanes === 1 || lane > hub.lanes)
+      return this.#refuse(connection, 'protocol', `Lane ${lane} was not agreed.`, false)
+    for (const [older, its] of this.#lanes) {
+      if (its.lane !== lane) continue
+      if (its.attempt > attempt) return hub.emit({ kind: 'destroy', connection, reason: 'a newer attempt was here' })
+      hub.emit({ kind: 'destroy', connection: older, reason: 'the lane was opened anew' })
+      this.ended(older)
+    }
+    this.#add(connection, lane, attempt)
+    hub.emit({ kind: 'send', connection, message: this.#owner.welcome() })
+    this.#joined(connection)
+  }
+
+  #refuse(connection: ConnectionId, code: string, sentence: string, retry: boolean): void {
+    this.#hub.emit({ kind: 'send', connection, message: { kind: 'refuse', code, sentence, retry } })
+    this.#hub.emit({ kind: 'close', connection, code: 4007, reason: code })
+  }
+
+  // ---- both -------------------------------------------------------------------------------------------------------
+
+  #add(connection: ConnectionId, lane: number, attempt: number): void {
+    const pulse = new Pulse(this.#hub.settings.limits, this.#hub.now)
+    this.#lanes.set(connection, { lane, attempt, pulse, isOpen: false, framesUnderWay: 0 })
+  }
+
+  #joined(connection: ConnectionId): void {
+    this.#lanes.get(connection)!.isOpen = true
+    this.#againMs = againMs
+    this.#open()
+    this.#owner.joined()
+  }
+
+  messageArrived(connection: ConnectionId, message: Message): void {
+    const it = this.#lanes.get(connection)!
+    if (!isAcceptedOnLane(it.isOpen, message.kind))
+      throw new Violation(`\`${message.kind}\` came on lane ${it.lane}${it.isOpen ? '' : ' before its welcome'}`)
+    if (message.kind === 'welcome') {
+      peerMust(message.epoch === this.#hub.epoch, 'a lane was welcomed to another epoch')
+      this.#joined(connection)
+    } else if (message.kind === 'refuse') {
+      if (!message.retry) this.#wanted = Math.min(this.#wanted, it.lane - 1)
+      this.#drop(connection, `lane refused: ${message.sentence}`)
+    } else if (message.kind === 'abort') this.#drop(connection, `the other side ended it: ${message.sentence}`)
+    else if (message.kind === 'ping' && it.isOpen) this.#say(connection, it, 'pong')
+  }
+
+  #say(connection: ConnectionId, { pulse }: Lane, kind: 'ping' | 'pong'): void {
+    pulse.sent(this.#hub.now)
+    this.#hub.emit({ kind: 'send', connection, message: { ...signOfLife, kind } })
+  }
+
+  #drop(connection: ConnectionId, reason: string): void {
+    this.#hub.emit({ kind: 'destroy', connection, reason })
+    this.ended(connection)
+  }
+
+  /** Whether it is a further lane of the epoch, or becomes one. */
+  has(connection: ConnectionId): boolean {
+    return this.#lanes.has(connection)
+  }
+
+  ended(connection: ConnectionId): void {
+    if (!this.#lanes.delete(connection)) return
+    this.#tryAgainLater()
+    this.#owner.lost(connection)
+  }
+
+  // ---- data -------------------------------------------------------------------------------------------------------
+
+  /** Connections that carry data. */
+  get count(): number {
+    let count = 0
+    for (const { isOpen } of this.#lanes.values()) if (isOpen) count++
+    return count > 0 || this.#hub.open === undefined ? count : 1
+  }
+
+  /** Whether data may come over it. */
+  isOpen(connection: ConnectionId): boolean {
+    return connection === this.#hub.open || this.#lanes.get(connection)?.isOpen === true
+  }
+
+  /** Who carries the next frame: of the open lanes the one with the least to do, if it has not enough. */
+  free(): ConnectionId | undefined {
+    let least = framesEach
+    let best: ConnectionId | undefined
+    let isAlone = true
+    for (const [connection, { isOpen, framesUnderWay }] of this.#lanes) {
+      if (!isOpen) continue
+      isAlone = false
+      if (framesUnderWay >= least) continue
+      least = framesUnderWay
+      best = connection
+    }
+    return isAlone && this.#framesOnZero < framesAlone ? this.#hub.open : best
+  }
+
+  /** A frame is on its way to the socket. */
+  took(connection: ConnectionId): void {
+    const lane = this.#lanes.get(connection)
+    if (lane === undefined) this.#framesOnZero++
+    else lane.framesUnderWay++
+  }
+
+  /** A frame is in the socket, or will never be; false if its connection is gone. */
+  done(connection: ConnectionId): boolean {
+    const lane = this.#lanes.get(connection)
+    if (lane !== undefined) {
+      lane.framesUnderWay--
+      lane.pulse.sent(this.#hub.now)
+    } else if (connection === this.#hub.open) {
+      this.#framesOnZero--
+      this.#hub.sentAt = this.#hub.now
+    } else return false
+    return true
+  }
+
+  // ---- liveness ---------------------------------------------------------------------------------------------------
+
+  heard(connection: ConnectionId, isReading: boolean): void {
+    this.#lanes.get(connection)?.pulse.heard(this.#hub.now, isReading)
+  }
+
+  /** Time in which this side stood still proves nothing of them. */
+  woke(heardAt: Millis): void {
+    for (const { pulse } of this.#lanes.values()) pulse.woke(heardAt)
+  }
+
+  get deadline(): Millis | undefined {
+    let first = this.#againAt
+    for (const { pulse } of this.#lanes.values()) first = earliest(first, pulse.deadline)
+    return first
+  }
+
+  deadlinePassed(): void {
+    const { now } = this.#hub
+    for (const [connection, lane] of this.#lanes) {
+      const due = lane.pulse.due(now)
+      if (due === 'dead') this.#drop(connection, 'peer-silent')
+      else if (due === 'ping' && lane.isOpen) this.#say(connection, lane, 'ping')
+      else if (due === 'ping') lane.pulse.sent(now) // Its hello was said, and is answered or not.
+    }
+    if (this.#againAt === undefined || now < this.#againAt) return
+    this.#againAt = undefined
+    this.#againMs = Math.min(2 * this.#againMs, againMaxMs)
+    this.#open()
+  }
+}
