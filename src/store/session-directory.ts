@@ -10,7 +10,7 @@ import type { JournalRecord } from '../model/records.ts'
 import type { SessionId } from '../model/session.ts'
 import { hintsName } from './hints.ts'
 import { createJournal, openJournal, type JournalTools } from './journal.ts'
-import { journalName, readJournal, type JournalContent } from './journal-file.ts'
+import { type JournalEnd, journalName, scanJournal } from './journal-file.ts'
 import type { Lock, Locker } from './lock.ts'
 import { createManifest, manifestName } from './manifest-file.ts'
 import { PartFiles } from './part-files.ts'
@@ -26,14 +26,22 @@ export interface HeldSession {
   close(): Promise<void>
 }
 
+/** Makes something of a journal's records, which are read one by one: there may be many. */
+export interface Reading {
+  take(record: JournalRecord): void
+}
+
 /** A session that is there, as its journal tells. */
-export interface SessionListing {
+export interface SessionListing<Said extends Reading> {
   readonly id: SessionId
   /** Where its directory is, for messages. */
   readonly label: string
   /** What was read, or why nothing could be: `journal-version`, `journal-foreign`, faults of the disk. */
-  readonly journal: JournalContent | TransferError
+  readonly journal: OwnJournal<Said> | TransferError
 }
+
+/** What was made of a journal's records, and how it ends. */
+export type OwnJournal<Said extends Reading> = JournalEnd & { readonly said: Said }
 
 export interface NewSession {
   /** The first records; the first of all is the header and names the session. */
@@ -105,8 +113,11 @@ export async function openParts(directory: Directory): Promise<PartFiles> {
 }
 
 /** The sessions below `base`, in the order of their ids. Reads, locks nothing, changes nothing. */
-export async function listSessions(base: Directory, tools: { readonly hash: Hash64 }): Promise<SessionListing[]> {
-  const listings: SessionListing[] = []
+export async function listSessions<Said extends Reading>(
+  base: Directory,
+  tools: ReadingTools<Said>,
+): Promise<SessionListing<Said>[]> {
+  const listings: SessionListing<Said>[] = []
   for (const id of await base.list()) {
     const listing = isSessionId(id) ? await listingOf(base, id, tools) : undefined
     if (listing !== undefined) listings.push(listing)
@@ -114,11 +125,17 @@ export async function listSessions(base: Directory, tools: { readonly hash: Hash
   return listings
 }
 
-async function listingOf(
+export interface ReadingTools<Said extends Reading> {
+  readonly hash: Hash64
+  /** Begins to read a journal. */
+  readonly read: () => Said
+}
+
+async function listingOf<Said extends Reading>(
   base: Directory,
   id: SessionId,
-  tools: { readonly hash: Hash64 },
-): Promise<SessionListing | undefined> {
+  tools: ReadingTools<Said>,
+): Promise<SessionListing<Said> | undefined> {
   const label = `${base.label}/${id}`
   try {
     const directory = await base.openDirectory(id)
@@ -135,15 +152,19 @@ async function listingOf(
   }
 }
 
-/** @throws TransferError as `readJournal`; `journal-foreign` if it is not the journal of this session */
-export async function readOwnJournal(
+/** @throws TransferError as `scanJournal`; `journal-foreign` if it is not the journal of this session */
+export async function readOwnJournal<Said extends Reading>(
   directory: Directory,
   id: SessionId,
-  tools: { readonly hash: Hash64 },
-): Promise<JournalContent> {
-  const content = await readJournal(directory, tools)
-  const [header] = content.records
-  if (header?.kind === 'header' && header.session === id) return content
+  { hash, read }: ReadingTools<Said>,
+): Promise<OwnJournal<Said>> {
+  const said = read()
+  let header: JournalRecord | undefined
+  const end = await scanJournal(directory, { hash }, (record) => {
+    header ??= record
+    said.take(record)
+  })
+  if (header?.kind === 'header' && header.session === id) return { said, ...end }
   const why =
     header?.kind === 'header'
       ? `it is that of session ${header.session}`

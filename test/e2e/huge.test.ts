@@ -11,8 +11,6 @@ import { MiB, noise, plant } from '../support/trees.ts'
 const GiB = 1024 * MiB
 const tailBytes = 64 * MiB
 const residentMaxBytes = 150 * MiB
-// R15 asks for 150 here, too. Not reached: a million hashes are read, folded and said again before the first byte comes.
-const restoredMaxBytes = 176 * MiB
 const patienceMs = 180_000
 
 describe.runIf(existsSync('/proc/self/io') && canBeThatLarge())('R15: resuming a session', () => {
@@ -29,9 +27,10 @@ describe.runIf(existsSync('/proc/self/io') && canBeThatLarge())('R15: resuming a
     await receiver.until('listening')
     const read = (): number => readBy(receiver) + readBy(sender)
     const startedAt = performance.now()
-    const sender = scene.as('sender', ['resume'])
+    const sender = scene.as('sender', ['resume', '--bwlimit', '8MiB']) // What is read behind the first byte is not meant.
     await sender.until('progress', ({ bytesSent }) => bytesSent > size - tailBytes)
     const [firstMs, readUntilFirst] = [Math.round(performance.now() - startedAt), read()]
+    sender.hurry()
     const [sent, received] = await Promise.all([residentOf(sender), residentOf(receiver)])
     await bothSucceed(sender, receiver)
 
@@ -40,7 +39,7 @@ describe.runIf(existsSync('/proc/self/io') && canBeThatLarge())('R15: resuming a
     console.log(`${name}: resident memory ${mib(sent)} to send, ${mib(received)} to receive`)
     expect(readUntilFirst).toBeLessThanOrEqual(2 * windowBytes)
     expect(sent).toBeLessThanOrEqual(residentMaxBytes)
-    expect(received).toBeLessThanOrEqual(restoredMaxBytes)
+    expect(received).toBeLessThanOrEqual(residentMaxBytes)
     expect(sender.last('summary')).toMatchObject({ bytes: size, bytesSentThisRun: tailBytes, bytesResent: 0 })
     expectTail(`${scene.target}/disk.img`, size, tail)
     scene.expectClean()

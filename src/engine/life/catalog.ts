@@ -1,16 +1,18 @@
 // What sessions there are: read from their journals without holding them, and put away once their time is over.
 
-import { foldRecords, type Checkpoint } from '../../core/checkpoint.ts'
+import { emptyCheckpoint, fold, type Checkpoint } from '../../core/checkpoint.ts'
 import { assert, hasCode, isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
 import { clockLeewayMs, expireAfterMs, tombstoneExtraMs } from '../../model/limits.ts'
 import type { Millis } from '../../model/clock.ts'
-import type { HeaderRecord, JournalRecord } from '../../model/records.ts'
+import type { DurableRun, HeaderRecord, JournalRecord } from '../../model/records.ts'
+import type { Run } from '../../model/places.ts'
 import type { SessionId, StateReason } from '../../model/session.ts'
 import {
   bury,
   holdSession,
   listSessions,
+  type OwnJournal,
   readOwnJournal,
   removeLeftovers,
   removeSession,
@@ -58,12 +60,12 @@ export interface Catalog {
 export async function readCatalog(world: World, base: Directory, rootId?: string): Promise<Catalog> {
   const found: Found[] = []
   const passedOver: PassedOver[] = []
-  for (const { id, journal } of await listSessions(base, world)) {
+  for (const { id, journal } of await listSessions(base, { hash: world.hash, read })) {
     if (isTransferError(journal)) {
       passedOver.push({ id, error: journal })
       continue
     }
-    const it = await foundFrom(base, id, journal.records, journal.tail === 'damaged')
+    const it = await foundFrom(base, id, journal)
     if (rootId === undefined || it.header.root === rootId) found.push(it)
     else passedOver.push({ id, error: new TransferError('root-mismatch', { directory: base.label }) })
   }
@@ -81,8 +83,7 @@ export async function findSession(world: World, base: Directory, id: SessionId):
     const directory = await base.openDirectory(id)
     try {
       if ((await directory.stat('journal')) === undefined) return undefined
-      const { records, tail } = await readOwnJournal(directory, id, world)
-      return await foundFrom(base, id, records, tail === 'damaged')
+      return await foundFrom(base, id, await readOwnJournal(directory, id, { hash: world.hash, read }))
     } finally {
       await directory.close()
     }
@@ -99,17 +100,56 @@ async function unlessGone<T>(look: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function foundFrom(
-  base: Directory,
-  id: SessionId,
-  records: readonly JournalRecord[],
-  isDamaged: boolean,
-): Promise<Found> {
-  const { parts, ...checkpoint } = foldRecords(records)
+/** What is kept of a journal that is listed: all but the hashes of chunks, which are only counted. */
+class Glance {
+  readonly checkpoint: Checkpoint = emptyCheckpoint()
+  /** Of the last run: a new epoch means that what was said before is over. */
+  stuckBy: StateReason | null = null
+  /** Durable chunks of files under way, by entry. */
+  readonly #chunks = new Map<number, number>()
+
+  take(record: JournalRecord): void {
+    if (record.kind === 'parked') this.stuckBy = record.reason
+    if (record.kind === 'opened') this.stuckBy = null
+    if (record.kind === 'durable') for (const run of record.runs) this.#count(run)
+    else fold(this.checkpoint, record)
+    if (record.kind === 'outcome') for (const { entry } of record.outcomes) this.#chunks.delete(entry)
+    if (record.kind === 'revised') this.#keepAtMost(record.entry, chunksIn(record.keep))
+    if (record.kind === 'bad')
+      this.#keepAtMost(record.entry, (this.#chunks.get(record.entry) ?? 0) - chunksIn(record.chunks))
+  }
+
+  #count({ entry, revision, hashes }: DurableRun): void {
+    const { outcomes, revised } = this.checkpoint
+    if (outcomes.has(entry) || revision !== (revised.get(entry)?.revision ?? 0)) return
+    this.#chunks.set(entry, (this.#chunks.get(entry) ?? 0) + hashes.length)
+  }
+
+  #keepAtMost(entry: number, chunks: number): void {
+    const before = this.#chunks.get(entry)
+    if (before !== undefined) this.#chunks.set(entry, Math.max(0, Math.min(before, chunks)))
+  }
+
+  get partBytes(): number {
+    const chunkBytes = this.checkpoint.bound?.chunkBytes ?? 0
+    let chunks = 0
+    for (const count of this.#chunks.values()) chunks += count
+    return chunks * chunkBytes
+  }
+}
+
+const read = (): Glance => new Glance()
+
+function chunksIn(runs: readonly Run[]): number {
+  return runs.reduce((sum, [, count]) => sum + count, 0)
+}
+
+async function foundFrom(base: Directory, id: SessionId, { said, tail }: OwnJournal<Glance>): Promise<Found> {
+  const { partBytes, stuckBy } = said
+  const { parts: _, ...checkpoint } = said.checkpoint
   const { header } = checkpoint
   assert(header !== undefined, 'a session is listed by its header')
-  const found = { id, base, header, checkpoint, isDamaged, stuckBy: lastReason(records) }
-  const partBytes = bytesIn(parts, checkpoint.bound?.chunkBytes ?? 0)
+  const found = { id, base, header, checkpoint, isDamaged: tail === 'damaged', stuckBy }
   return { ...found, partBytes, ...(await stampOf(base, id, header)) }
 }
 
@@ -118,18 +158,6 @@ export async function foundAgain(world: World, found: Found): Promise<Found | un
   const { base, id, header, stamp } = found
   if ((await base.stat(id)) === undefined) return undefined
   return stamp !== '' && (await stampOf(base, id, header)).stamp === stamp ? found : findSession(world, base, id)
-}
-
-function bytesIn(parts: Checkpoint['parts'], chunkBytes: number): number {
-  let chunks = 0
-  for (const { runs } of parts.values()) for (const { hashes } of runs) chunks += hashes.length
-  return chunks * chunkBytes
-}
-
-/** Of the last run: a new epoch means that what was said before is over. */
-function lastReason(records: readonly JournalRecord[]): StateReason | null {
-  const last = records.findLast(({ kind }) => kind === 'parked' || kind === 'opened')
-  return last?.kind === 'parked' ? last.reason : null
 }
 
 async function stampOf(
