@@ -118,7 +118,7 @@ const run: Shaper<Run> = (value) => {
 const hashes: Shaper<BigUint64Array> = (value) => {
   if (value instanceof BigUint64Array) return value
   const base64 = text(Number.MAX_SAFE_INTEGER)(value)
-  if (scratch.length < base64.length) scratch = Buffer.allocUnsafeSlow(base64.length)
+  if (scratch.length < base64.length) scratch = Buffer.alloc(base64.length)
   const length = scratch.write(base64, 'base64')
   if (length % 8 !== 0 || base64.length !== Math.ceil(length / 3) * 4) throw new Misfit('a list of hashes is cut')
   const view = viewOf(scratch)
