@@ -6,6 +6,7 @@ import type { End, EntryOutcome } from '../model/messages.ts'
 import type { Receipt } from '../model/session.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { Hub } from './hub.ts'
+import type { Input } from './inputs.ts'
 import { peerMust } from './violation.ts'
 
 export class Ending {
@@ -67,7 +68,7 @@ export class Ending {
     this.#hub.emit({ kind: 'digestSession' })
   }
 
-  sessionDigested(digest: string, finishedAt: string): void {
+  sessionDigested({ digest, finishedAt, isDegraded }: Input & { kind: 'sessionDigested' }): void {
     const { entries, settings } = this.#hub
     this.#receipt = {
       version: 1,
@@ -79,6 +80,7 @@ export class Ending {
       bytes: entries.bytesPublished,
       outcomes: entries.outcomeCounts(),
       durability: this.#hub.durability,
+      ...(isDegraded ? { degraded: true } : {}),
       finishedAt,
     }
     this.#hub.commit([{ kind: 'receipt', receipt: this.#receipt }], { for: 'receipt' })

@@ -166,7 +166,12 @@ export type Input =
   | { readonly kind: 'filesPlaced'; readonly serial: number; readonly results: readonly Placed[] }
   | { readonly kind: 'partRevised'; readonly entry: number; readonly revision: number }
   | { readonly kind: 'treeFinished'; readonly outcomes: readonly EntryOutcome[] }
-  | { readonly kind: 'sessionDigested'; readonly digest: string; readonly finishedAt: string }
+  | {
+      readonly kind: 'sessionDigested'
+      readonly digest: string
+      readonly finishedAt: string
+      readonly isDegraded: boolean
+    }
   | { readonly kind: 'receiptStored' }
 
 export type InputKind = Input['kind']

@@ -285,7 +285,7 @@ export class Session {
       case 'treeFinished':
         return receiving.ending.treeFinished(input.outcomes)
       case 'sessionDigested':
-        return receiving.ending.sessionDigested(input.digest, input.finishedAt)
+        return receiving.ending.sessionDigested(input)
       case 'diskFilled':
         return receiving.diskFilled(input.neededBytes, input.freeBytes)
       case 'diskCleared':

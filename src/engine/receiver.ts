@@ -353,9 +353,11 @@ export class Receiver {
   }
 
   async #digestSession(): Promise<void> {
-    const { world, tell } = this.#parts
+    const { world, target, room, tell } = this.#parts
     const digest = await digestOfSession(this.#parts, world.hash)
-    tell({ kind: 'sessionDigested', digest, finishedAt: new Date(world.clock.wall()).toISOString() })
+    this.#namesSynced(await room.use(() => target.own.sync())) // Asked once more: an earlier run may have found it out.
+    const finishedAt = new Date(world.clock.wall()).toISOString()
+    tell({ kind: 'sessionDigested', digest, finishedAt, isDegraded: this.#isDegraded })
   }
 
   /** That a file system cannot put names on the disk is said once (R7). */

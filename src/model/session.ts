@@ -112,6 +112,14 @@ export interface OutcomeCount {
   readonly count: number
 }
 
+/** Entries that are not in place, by what that means for an exit code. Reasons count, which a receipt has not. */
+export interface Tally {
+  readonly integrity: number
+  readonly conflicts: number
+  readonly omissions: number
+  readonly vanished: number
+}
+
 /** The durable statement, the same on both disks, of what was delivered. */
 export interface Receipt {
   readonly version: 1
@@ -127,6 +135,8 @@ export interface Receipt {
   readonly bytes: number
   readonly outcomes: readonly OutcomeCount[]
   readonly durability: Durability
+  /** The receiver's file system cannot sync directories: a power cut may take the newest names (R7). */
+  readonly degraded?: true
   /** Wall time of the receiver, RFC 3339. */
   readonly finishedAt: string
 }

@@ -4,8 +4,9 @@
 import { TransferError } from '../errors.ts'
 import type { Directory, DiskFile } from '../model/disk.ts'
 import { pathFault, type Path } from '../model/names.ts'
-import type { SessionId } from '../model/session.ts'
+import type { SessionId, Tally } from '../model/session.ts'
 import { LineReader } from './lines.ts'
+import { isTally } from './sent.ts'
 import { isSessionId } from './session-directory.ts'
 
 export const deliveredName = 'delivered'
@@ -21,6 +22,8 @@ export interface DeliveredHead {
   readonly chunkBytes: number
   /** RFC 3339. */
   readonly finishedAt: string
+  /** Absent: the receipt alone tells. */
+  readonly tally?: Tally
 }
 
 export interface DeliveredFile {
@@ -131,11 +134,12 @@ async function* linesOf(directory: Directory, session: SessionId): AsyncGenerato
 
 function headFrom(line: string, session: SessionId): DeliveredHead | undefined {
   const head = parsed(line) as Partial<DeliveredHead> | null | undefined
-  const { version, folder, chunkBytes, finishedAt } = head ?? {}
+  const { version, folder, chunkBytes, finishedAt, tally } = head ?? {}
   if (version !== 1 || head?.session !== session || typeof folder !== 'string' || !folder.startsWith('/'))
     return undefined
   if (!Number.isSafeInteger(chunkBytes) || chunkBytes! <= 0 || typeof finishedAt !== 'string') return undefined
-  return { version, session, folder, chunkBytes: chunkBytes!, finishedAt }
+  const known = { version, session, folder, chunkBytes: chunkBytes!, finishedAt }
+  return isTally(tally) ? { ...known, tally } : known
 }
 
 function fileFrom(line: string, label: string): DeliveredFile {

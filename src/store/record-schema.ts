@@ -66,6 +66,8 @@ const truth: Shaper<boolean> = (value) => {
   return value
 }
 
+const truly: Shaper<true> = (value) => (truth(value) ? true : misfit('it is left out where it is not so'))
+
 /** A word of a union: newer releases may know more of them, but never in a record of this format. */
 function oneOf<const T extends string>(...words: readonly T[]): Shaper<T> {
   return (value) => {
@@ -179,6 +181,7 @@ const receipt = fields<Receipt>({
   bytes: count,
   outcomes: list(fields<Receipt['outcomes'][number]>({ outcome, count })),
   durability,
+  degraded: optional(truly) as Shaper<true>,
   finishedAt: text(40),
 })
 const stateReason = oneOf(

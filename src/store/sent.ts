@@ -2,11 +2,11 @@
 // is done once the session itself is gone. Layout: docs/journal.md.
 
 import type { Directory } from '../model/disk.ts'
-import type { SessionId } from '../model/session.ts'
+import type { SessionId, Tally } from '../model/session.ts'
 import { readFile, replaceFile } from './whole-file.ts'
 
 const directoryName = 'sent'
-const sentMaxBytes = 1024 * 1024
+const sentMaxBytes = 8 * 1024 * 1024
 
 export interface Sent {
   readonly version: 1
@@ -15,6 +15,8 @@ export interface Sent {
   readonly identity: string
   /** Absolute paths, for showing. */
   readonly sources: readonly string[]
+  /** Absent: the receipt alone tells. */
+  readonly tally?: Tally
 }
 
 /** Keeps it, 0600 in 0700; durable on return. The same again changes nothing. */
@@ -40,11 +42,17 @@ export async function readSent(state: Directory, session: SessionId): Promise<Se
   }
 }
 
+/** Whether this is what was written: counts of entries. */
+export function isTally(value: unknown): value is Tally {
+  const { integrity, conflicts, omissions, vanished } = (value ?? {}) as Partial<Tally>
+  return [integrity, conflicts, omissions, vanished].every((count) => Number.isSafeInteger(count))
+}
+
 function sentFrom(text: string, session: SessionId): Sent | undefined {
   try {
-    const { version, session: id, identity, sources } = JSON.parse(text) as Partial<Sent>
+    const { version, session: id, identity, sources, tally } = JSON.parse(text) as Partial<Sent>
     if (version !== 1 || id !== session || typeof identity !== 'string' || !Array.isArray(sources)) return undefined
-    return { version, session, identity, sources: sources.map(String) }
+    return { version, session, identity, sources: sources.map(String), ...(isTally(tally) ? { tally } : {}) }
   } catch {
     return undefined
   }

@@ -194,6 +194,7 @@ const receipt = z.object({
   bytes: count,
   outcomes: list(z.object({ outcome, count: count.max(entriesMax) }), outcome.options.length),
   durability,
+  degraded: z.literal(true).exactOptional(),
   finishedAt: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/),
 })
 

@@ -1,11 +1,25 @@
 // What one run may use up, and how fast it may go: it stops with all kept, and the same command goes on.
 
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { begun, size } from '../support/broken-session.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
+
+it('the same command with a ticket that was used ends as the first one did, for reasons that no receipt names, too', async () => {
+  const scene = new Scene()
+  plant(scene.source, { 'photos/a': 'a' })
+  execFileSync('mkfifo', [`${scene.source}/photos/pipe`])
+  const receiver = scene.receive()
+  const args = ['send', `${scene.source}/photos`, '--to', await receiver.ticket(), '--special', 'fail']
+  for (let run = 0; run < 3; run++) {
+    const sender = scene.as('sender', args)
+    expect(await sender.code(), sender.transcript).toBe(3)
+    expect(sender.all('hint').map(({ code }) => code)).toEqual(run === 0 ? [] : ['delivered-before'])
+  }
+})
 
 describe('--fail-if-nothing', () => {
   it('is code 9 on both sides where all was there already, and 0 where something was not', async () => {

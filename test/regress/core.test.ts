@@ -357,7 +357,7 @@ describe('the receipt', () => {
     bench.tell({ kind: 'treeFinished', outcomes: [] })
     bench.take('finishTree')
     bench.commit()
-    bench.tell({ kind: 'sessionDigested', digest: receipt.digest, finishedAt: receipt.finishedAt })
+    bench.tell({ kind: 'sessionDigested', digest: receipt.digest, finishedAt: receipt.finishedAt, isDegraded: false })
     const { purpose } = bench.take('commit')
     bench.open()
     bench.hear(end)

@@ -3,14 +3,13 @@
 
 import { isTransferError, TransferError } from '../../errors.ts'
 import type { Directory } from '../../model/disk.ts'
-import type { Durability, SessionState, StateReason, Who } from '../../model/session.ts'
+import type { Durability, SessionState, StateReason, Tally, Who } from '../../model/session.ts'
 import { askHolder, handOver, watchHolder, type Answer } from '../../store/lock.ts'
 import type { SessionEnd } from '../../core/effects.ts'
 import type { SummaryEvent } from '../../model/events.ts'
 import { parseIdentity } from '../../transport/keys.ts'
 import type { Stream } from '../../transport/ws-connection.ts'
 import type { RunEvent } from './event-queue.ts'
-import type { OutcomeCounts } from './outcome-counts.ts'
 import { levelOf, type Reporter } from './reporter.ts'
 
 /** Where a running session stands, as its holder tells. */
@@ -41,7 +40,7 @@ export interface Farewell {
   readonly v: 1
   readonly type: 'farewell'
   readonly end: SessionEnd
-  readonly tally: ReturnType<OutcomeCounts['tally']>
+  readonly tally: Tally
   readonly summary: SummaryEvent | null
 }
 

@@ -1,7 +1,7 @@
 // Sessions that are delivered and gone: what is left of them is a receipt and what it was about. Asked for once more, they are
 // done, and say when.
 
-import type { Receipt, Role, SessionId } from '../../model/session.ts'
+import type { Receipt, Role, SessionId, Tally } from '../../model/session.ts'
 import { listDelivered } from '../../store/delivered.ts'
 import { listReceipts, readReceipt } from '../../store/receipts.ts'
 import { readSent } from '../../store/sent.ts'
@@ -23,6 +23,8 @@ export interface DeliveredBefore {
   readonly sources: readonly string[]
   /** A receiver's. */
   readonly folder: string | null
+  /** Absent: the receipt alone tells. */
+  readonly tally?: Tally
 }
 
 /** What this machine has delivered or been given in one session: as sender, as receiver, or both. */
@@ -34,7 +36,7 @@ export async function deliveredIn(state: State, session: SessionId): Promise<rea
   const [received] = await listDelivered(state.directory, session)
   return [
     ...(sent === undefined ? [] : [{ ...common, ...sent, role: 'sender' } as const]),
-    ...(received === undefined ? [] : [{ ...common, role: 'receiver', folder: received.folder } as const]),
+    ...(received === undefined ? [] : [{ ...common, ...received, role: 'receiver' } as const]),
   ]
 }
 
@@ -89,7 +91,10 @@ export function deliveredStatus(before: DeliveredBefore): SessionStatus {
 }
 
 /** The end of a run that asks for what is done: code 0, the same receipt, and when that was. */
-export function doneBefore({ reporter, settle }: RunContext, { role, receipt, path }: DeliveredBefore): Finished {
+export function doneBefore(
+  { reporter, settle }: RunContext,
+  { role, receipt, path, tally }: DeliveredBefore,
+): Finished {
   settle(receipt.session)
   reporter.follow({ session: receipt.session, resumed: true, view: () => viewOf(role, receipt) })
   reporter.stand('released', null, null)
@@ -98,7 +103,8 @@ export function doneBefore({ reporter, settle }: RunContext, { role, receipt, pa
     code: 'delivered-before',
     message: `This was delivered at ${receipt.finishedAt}; what has changed since was not looked at. For that, use a fresh ticket.`,
   })
-  return { end: { how: 'released', receipt, confirmed: true }, receiptPath: path, counts: new OutcomeCounts() }
+  const counts = tally === undefined ? new OutcomeCounts() : { tally: () => tally }
+  return { end: { how: 'released', receipt, confirmed: true }, receiptPath: path, counts }
 }
 
 /** Nothing crosses, and all of it is there. */

@@ -1,10 +1,7 @@
 // Counts entries by what became of them and why, for whoever chooses an exit code. Earlier runs of the session count too.
 
 import type { EntryOutcome } from '../../model/messages.ts'
-import type { Receipt, SpecialPolicy } from '../../model/session.ts'
-import type { Ending } from '../api.ts'
-
-type Tally = Pick<Ending, 'integrity' | 'conflicts' | 'omissions' | 'vanished'>
+import type { Receipt, SpecialPolicy, Tally } from '../../model/session.ts'
 
 export class OutcomeCounts {
   readonly #special: SpecialPolicy

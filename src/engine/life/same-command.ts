@@ -1,6 +1,7 @@
 // Which session is "the same" (INTERFACE 3.2): the identity of a command as text, what of it is frozen in the session, and
 // the command line that goes on with one.
 
+import { createHash } from 'node:crypto'
 import { TransferError } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
 import { expireAfterMs } from '../../model/limits.ts'
@@ -10,9 +11,23 @@ import type { ReceiveOptions, SendOptions } from '../api.ts'
 import { servedBy } from './served-identity.ts'
 import type { WalkOptions } from '../runner.ts'
 
-/** What a sender's command is about: its real paths with the names they land under. */
+const sourcesInCommandMax = 20 // Nobody retypes more.
+const identityMaxChars = 32 * 1024
+const sourcesMaxChars = 1024 * 1024 // Each stands in one record, and may take six bytes there.
+
+/**
+ * What a sender's command is about: its real paths with the names they land under, or where they are many, their digest.
+ * @throws TransferError `usage` where they are too many for a session
+ */
 export function senderIdentity(sources: readonly SourceRoot[]): string {
-  return JSON.stringify(['sender', ...sources.map(({ path, as }) => [path, as])])
+  const paths = JSON.stringify(sources.map(({ path, as }) => [path, as]))
+  if (paths.length > sourcesMaxChars)
+    throw new TransferError('usage', {
+      problem: `${sources.length} paths are too many for one session.`,
+      remedy: 'Name the folder they are in, and leave out what is not meant with --exclude.',
+    })
+  if (paths.length <= identityMaxChars) return `["sender",${paths.slice(1)}`
+  return JSON.stringify(['sender', createHash('sha256').update(paths).digest('hex')])
 }
 
 /** A receiver's sessions lie in the folder they are received into, so the folder need not be named. */
@@ -98,7 +113,9 @@ export function resumeCommand(header: HeaderRecord, isNewest: boolean, stateDir:
   const state = stateDir === undefined ? [] : ['--state-dir', stateDir]
   const served = servedBy(header.identity)
   if (served !== undefined) return quoted('carryon', 'serve', served, ...state)
-  if (header.side === 'dialer' || !isNewest) return quoted('carryon', 'resume', shortId(header.session), ...state)
+  const isLong = header.sources.length > sourcesInCommandMax
+  if (header.side === 'dialer' || !isNewest || isLong)
+    return quoted('carryon', 'resume', shortId(header.session), ...state)
   if (header.role === 'receiver') {
     const [, as] = JSON.parse(header.identity) as [string, string]
     return quoted('carryon', 'receive', header.directory, ...(as === '' ? [] : ['--as', as]), ...state)

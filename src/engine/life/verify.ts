@@ -7,7 +7,7 @@ import { isTransferError, TransferError } from '../../errors.ts'
 import type { DiskFile } from '../../model/disk.ts'
 import { pathText, type Path } from '../../model/names.ts'
 import { chunkLength, placeRuns } from '../../model/places.ts'
-import type { SessionId } from '../../model/session.ts'
+import type { SessionId, Tally } from '../../model/session.ts'
 import { listDelivered, readDelivered, writeDelivered, type DeliveredFile } from '../../store/delivered.ts'
 import { openJournal, type Journal } from '../../store/journal.ts'
 import { openManifest } from '../../store/manifest-file.ts'
@@ -66,6 +66,7 @@ export async function keepDelivered(
   home: Home,
   held: HeldSession,
   checkpoint: Omit<Checkpoint, 'parts'>,
+  tally: Tally,
 ): Promise<void> {
   const { receipt, bound } = checkpoint
   if (home.state === undefined || receipt === undefined || bound === undefined) return
@@ -73,7 +74,7 @@ export async function keepDelivered(
   const { chunkBytes } = bound
   const pages = new ManifestPages(await openManifest(held.directory), checkpoint.pages, world.hash)
   try {
-    const head = { version: 1, session, folder: home.folder, chunkBytes, finishedAt } as const
+    const head = { version: 1, session, folder: home.folder, chunkBytes, finishedAt, tally } as const
     await writeDelivered(home.state.directory, head, inPlace(checkpoint, pages))
   } finally {
     await pages.close()

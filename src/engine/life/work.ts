@@ -6,7 +6,7 @@ import type { SessionEnd } from '../../core/effects.ts'
 import { assert, isTransferError, type ErrorCode } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
 import type { HeaderRecord } from '../../model/records.ts'
-import type { SessionId } from '../../model/session.ts'
+import type { SessionId, Tally } from '../../model/session.ts'
 import { createSession, holdSession, type HeldSession } from '../../store/session-directory.ts'
 import { openRunner } from '../open-runner.ts'
 import type { World } from '../context.ts'
@@ -155,7 +155,7 @@ export class Work {
   /** Puts the session where its end says, once its runner has ended, and lets go of it. */
   async conclude(end: SessionEnd): Promise<Finished> {
     const { home, world } = this.#tools
-    if (end.how === 'released') await this.#remember()
+    if (end.how === 'released') await this.#remember(this.#counts.tally(end.receipt))
     const isGone = (end.how === 'released' && end.confirmed) || (await this.#isRefused(end))
     if (isGone) await forget(home, this.#held)
     else {
@@ -171,13 +171,13 @@ export class Work {
   }
 
   /** For `verify`, `ls --all` and the same command. Without room for it the session is released all the same. */
-  async #remember(): Promise<void> {
+  async #remember(tally: Tally): Promise<void> {
     const { home, world, context } = this.#tools
     try {
-      if (home.role === 'sender') await this.#keepSent()
+      if (home.role === 'sender') await this.#keepSent(tally)
       else {
         const found = await findSession(world, home.base, this.id)
-        if (found !== undefined) await keepDelivered(world, home, this.#held, found.checkpoint)
+        if (found !== undefined) await keepDelivered(world, home, this.#held, found.checkpoint, tally)
       }
     } catch (error) {
       if (!isTransferError(error)) throw error
@@ -185,11 +185,11 @@ export class Work {
     }
   }
 
-  async #keepSent(): Promise<void> {
+  async #keepSent(tally: Tally): Promise<void> {
     const { state } = this.#tools.home
     const { session, identity, sources } = this.header
     const paths = sources.map(({ path }) => path)
-    if (state !== undefined) await writeSent(state.directory, { version: 1, session, identity, sources: paths })
+    if (state !== undefined) await writeSent(state.directory, { version: 1, session, identity, sources: paths, tally })
   }
 
   /** The other side wants nothing of this session, and never agreed on one: nothing is left to go on with. */

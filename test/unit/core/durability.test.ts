@@ -184,7 +184,12 @@ it.each(['checkpoint', 'file', 'none'] as const)('R20: the receipt names the lev
   bench.tell({ kind: 'treeFinished', outcomes: [] })
   bench.take('commit')
   bench.tell({ kind: 'committed', purpose: { for: 'tree', outcomes: [] } })
-  bench.tell({ kind: 'sessionDigested', digest: 'xxh64c:0000000000000000', finishedAt: '2026-11-26T12:00:00.000Z' })
+  bench.tell({
+    kind: 'sessionDigested',
+    digest: 'xxh64c:0000000000000000',
+    finishedAt: '2026-11-26T12:00:00.000Z',
+    isDegraded: false,
+  })
   const [record] = bench.take('commit').records
   expect(record).toMatchObject({ kind: 'receipt', receipt: { durability: level } })
 })

@@ -31,7 +31,7 @@ function stored(): Bench {
   const bench = Bench.inPhase('receiver', 'finishing')
   bench.tell({ kind: 'treeFinished', outcomes: [] })
   bench.commit()
-  bench.tell({ kind: 'sessionDigested', digest, finishedAt })
+  bench.tell({ kind: 'sessionDigested', digest, finishedAt, isDegraded: false })
   bench.commit()
   bench.tell({ kind: 'receiptStored' })
   bench.effects.length = 0
@@ -48,6 +48,20 @@ function releasing(): Bench {
 }
 
 describe('a receiver', () => {
+  it.each([
+    [true, { degraded: true }],
+    [false, {}],
+  ])('R7: says in its receipt that names may not be durable, where that is so: %s', (isDegraded, said) => {
+    const bench = Bench.inPhase('receiver', 'finishing')
+    bench.tell({ kind: 'treeFinished', outcomes: [] })
+    bench.commit()
+    bench.tell({ kind: 'sessionDigested', digest, finishedAt, isDegraded })
+    const { session, manifest } = receipt
+    expect(bench.take('commit').records).toEqual([
+      { kind: 'receipt', receipt: { ...receipt, session, manifest, ...said } },
+    ])
+  })
+
   it('finishes the tree only when the cycle of its last file is over', () => {
     const bench = Bench.inPhase('receiver', 'transferring')
     bench.page([chunkBytes])

@@ -79,7 +79,7 @@ describe('R41: a receipt that was lost', () => {
     bench.tell({ kind: 'treeFinished', outcomes: [] })
     bench.take('finishTree')
     bench.commit()
-    bench.tell({ kind: 'sessionDigested', digest: receipt.digest, finishedAt: receipt.finishedAt })
+    bench.tell({ kind: 'sessionDigested', digest: receipt.digest, finishedAt: receipt.finishedAt, isDegraded: false })
     bench.commit()
     bench.tell({ kind: 'receiptStored' })
     expect(bench.said().at(-1)).toEqual({ kind: 'receipt', receipt })

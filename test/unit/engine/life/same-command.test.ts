@@ -11,6 +11,7 @@ import {
 } from '../../../../src/engine/life/same-command.ts'
 import type { HeaderRecord } from '../../../../src/model/records.ts'
 import { headerOf } from './header.ts'
+import { recordText } from '../../../../src/store/record-schema.ts'
 
 const photos = [{ path: '/srv/photos', as: 'photos' }]
 
@@ -20,6 +21,21 @@ describe('the identity of a command', () => {
     expect(senderIdentity(photos)).not.toBe(senderIdentity([{ path: '/srv/photos', as: '' }]))
     expect(senderIdentity(photos)).not.toBe(senderIdentity([{ path: '/srv/photo', as: 's' }]))
     expect(receiverIdentity('a')).not.toBe(receiverIdentity(undefined))
+  })
+
+  const many = (count: number, last = 'z'): { path: string; as: string }[] =>
+    Array.from({ length: count }, (_, i) => ({ path: `/srv/photos/${i === count - 1 ? last : i}`, as: String(i) }))
+
+  it('fits a journal, however many paths it is about; the same paths in the same order are the same', () => {
+    const identity = senderIdentity(many(10_000))
+    expect(() => recordText(headerOf({ sources: many(10_000), identity }))).not.toThrow()
+    expect(senderIdentity(many(10_000))).toBe(identity)
+    expect(senderIdentity(many(10_000, 'y'))).not.toBe(identity)
+    expect(resumeCommand(headerOf({ sources: many(10_000) }), true, undefined)).toMatch(/^carryon resume [0-9a-f]{8}$/)
+  })
+
+  it('of more paths than a session can keep is refused with a way out', () => {
+    expect(() => senderIdentity(many(60_000))).toThrow(expect.objectContaining({ code: 'usage' }))
   })
 })
 
