@@ -96,7 +96,7 @@ function takeOver(socket: Socket, head: Buffer, isServer: boolean): DirectAccess
       callback: (count, bytes) => {
         if (onFrame === undefined) early.push(Buffer.from(bytes.subarray(0, count)))
         else reader.advance(count, bytes)
-        return true
+        return !direct.isPaused() // Who pauses in the turn in which it resumed has reading begin behind its back (net.Socket).
       },
     },
   }
