@@ -211,8 +211,8 @@ export function verified({ session, files, bytes, unread, differences, finishedA
   const name = `${session.slice(0, 8)}${finishedAt === null ? ' (unfinished)' : ''}`
   const left = unread === 0 ? '' : ` ${unread} were there before and have no digest to compare with.`
   return differences.length === 0
-    ? `All ${files} files of session ${name} are as they were received, ${formatBytes(bytes)} read.${left}`
-    : `${differences.length} of ${files} files of session ${name} are not as they were received.${left}`
+    ? `${files === 1 ? 'The only file of' : `All ${files} files of`} session ${name} ${files === 1 ? 'is as it was' : 'are as they were'} received, ${formatBytes(bytes)} read.${left}`
+    : `${differences.length} of ${counted(files, 'file')} of session ${name} ${differences.length === 1 ? 'is not as it was' : 'are not as they were'} received.${left}`
 }
 
 /** Of a session that another process works on. */

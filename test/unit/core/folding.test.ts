@@ -41,6 +41,39 @@ describe('folding a journal', () => {
     expect(runs.map(({ first, hashes: { length }, holes }) => [first, length, holes])).toEqual([[0, 1, 1], [2, 2, 2], [5, 1, 1]]) // prettier-ignore
   })
 
+  it('makes one run of neighbours of one kind, however many, and loses none of them', () => {
+    const pieces = Array.from({ length: 500 }, (_, i) =>
+      durable({ first: i * 3, hashes: hashes(1500).slice(i * 3, i * 3 + 3) }),
+    )
+    const holes = durable({ first: 1500, hashes: hashes(2), holes: 2 }, { first: 1502, hashes: hashes(1), holes: 1 })
+    const apart = durable({ first: 2000 }, { first: 1503 })
+    const { runs } = foldRecords([...pieces, holes, apart]).parts.get(0)!
+    expect(runs.map(({ first, hashes: { length }, holes }) => [first, length, holes])).toEqual([
+      [0, 1500, 0],
+      [1500, 3, 3],
+      [2000, 1, 0],
+      [1503, 1, 0],
+    ])
+    expect(runs[0]!.hashes).toEqual(hashes(1500))
+  })
+
+  it('does not write behind what was cut out of a run', () => {
+    const bad: JournalRecord = { kind: 'bad', entry: 0, revision: 0, chunks: [[2, 1]] }
+    const records = [durable({ hashes: hashes(3) }), durable({ first: 3, hashes: hashes(3) }), bad]
+    const again = durable({ first: 6, hashes: BigUint64Array.of(9n) }, { first: 2, hashes: BigUint64Array.of(8n) })
+    const { runs } = foldRecords([...records, again]).parts.get(0)!
+    expect(runs.map(({ first, hashes }) => [first, [...hashes]])).toEqual([
+      [0, [0n, 1n]],
+      [3, [0n, 1n, 2n, 9n]],
+      [2, [8n]],
+    ])
+  })
+
+  it('takes an outcome back where what had its place is found bad', () => {
+    const bad: JournalRecord = { kind: 'bad', entry: 0, revision: 0, chunks: [] }
+    expect(foldRecords([outcome(0), outcome(1), bad]).outcomes).toEqual(foldRecords([outcome(1)]).outcomes)
+  })
+
   it('takes no bad chunks out of another revision', () => {
     const bad: JournalRecord = { kind: 'bad', entry: 0, revision: 1, chunks: [[0, 1]] }
     expect(foldRecords([durable({}), bad]).parts.get(0)!.runs).toHaveLength(1)

@@ -34,6 +34,14 @@ describe('R9: a record that was read', () => {
     expect(() => recordFrom(kind, changed(kind, fields))).toThrow(why)
   })
 
+  it('takes a receipt that says that names are not durable, and none that says it otherwise', () => {
+    const { receipt } = golden.get('receipt') as JournalRecord & { kind: 'receipt' }
+    const said = (degraded: unknown) => recordFrom('receipt', changed('receipt', { receipt: { ...receipt, degraded } }))
+    expect(said(true)).toEqual({ kind: 'receipt', receipt: { ...receipt, degraded: true } })
+    expect(said(undefined)).toEqual({ kind: 'receipt', receipt })
+    for (const other of [false, 'yes', 1]) expect(() => said(other)).toThrow()
+  })
+
   it('refuses a receipt of another version', () => {
     const { receipt } = golden.get('receipt') as JournalRecord & { kind: 'receipt' }
     expect(() => recordFrom('receipt', changed('receipt', { receipt: { ...receipt, version: 0 } }))).toThrow(

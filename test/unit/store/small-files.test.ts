@@ -8,7 +8,9 @@ import { openHints, readHints, type Hint } from '../../../src/store/hints.ts'
 import { createManifest, openManifest } from '../../../src/store/manifest-file.ts'
 import { MemoryDisk } from '../../../src/store/memory-disk.ts'
 import { readFile, replaceFile } from '../../../src/store/whole-file.ts'
+import { TransferError } from '../../../src/errors.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
+import { overridden } from '../../support/overridden.ts'
 
 let hash: Hash64
 beforeAll(async () => void (hash = await loadHash()))
@@ -51,6 +53,26 @@ describe('hints', () => {
     const emptied = hints.reset([hint(2)])
     await Promise.all([flushed, emptied, hints.flush(), hints.close()])
     expect(await readHints(directory, { hash })).toEqual([hint(2)])
+  })
+
+  it('that could not be written are written with the next ones, at the same place', async () => {
+    const { directory } = await fresh()
+    let isFull = true
+    const openFile: typeof directory.openFile = async (name, mode) => {
+      const file = await directory.openFile(name, mode)
+      const write: typeof file.write = async (bytes, position) => {
+        if (isFull) throw new TransferError('disk-full', { path: name, neededBytes: 0, freeBytes: 0 })
+        return file.write(bytes, position)
+      }
+      return overridden(file, { write })
+    }
+    const hints = await openHints(overridden(directory, { openFile }), { hash })
+    hints.note(hint(1))
+    await expectCode('disk-full', hints.flush())
+    isFull = false
+    hints.note(hint(2))
+    await hints.flush()
+    expect(await readHints(directory, { hash })).toEqual([hint(1), hint(2)])
   })
 
   it('that cannot be opened say why', async () => {
