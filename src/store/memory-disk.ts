@@ -118,12 +118,12 @@ export class MemoryDisk implements Disk {
     return after
   }
 
-  /** What the worst power cut would leave of a file; undefined: nothing. For checkers, at any time. */
-  durableBytes(path: string): Uint8Array | undefined {
+  /** What the worst power cut would leave of a file, or of a range of it; undefined: nothing. For checkers, at any time. */
+  durableBytes(path: string, from: number = 0, to: number = Infinity): Uint8Array | undefined {
     let inode: Inode | undefined = this.#root
     for (const name of path.split('/').filter((part) => part !== ''))
       inode = inode?.kind === 'directory' ? inode.durableNames.get(name) : undefined
-    return inode?.kind === 'file' ? inode.durableBytes() : undefined
+    return inode?.kind === 'file' ? inode.durableBytes(from, to) : undefined
   }
 
   /** A lock as of `takeLock`, for one process: a crash of the disk frees it, as does `release`. */

@@ -105,10 +105,10 @@ export class FileInode extends InodeBase {
     this.dirty.clear()
   }
 
-  /** What syncs have reached. */
-  durableBytes(): Uint8Array {
-    const bytes = new Uint8Array(this.durableSize)
-    forPages(0, bytes.length, (page, from, to, offset) => {
+  /** What syncs have reached, between two offsets. */
+  durableBytes(first: number, end: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, Math.min(end, this.durableSize) - first))
+    forPages(first, bytes.length, (page, from, to, offset) => {
       const kept = this.durablePages.get(page)
       if (kept !== undefined) bytes.set(kept.subarray(from, to), offset)
     })

@@ -72,7 +72,10 @@ export class DiskCheck {
   /** The record that says so is on the disk, too. */
   #checkJournal(places: readonly PlaceRun[], outcomes: readonly EntryOutcome[]): void {
     const { receiverDisk, directory, fail } = this.#tools
-    const checkpoint = this.#journal.read(receiverDisk().durableBytes(`${directory}/journal`) ?? new Uint8Array(0))
+    const path = `${directory}/journal`
+    const checkpoint = this.#journal.read(
+      (from, to) => receiverDisk().durableBytes(path, from, to) ?? new Uint8Array(0),
+    )
     for (const { entry } of outcomes)
       if (!checkpoint.outcomes.has(entry)) fail(`R1: the outcome of ${entry} is acknowledged and not in the journal`)
     for (const { entry, revision, first, count } of places) {

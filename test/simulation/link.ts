@@ -331,6 +331,11 @@ export class End implements Connection {
 
 const decoded = new WeakMap<Freight, Message>()
 
+/** Most text frames are; nobody needs to look into them. */
+export function isSignOfLife({ text }: Freight & { kind: 'text' }): boolean {
+  return text.startsWith('{"kind":"ping"') || text.startsWith('{"kind":"pong"')
+}
+
 /** What a text frame says, decoded once. */
 export function messageIn(freight: Freight & { kind: 'text' }): Message {
   let message = decoded.get(freight)

@@ -8,7 +8,7 @@ import type { Ledger } from '../support/ledger.ts'
 import type { DiskCheck } from './disk-check.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { Heard } from './heard.ts'
-import { type End, type Freight, type Link, messageIn, type Trouble, type Watcher } from './link.ts'
+import { type End, type Freight, isSignOfLife, type Link, messageIn, type Trouble, type Watcher } from './link.ts'
 import type { Mark, Marks } from './marks.ts'
 import { frameText } from './session.ts'
 import type { WindowCheck } from './window-check.ts'
@@ -54,12 +54,17 @@ export class Tap implements Watcher {
   sent({ owner, link }: End, freight: Freight): void {
     if (freight.kind === 'data') this.#frameSent(link, freight.frame)
     if (freight.kind !== 'text') return
+    if (isSignOfLife(freight)) return this.#isOpened(owner.role, link)
     const message = messageIn(freight)
-    if (!greetings.has(message.kind)) this.#opened[owner.role] = Math.max(this.#opened[owner.role], link.epoch)
+    if (!greetings.has(message.kind)) this.#isOpened(owner.role, link)
     if (owner.role === 'sender' && lastWords.has(message.kind)) link.isDone = true
     if (owner.role === 'sender') this.#saidBySender(message)
     else this.#saidByReceiver(link, message)
     if (message.kind === 'welcome') this.#welcomed(link, message.epoch, message.agreed.windowBytes)
+  }
+
+  #isOpened(role: Role, link: Link): void {
+    this.#opened[role] = Math.max(this.#opened[role], link.epoch)
   }
 
   #frameSent(link: Link, frame: Uint8Array): void {
@@ -142,6 +147,7 @@ export class Tap implements Watcher {
     }
     if (freight.kind === 'close') return note(`${role} <- close ${freight.code}`)
     if (isLogging) note(`${role} <- ${freight.text.slice(0, 200)}`)
+    if (isSignOfLife(freight)) return
     const message = messageIn(freight)
     if (role === 'receiver' && message.kind === 'sync') this.#tools.heard.syncHeard(message)
     if (role === 'sender' && message.kind === 'acknowledge') this.#tools.window.acknowledged(message)
