@@ -1,5 +1,6 @@
 // Keeps what was used last open, up to a number, and closes the rest: descriptors are few. What is in use is never closed
-// under its user; more uses at once than that number are served, and tidied up afterwards.
+// under its user; more uses at once than that number are served, and tidied up afterwards. All of it was only read: that it
+// can't be closed well is no news to anybody, least of all to whoever uses another one.
 
 interface Slot<Resource> {
   readonly opening: Promise<Resource>
@@ -43,9 +44,9 @@ export class OpenLru<Key, Resource extends { close(): Promise<void> }> {
     await this.#tidy(slot)
   }
 
-  /** Drops everything; what cannot be closed keeps nothing else open, and was only read. */
+  /** Drops everything. */
   async clear(): Promise<void> {
-    await Promise.allSettled([...this.#slots.keys()].map((key) => this.drop(key)))
+    await Promise.all([...this.#slots.keys()].map((key) => this.drop(key)))
   }
 
   async #opened(key: Key, slot: Slot<Resource>): Promise<Resource> {
@@ -76,5 +77,5 @@ export class OpenLru<Key, Resource extends { close(): Promise<void> }> {
 
 async function closeOpened<Resource extends { close(): Promise<void> }>(slot: Slot<Resource>): Promise<void> {
   const resource = await slot.opening.catch(() => undefined) // What failed to open was reported to who asked for it.
-  await resource?.close()
+  await resource?.close().catch(() => undefined)
 }

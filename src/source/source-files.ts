@@ -262,7 +262,7 @@ export class SourceFiles {
       if (found?.kind !== 'file') throw new TransferError('not-found', { path: pathText(path) })
       return await act(found, found.stat)
     } finally {
-      await end?.close()
+      await end?.close().catch(() => undefined) // What was found through it, a file that is open now perhaps, is not to be lost.
     }
   }
 }

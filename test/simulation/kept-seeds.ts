@@ -24,4 +24,6 @@ export const keptSeeds: readonly KeptSeed[] = [
     seed: 3934,
     shows: 'a chunk that is written while its session ends hints before the file is closed, or not at all',
   },
+  { seed: 2371, shows: 'a folder that cannot be closed costs no file that was opened below it' },
+  { seed: 1060, shows: 'what is spilled is a folder, also when it was away for a moment' },
 ]

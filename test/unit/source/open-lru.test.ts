@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { OpenLru } from '../../../src/source/open-lru.ts'
+
+const closedTwice: string[] = []
+afterEach(() => expect(closedTwice).toEqual([]))
 
 /** Resources with a number each; `open` tells which are open. */
 function resources() {
@@ -8,7 +11,9 @@ function resources() {
   const make = async (name: string) => {
     const label = `${name}${++made}`
     open.add(label)
-    const close = async (): Promise<void> => expect(open.delete(label), `${label} is closed once`).toBe(true)
+    const close = async (): Promise<void> => {
+      if (!open.delete(label)) closedTwice.push(label)
+    }
     return { label, close }
   }
   return { open, make }
@@ -66,6 +71,16 @@ describe('what is kept open', () => {
     const failed = await Promise.allSettled([lru.use('a', fail, use), lru.use('a', () => make('a'), use)])
     expect(failed.map((result) => result.status)).toEqual(['rejected', 'rejected'])
     expect(await lru.use('a', () => make('a'), use)).toBe('used')
+    await lru.clear()
+  })
+
+  it('R25: that one of it cannot be closed costs nobody what another one was used for', async () => {
+    const lru = new OpenLru<string, { close(): Promise<void> }>(1)
+    const broken = async () => ({ close: () => Promise.reject(new Error('EIO')) })
+    const use = (name: string) => lru.use(name, broken, async () => `found in ${name}`)
+    expect(await use('a')).toBe('found in a')
+    expect(await use('b')).toBe('found in b') // Closes `a`.
+    await lru.drop('b')
     await lru.clear()
   })
 })
