@@ -153,8 +153,7 @@ export class Nemesis {
 
   /** Whether a process may end like this because of what was done to its disk; then the next one goes on. */
   #answersFor(process: Process, code: string): boolean {
-    const isExpected = code === bug ? process.hits.has(bug) : process.hits.size > 0 && diskCodes.has(code)
-    if (!isExpected) return false
+    if (!isExplained(code, process.hits)) return false
     this.#world.lastFaultAt = this.#world.timeline.now
     return true
   }
@@ -391,4 +390,11 @@ export class Nemesis {
     const what = await this.#world.trees.intrude()
     if (what !== undefined) this.#note('name taken by somebody else', what)
   }
+}
+
+/** Whether one of the faults that a process met makes it end with this code. */
+function isExplained(code: string, hits: ReadonlySet<string>): boolean {
+  if (code === bug) return hits.has(bug)
+  if (code === 'already-exists') return hits.has('ENOENT') // What is not there can be made, or so it seemed.
+  return hits.size > 0 && diskCodes.has(code)
 }
