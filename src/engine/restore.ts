@@ -128,11 +128,9 @@ class Restoring {
       if (outcome !== undefined) settled.push(outcome)
       else dropped.push(await this.#drop(intent))
     }
+    if (intents.size > 0) await this.#target.syncDirectories()
     if (dropped.length > 0) await this.#journal.commit(dropped)
-    if (settled.length > 0) {
-      await this.#target.syncDirectories()
-      await this.#journal.commit([{ kind: 'outcome', serial, outcomes: settled }])
-    }
+    if (settled.length > 0) await this.#journal.commit([{ kind: 'outcome', serial, outcomes: settled }])
     for (const outcome of settled) {
       outcomes.set(outcome.entry, outcome)
       this.#checkpoint.parts.delete(outcome.entry)
@@ -161,11 +159,12 @@ class Restoring {
       await this.#target.touch(path) // The name is there, but perhaps only in memory.
       return outcome
     }
-    const part = await this.#files.stat(intent.entry)
-    if (part?.inode.toString() !== intent.inode || part.size !== intent.size) return undefined
-    if (mtimeUsOf(part) !== intent.mtimeUs || !(await this.#isAsIntended(intent))) return undefined
     // Without hard links an empty file held the name, and was to be replaced; whose else it could be holds no byte.
     const isReserved = there?.kind === 'file' && there.size === 0 && !(await this.#target.hasLinks())
+    if (!(await this.#isAsIntended(intent))) {
+      if (isReserved) await this.#target.giveBack(path, intent.target) // Or it would be in our own way.
+      return undefined
+    }
     const placed = await this.#target.publish(
       this.#files.directory,
       String(intent.entry),
@@ -178,11 +177,14 @@ class Restoring {
 
   /**
    * Whether a part that was finished is still what was verified, for nobody reads it again before it has its name. Whoever
-   * wrote to it or cut it has changed its time, too, and that was looked at first. Its chunks are held against the disk as
-   * those of every part (R14); a file without durable chunks, one of a pack, is small.
+   * wrote to it or cut it has changed its time, too. Its chunks are held against the disk as those of every part (R14); a
+   * file without durable chunks, one of a pack, is small.
    */
   async #isAsIntended(intent: IntentFile): Promise<boolean> {
     const { entry, size } = intent
+    const part = await this.#files.stat(entry)
+    if (part?.inode.toString() !== intent.inode || part.size !== size) return false
+    if (mtimeUsOf(part) !== intent.mtimeUs) return false
     const runs = this.#checkpoint.parts.get(entry)?.runs ?? []
     const chunks = chunkCount(size, this.#chunkBytes)
     const known = new ChunkSet(chunks)

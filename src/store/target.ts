@@ -129,6 +129,16 @@ export class Target {
     })
   }
 
+  /** Gives back a name that `publish` has reserved, and that holds no byte; durable after `syncDirectories`. */
+  async giveBack(path: Path, targetName: Name): Promise<void> {
+    await this.#within(path, false, async ({ directory, touch }) => {
+      const there = await directory.stat(targetName)
+      if (there?.kind !== 'file' || there.size > 0) return
+      await directory.unlink(targetName)
+      touch()
+    })
+  }
+
   /** Whether files can have a second name here; tried out in our own directory. */
   async hasLinks(): Promise<boolean> {
     const name = `try-link-${process.pid}-${linksMade++}`

@@ -144,8 +144,12 @@ describe('every call', () => {
 
   it('R6, R14: of the receiver is the last one, and a part is damaged before the next: no file gets its name unread', async () => {
     const kinds = await callsOf('receiver')
-    const aboutToPublish = kinds.flatMap((_, i) => (kinds.slice(i, i + 4).includes('link') ? [i + 1] : []))
+    const aboutToPublish = kinds.flatMap((_, i) =>
+      kinds.slice(Math.max(0, i - 3), i + 2).includes('link') ? [i + 1] : [],
+    )
     for (const call of aboutToPublish)
-      for (const seed of [1, 2, 3]) await live('receiver', { last: { call, power: false, damages: true } }, { seed })
+      for (const hasLinks of [true, false])
+        for (const seed of [1, 2])
+          await live('receiver', { last: { call, power: false, damages: true } }, { hasLinks, seed })
   })
 })

@@ -173,6 +173,14 @@ describe('R45: a publish that was cut short', () => {
     expect(await delivered(scene)).toBe(6 * chunkBytes)
   })
 
+  it('R6, R45: whose name is reserved and whose part is gone gives the name back', async () => {
+    const scene = await intended(new MemoryDisk({ hasLinks: false }))
+    await (await scene.disk.openRoot('/dst')).openFile('a', 'create')
+    await (await scene.open()).parts.remove(0)
+    expect((await scene.restore()).outcome).toBe(undefined)
+    expect(await delivered(scene)).toBe(-1)
+  })
+
   it('R6, R14: of a part that was punched meanwhile gives no name to what is left: the rest is wanted again', async () => {
     const scene = await intended()
     await punch(scene.disk, 6)
