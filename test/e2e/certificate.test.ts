@@ -142,6 +142,7 @@ describe('a certificate that is of no use ends with code 2 before anything liste
       /only a proxy can lead here/,
     ],
     ['with a URL of another kind', ['--public-url', 'https://elsewhere.test'], /is no address for --public-url/],
+    ['in a unit that would lack it', ['--print-unit'], /does without --tls-cert/],
     ['with a proxy and no URL', ['--trusted-proxy', '10.0.0.1'], /has an address of its own/],
     [
       'with a proxy that is no address',

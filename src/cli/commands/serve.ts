@@ -6,6 +6,7 @@ import { refuseTogether, type Call, type Result } from '../call.ts'
 import { certificateFrom } from '../certificate.ts'
 import type { Stdio } from '../../index.ts'
 import { exitBySignal, exitOfError, success } from '../exit.ts'
+import { flagName } from '../options.ts'
 import { print } from '../print.ts'
 import { ServerReporter } from '../report/server-reporter.ts'
 import type { Values } from '../parse.ts'
@@ -13,6 +14,12 @@ import type { Shell, StopSignal } from '../shell.ts'
 import { serviceUnit } from '../systemd-unit.ts'
 
 const usualPort = 22_779
+
+/** What a unit would silently lack. */
+const notInTheUnit = [
+  ...(['advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
+  ...(['sessionsMax', 'quota', 'bwlimit', 'minFree', 'deadAfter', 'expires'] as const),
+]
 
 /** What is for many, or for a port. */
 const notOverAPipe = [
@@ -109,8 +116,15 @@ function noFolder(): TransferError {
   return new TransferError('usage', { problem: 'carryon serve needs one DIR.', remedy: 'Usage: carryon serve DIR' })
 }
 
-async function printUnit(shell: Shell, operand: string, { listen }: Values): Promise<Result> {
+async function printUnit(shell: Shell, operand: string, values: Values): Promise<Result> {
   const { program } = shell
+  const { listen } = values
+  const odd = notInTheUnit.find((name) => values[name] !== undefined)
+  if (odd !== undefined)
+    throw new TransferError('usage', {
+      problem: `The unit that is printed does without --${flagName(odd)}.`,
+      remedy: 'Print it without the flag, and add that to its line ExecStart.',
+    })
   if (!operand.startsWith('/'))
     throw new TransferError('usage', {
       problem: 'A unit needs the whole path of the folder.',
