@@ -56,7 +56,7 @@ export interface OptionValues {
   advertise: readonly string[]
   ticketFile: string
   bwlimit: number
-  lanes: number
+  lanes: number | 'auto'
   insecurePlaintext: boolean
   tlsCert: string
   tlsKey: string
@@ -194,8 +194,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     parse: ([rate]) => parseRate(rate),
   },
   lanes: {
-    takes: 'COUNT',
-    help: 'Connections that carry data side by side, 1 to 16: for links with a long way.',
+    takes: 'COUNT|auto',
+    help: 'Connections that carry data side by side, 1 to 16, or as many as pay.',
     fallback: '1, or as the other side asks',
     parse: ([count]) => parseLanes(count),
   },

@@ -58,12 +58,13 @@ export function parseCount(text: string): number {
 }
 
 /**
- * Lanes: 1 to 16.
+ * Lanes: 1 to 16, or `auto`.
  * @throws usage
  */
-export function parseLanes(text: string): number {
+export function parseLanes(text: string): number | 'auto' {
+  if (text.trim() === 'auto') return 'auto'
   const count = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN
-  if (!(count >= 1 && count <= 16)) throw notA('number of lanes', text, 'Write a number from 1 to 16.')
+  if (!(count >= 1 && count <= 16)) throw notA('number of lanes', text, 'Write a number from 1 to 16, or auto.')
   return count
 }
 

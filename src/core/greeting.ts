@@ -3,7 +3,7 @@
 
 import type { ErrorCode } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
-import { chunkBytesRange, clamp, epochJumpMax, lanesRange, signOfLifeEveryMs } from '../model/limits.ts'
+import { chunkBytesRange, clamp, epochJumpMax, lanesAutoMax, lanesRange, signOfLifeEveryMs } from '../model/limits.ts'
 import type { ManifestState } from '../model/manifest.ts'
 import {
   type Hello,
@@ -191,19 +191,19 @@ export class GreetingMachine {
 
   get #wishes(): Wishes {
     const { limits } = this.#hub.settings
-    const lanes = limits.lanes === 'any' ? 1 : limits.lanes
+    const lanes = limits.lanes === 'any' ? 1 : limits.lanes === 'auto' ? lanesAutoMax : limits.lanes
     return { chunkBytes: this.#hub.chunkBytes, windowBytes: limits.windowBytes, lanes }
   }
 
   /** Whoever names a number is heard, wherever he sits; where both do, the smaller one holds. */
   #lanesToLetIn(theirs: number): number {
     const { lanes } = this.#hub.settings.limits
-    return lanes === 'any' ? clamp(theirs, lanesRange, 1) : lanes
+    return typeof lanes === 'number' ? lanes : clamp(theirs, lanesRange, 1)
   }
 
   #lanesToOpen(agreed: number): number {
     const { lanes } = this.#hub.settings.limits
-    return lanes === 'any' ? agreed : Math.min(lanes, agreed)
+    return lanes === 'any' ? agreed : Math.min(lanes === 'auto' ? lanesAutoMax : lanes, agreed)
   }
 
   /** The root's id: our own, the one bound before, or the one the peer names. */

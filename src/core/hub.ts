@@ -81,6 +81,8 @@ export class Hub {
   sentAt: Millis = 0
   /** Payload bytes written by this process; a receiver's ping tells them. */
   receivedBytes = 0
+  /** Payload bytes that a sender's sockets took in this process. */
+  sentBytes = 0
   end: SessionEnd | undefined
   #effects: Effect[] = []
   #reported = ''

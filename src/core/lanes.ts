@@ -7,6 +7,7 @@ import { type Hello, type Message, signOfLife, type Welcome } from '../model/mes
 import { isAcceptedOnLane } from './dialogue.ts'
 import { earliest, type Hub } from './hub.ts'
 import type { ConnectionId, Input } from './inputs.ts'
+import { LaneCount } from './lane-count.ts'
 import { Pulse } from './pulse.ts'
 import { peerMust, Violation } from './violation.ts'
 
@@ -31,6 +32,8 @@ export interface LanesOwner {
   readonly peerInstance: string
   /** What went over it and is not acknowledged goes out again. */
   lost(connection: ConnectionId): void
+  /** Whether something went over it last and is not acknowledged. */
+  isOwed(connection: ConnectionId): boolean
   /** There is another lane to carry data. */
   joined(): void
 }
@@ -42,8 +45,9 @@ export class Lanes {
   #framesOnZero = 0
   /** Lanes that the engine is dialing. */
   readonly #dialing = new Set<number>()
-  /** How many this side opens; 0 where the other side does. */
+  /** How many further ones this side opens; 0 where the other side does, or lane 0 is enough. */
   #wanted = 0
+  #count: LaneCount | undefined
   #againMs = againMs
   #againAt: Millis | undefined
 
@@ -57,8 +61,21 @@ export class Lanes {
   /** An epoch is open, over a new lane 0. @param isDialer whether this side opens the others */
   opened(isDialer: boolean): void {
     this.closed()
-    this.#wanted = isDialer && this.#hub.lanes > 1 ? this.#hub.lanes : 0
     this.#againMs = againMs
+    if (!isDialer) return
+    const { lanes: most, settings, now } = this.#hub
+    const first = settings.limits.lanes === 'auto' ? Math.min(this.#count?.count ?? 1, most) : most
+    this.#count = new LaneCount(first, most)
+    this.#count.begin(now, this.#carriedBytes)
+    this.#want(first)
+  }
+
+  get #carriedBytes(): number {
+    return this.#hub.sentBytes + this.#hub.receivedBytes
+  }
+
+  #want(count: number): void {
+    this.#wanted = count > 1 ? count : 0
     this.#open()
   }
 
@@ -69,6 +86,7 @@ export class Lanes {
     this.#lanes.clear()
     this.#framesOnZero = 0
     this.#wanted = 0
+    this.#count?.pause()
     this.#againAt = undefined
   }
 
@@ -185,8 +203,23 @@ export class Lanes {
   /** Connections that carry data. */
   get count(): number {
     let count = 0
-    for (const { isOpen } of this.#lanes.values()) if (isOpen) count++
+    for (const lane of this.#lanes.values()) if (this.#carries(lane)) count++
     return count > 0 || this.#hub.open === undefined ? count : 1
+  }
+
+  /** One too many gets nothing more to carry. */
+  #carries({ isOpen, lane }: Lane): boolean {
+    return isOpen && (this.#wanted === 0 ? this.#count === undefined : lane <= this.#wanted)
+  }
+
+  /** Lanes that did not pay are closed once nothing of theirs is on its way. What the other side sends over them it would have to send again: they stay. */
+  #closeIdle(): void {
+    for (const [connection, lane] of this.#lanes) {
+      if (this.#hub.settings.role === 'receiver' || this.#carries(lane) || !lane.isOpen) continue
+      if (lane.framesUnderWay > 0 || this.#owner.isOwed(connection)) continue
+      this.#lanes.delete(connection)
+      this.#hub.emit({ kind: 'close', connection, code: 1000, reason: 'it did not pay' })
+    }
   }
 
   /** Whether data may come over it. */
@@ -199,8 +232,9 @@ export class Lanes {
     let least = framesEach
     let best: ConnectionId | undefined
     let isAlone = true
-    for (const [connection, { isOpen, framesUnderWay }] of this.#lanes) {
-      if (!isOpen) continue
+    for (const [connection, lane] of this.#lanes) {
+      if (!this.#carries(lane)) continue
+      const { framesUnderWay } = lane
       isAlone = false
       if (framesUnderWay >= least) continue
       least = framesUnderWay
@@ -241,7 +275,7 @@ export class Lanes {
   }
 
   get deadline(): Millis | undefined {
-    let first = this.#againAt
+    let first = earliest(this.#againAt, this.#count?.deadline)
     for (const { pulse } of this.#lanes.values()) first = earliest(first, pulse.deadline)
     return first
   }
@@ -254,6 +288,8 @@ export class Lanes {
       else if (due === 'ping' && lane.isOpen) this.#say(connection, lane, 'ping')
       else if (due === 'ping') lane.pulse.sent(now) // Its hello was said, and is answered or not.
     }
+    if (this.#count?.look(now, this.#carriedBytes) === true) this.#want(this.#count.count)
+    this.#closeIdle()
     if (this.#againAt === undefined || now < this.#againAt) return
     this.#againAt = undefined
     this.#againMs = Math.min(2 * this.#againMs, againMaxMs)

@@ -281,10 +281,15 @@ export class Outgoing {
     return this.#window.usedBytes > 0 && this.#turnHeld === undefined
   }
 
+  owes(connection: ConnectionId): boolean {
+    return this.#window.carriedBy(connection).size > 0
+  }
+
   chunkSent({ connection, place, hash }: Input & { kind: 'chunkSent' }): void {
     const file = this.#files.get(place.entry)
     if (file?.revision === place.revision) file.know(place.chunk, hash)
     if (!this.#lanes.done(connection)) return
+    this.#hub.sentBytes += file === undefined ? 0 : chunkLength(file.size, this.#hub.chunkBytes, place.chunk)
     if (file?.revision === place.revision) {
       file.sending.delete(place.chunk)
       file.held.add(place.chunk)
@@ -293,7 +298,8 @@ export class Outgoing {
     this.pump()
   }
 
-  packSent({ connection }: Input & { kind: 'packSent' }): void {
+  packSent({ connection, files }: Input & { kind: 'packSent' }): void {
+    for (const { entry } of files) this.#hub.sentBytes += this.#hub.entries.size(entry)
     if (this.#lanes.done(connection)) this.pump()
   }
 
@@ -327,8 +333,7 @@ export class Outgoing {
   }
 
   #queueOf(file: SendingFile): Queue {
-    const isOut = file.nextOf(this.#window.chunksOf(file.entry)) !== undefined
-    return isOut ? this.#resends : this.#queue
+    return file.nextOf(this.#window.chunksOf(file.entry)) === undefined ? this.#queue : this.#resends
   }
 
   /** Checks the source once all of a file is at the receiver, and sends more of it otherwise. */

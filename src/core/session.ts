@@ -74,6 +74,7 @@ export class Session {
         return greeting.peerInstance
       },
       lost: (connection) => this.#sending?.outgoing.laneLost(connection),
+      isOwed: (connection) => this.#sending?.outgoing.owes(connection) === true,
       joined: () => this.#sending?.outgoing.pump(),
     })
     this.#sending = settings.role === 'sender' ? new Sending(hub, this.#lanes, checkpoint) : undefined

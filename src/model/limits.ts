@@ -27,8 +27,8 @@ export interface Limits {
   readonly pingIdleMs: number
   /** A peer that answers and gets nowhere for this long, while places are out, is replaced. */
   readonly watchdogMs: number
-  /** Lanes that carry data: so many, or what the other side asks for. */
-  readonly lanes: number | 'any'
+  /** Lanes that carry data: so many, as many as pay, or what the other side asks for. */
+  readonly lanes: number | 'auto' | 'any'
   /** How long a receiver waits for `release` after it gave the receipt. */
   readonly lingerMs: number
 }
@@ -38,6 +38,7 @@ export const windowBytesRange: Range = { min: 2 * MiB, max: GiB }
 export const deadAfterMsRange: Range = { min: 3_000, max: 300_000 }
 export const signOfLifeEveryMs = 1_000 // Of who can't answer a ping just now: the peer may have the shortest patience.
 export const lanesRange: Range = { min: 1, max: 16 }
+export const lanesAutoMax = 8 // More gained nothing on any link that was measured.
 
 export const defaultLimits: Limits = {
   chunkBytes: MiB, // The top of the measured curve of frame sizes.

@@ -113,7 +113,7 @@ export function limitsOf(chance: Chance): Limits {
     pingIdleMs: 1_000,
     watchdogMs: 15_000,
     lingerMs: 4_000,
-    lanes: chance.of('lanes').pick([1, 1, 2, 3, 4]),
+    lanes: chance.of('lanes').pick([1, 1, 2, 3, 4, 'auto']),
   }
 }
 

@@ -110,7 +110,7 @@ function withLimits(
     ...world,
     limits: {
       ...limits,
-      ...(lanes === undefined ? {} : { lanes: clamp(lanes, lanesRange, 1) }),
+      ...(lanes === undefined ? {} : { lanes: lanes === 'auto' ? lanes : clamp(lanes, lanesRange, 1) }),
       ...(dead === undefined ? {} : { deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) }),
     },
   }

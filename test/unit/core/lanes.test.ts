@@ -9,7 +9,7 @@ import type { Role } from '../../../src/model/session.ts'
 import { Bench, chunkBytes, listenerHello, want } from '../../support/core-bench.ts'
 
 const { deadAfterMs, pingIdleMs } = defaultLimits
-const limitsWith = (lanes: number | 'any') => ({
+const limitsWith = (lanes: number | 'auto' | 'any') => ({
   limits: { ...defaultLimits, chunkBytes, windowBytes: 65_536, syncEveryBytes: 512, syncEveryMs: 100, lanes },
 })
 const welcome: Welcome = {
@@ -31,7 +31,7 @@ function attempts(effects: readonly Effect[]): number[] {
 }
 
 /** A dialer whose lane 0, connection 1, is open with so many lanes agreed. */
-function dialer(role: Role, agreed: number, lanes: number | 'any' = 'any'): Bench {
+function dialer(role: Role, agreed: number, lanes: number | 'auto' | 'any' = 'any'): Bench {
   const bench = Bench.fresh(role, emptyCheckpoint(), [], [], limitsWith(lanes))
   bench.connection = 1
   bench.tell({ kind: 'connected', connection: 1, attempt: 1 })
@@ -99,7 +99,8 @@ const frame = (chunk: number, epoch = 1): ArrivedFrame => ({
 })
 
 describe('the dialer', () => {
-  it.each<['any' | number, number, number]>([
+  it.each<['any' | 'auto' | number, number, number]>([
+    ['auto', 8, 0],
     ['any', 1, 0],
     ['any', 3, 3],
     [2, 16, 2],
@@ -121,6 +122,39 @@ describe('the dialer', () => {
     laneUp(bench, 8, 2)
     expect(attempts(bench.effects)).toEqual([5, 6])
     expect(bench.core.lanes).toBe(2)
+  })
+
+  it('adds lanes while they pay, and closes those that do not once nothing of theirs is on its way', () => {
+    const bench = dialer('sender', 16, 'auto')
+    bench.hear(want([], 0, true))
+    bench.page([10_000 * chunkBytes])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    /** Time passes, in which so many chunks a second cross. */
+    const pass = (seconds: number, perSecond: number): void => {
+      for (const until = bench.now + 1_000 * seconds; bench.now < until; bench.now += 1_000) {
+        for (let i = 0; i < perSecond; i++) {
+          const { connection, place } = bench.take('sendChunk')
+          bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+          const places = [{ entry: 0, revision: 0, first: place.chunk, count: 1 }]
+          bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+        }
+        for (const connection of [1, 2, 3, 4, 5])
+          bench.tell({ kind: 'heard', connection, arrivingBytes: 0, isReading: true })
+        bench.tell({ kind: 'deadlinePassed' })
+      }
+    }
+    pass(6, 50)
+    expect(attempts(bench.effects)).toEqual([1, 2])
+    laneUp(bench, 2, 1)
+    laneUp(bench, 3, 2)
+    pass(6, 100)
+    expect(attempts(bench.effects)).toEqual([1, 2, 3, 4])
+    laneUp(bench, 4, 3)
+    laneUp(bench, 5, 4)
+    expect(bench.core.lanes).toBe(4)
+    pass(12, 100)
+    expect(bench.core.lanes).toBe(2)
+    expect(bench.effects.flatMap((it) => (it.kind === 'close' ? [it.connection] : []))).toEqual([4, 5])
   })
 
   it('tries a lane that is not to be had later and later, and lets no refused one come again', () => {
