@@ -62,6 +62,7 @@ describe('R20: with --durability none', () => {
       const scene = await Scene.with([], undefined, [], undefined, level)
       const { directory, parts } = await scene.open()
       await parts.write(0, 0, bytes)
+      await parts.finish(0, { mode: 0o644, mtimeUs: 1_000, size })
       const file: IntentFile = {
         entry: 0,
         revision: 0,
