@@ -145,6 +145,16 @@ function receiverActs({ pick, chance }: Ground, target: Target, tally: Tally): r
       const path = place()
       await target.publish(target.own, 'part', path, path.at(-1)!, pick(['link', 'replace']))
     },
+    () => target.surveyEach([pick(tops), 'in'], ['here', name(), 'there']),
+    async () => {
+      await part()
+      const parent = place().slice(0, -1)
+      const names = [name(), 'here', name()]
+      await target.publishEach(
+        target.own,
+        names.map((targetName) => ({ partName: 'part', path: [...parent, targetName], targetName })),
+      )
+    },
     () => target.makeLink(place(), '../elsewhere', 1_700_000_000_000_000, pick(['link', 'replace'])),
     () => target.finishDirectory([pick(tops), 'in'], 0o755, 1_700_000_000_000_000),
     () => target.freeName([pick(tops), 'in', 'there']),
@@ -245,6 +255,9 @@ async function sendUnderAttack(disk: Disk, ground: Ground, isOver: (tally: Tally
         const bytes = Buffer.alloc(fingerprint.size)
         await tally.of(async () => {
           if ((await files.readSmall(entry.path, fingerprint, bytes)) === 'same') look(bytes)
+        })
+        await tally.of(async () => {
+          if ((await files.readSmallEach([{ path: entry.path, fingerprint, target: bytes }])) === 1) look(bytes)
         })
         await tally.of(async () => {
           await files.open(i, entry.path, fingerprint)
