@@ -14,6 +14,8 @@ import { seeded } from '../../support/chance.ts'
 import { overridden } from '../../support/overridden.ts'
 import { appended, bytesOf, closed, fresh, hash, header, note, notes, placed, tools } from '../../support/journals.ts'
 
+const slowly = 120_000 // Thousands of journals: seconds on an idle machine, far more on a busy one.
+
 describe('a torn journal', () => {
   it('R10: cut at each byte behind what was acknowledged, gives the longest whole prefix', async () => {
     const { bytes, ends } = await appended(6)
@@ -42,7 +44,7 @@ describe('a torn journal', () => {
     expect((await contentOf(bytes)).content.tail).toBe('damaged')
   })
 
-  it('R9: finds every flipped bit', async () => {
+  it('R9: finds every flipped bit', { timeout: slowly }, async () => {
     const { bytes, ends } = await appended(3, true)
     const short = bytes.subarray(0, ends.at(-1)! + 512) // Of the zeros ahead a few tell all, thousands of times sooner.
     for (let bit = 0; bit < ends.at(-1)! * 8; bit++) {
@@ -192,7 +194,7 @@ describe('a damaged journal', () => {
 })
 
 describe('R11: recovery', () => {
-  it('ends in the same state, whatever step it is cut at, three deep', async () => {
+  it('ends in the same state, whatever step it is cut at, three deep', { timeout: slowly }, async () => {
     const { bytes, ends } = await appended(4)
     const torn = bytes.subarray(0, ends.at(-1)! - 3)
     const expected = [header, ...notes(1, 3)]
