@@ -30,7 +30,7 @@ const spots: readonly Spot[] = [
   { side: 'sender', phase: 'fresh' },
   { side: 'sender', phase: 'resume' },
 ]
-const [receiving] = spots as [Spot]
+const [receiving, receivingOn, sending] = spots as [Spot, Spot, Spot]
 
 const syncs: readonly Call[] = ['fdatasync', 'fsync', 'dirsync']
 const names: readonly Call[] = ['link', 'rename', 'unlink', 'mkdir']
@@ -44,6 +44,9 @@ const endings: Readonly<Record<string, readonly string[]>> = {
   ENOSPC: ['disk-full', 'disk-failed', 'folder-not-writable'],
   EDQUOT: ['disk-full', 'disk-failed', 'folder-not-writable'],
   EMFILE: ['too-many-open-files'],
+  EACCES: ['permission-denied', 'folder-not-writable'],
+  EBUSY: ['disk-failed', 'folder-not-writable'],
+  ENOENT: ['not-found', 'folder-not-writable'],
 }
 
 describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C compiler)', { timeout: 600_000 }, () => {
@@ -108,8 +111,23 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
   it('and fails from then on until the process ends is survived, too (R21)', async () => {
     await suffer([
       ...each(receiving, [...syncs, 'link', 'rename'], 'EIO', always),
+      ...each(receivingOn, [...syncs, 'rename'], 'EIO', always),
       ...each(receiving, rest, 'EROFS', always),
     ])
+  })
+
+  it('for want of a right, because a name is in use, or is not there: it is named, or got over (R21)', async () => {
+    await suffer([
+      ...each(receiving, names, 'EACCES'),
+      ...each(sending, ['open', 'rename'], 'EACCES'),
+      ...each(receiving, ['rename', 'unlink'], 'EBUSY'),
+      ...each(receivingOn, ['link', 'rename'], 'ENOENT'),
+    ])
+  })
+
+  it('is interrupted (EINTR): nobody hears of it', async () => {
+    const lived = await suffer(each(receiving, ['pwrite', ...names], 'EINTR'))
+    expect(lived.filter(({ ends }) => ends.receiver !== 'released' || ends.sender !== 'released')).toEqual([])
   })
 
   it('for want of room or quota parks, and it goes on by itself (R22)', async () => {
@@ -123,7 +141,7 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
   })
 
   it('is a sync without room: that one is a failure, never tried again (R16, R22)', async () => {
-    const lived = await suffer([...each(receiving, syncs, 'ENOSPC'), ...each(spots[1]!, syncs, 'EDQUOT')])
+    const lived = await suffer([...each(receiving, syncs, 'ENOSPC'), ...each(receivingOn, syncs, 'EDQUOT')])
     expect(lived.filter(({ isParked }) => isParked)).toEqual([])
   })
 
@@ -139,7 +157,7 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
   )
 
   it('for want of descriptors is survived (R24)', async () => {
-    await suffer([...each(receiving, ['open'], 'EMFILE'), ...each(spots[1]!, ['open'], 'EMFILE')])
+    await suffer([...each(receiving, ['open'], 'EMFILE'), ...each(receivingOn, ['open'], 'EMFILE')])
   })
 
   it('writes half of what it was given: the rest follows (R17)', async () => {
