@@ -43,7 +43,7 @@ async function succeeds(command: Command): Promise<void> {
 }
 
 async function expectNoProcesses(far: FarMachine): Promise<void> {
-  await expect.poll(() => far.processes, { timeout: 15_000 }).toEqual([])
+  await expect.poll(() => far.processes, { timeout: 60_000 }).toEqual([])
 }
 
 describe.skipIf(missing !== undefined)('over ssh', () => {

@@ -46,7 +46,7 @@ async function getsOn(command: Command): Promise<void> {
 
 /** Nothing that ssh has started is left there. */
 async function farIsIdle(far: FarMachine): Promise<void> {
-  await expect.poll(() => far.processes, { timeout: 30_000 }).toEqual([])
+  await expect.poll(() => far.processes, { timeout: 60_000 }).toEqual([])
 }
 
 /** The cable is pulled under a command, and plugged in again: it goes on by itself. */
