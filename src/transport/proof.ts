@@ -77,11 +77,8 @@ export interface Examiner {
 /** The listener's part. Who does not prove a key is sent away, always in the same words. */
 export function askForProof(connection: Converser, { binding, keyFor, onProven, onFailed }: Examiner): void {
   const listenerNonce = newNonce()
-  let isAnswered = false
   connection.converse({
     text(text) {
-      if (isAnswered) return
-      isAnswered = true
       const { kind, identity = '', nonce: dialerNonce = '', mac } = fieldsOf(text)
       if (kind !== 'proof' || identity.length > identityMax || !nonceForm.test(dialerNonce)) return connection.destroy()
       const hex = keyFor(identity)

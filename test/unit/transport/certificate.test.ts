@@ -1,5 +1,6 @@
 // Listeners with a certificate: who is let in by which proof, and what a dialer makes of certificates.
 
+import type { Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -90,6 +91,15 @@ describe('a listener with a certificate', () => {
       const address = await serveTls((socket) => socket.on('data', (bytes) => (heard += bytes.length)), { cert, key })
       await expect(dialTo(address, { trust })).rejects.toMatchObject({ code: 'not-the-peer' })
     }
+    expect(heard).toBe(0)
+  })
+
+  it('R83: is spoken to in TLS 1.3 alone, even with the right certificate: an older exporter binds less', async () => {
+    let heard = 0
+    const onSocket = (socket: Socket) => void socket.on('data', (bytes) => (heard += bytes.length))
+    const { chain: cert, key } = own
+    const address = await serveTls(onSocket, { cert, key, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })
+    await expect(dialTo(address, { trust })).rejects.toMatchObject({ code: 'not-carryon' })
     expect(heard).toBe(0)
   })
 
