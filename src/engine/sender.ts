@@ -217,6 +217,7 @@ export class Sender {
   async #readSmall(entry: number, revision: number, target: Uint8Array): Promise<boolean> {
     const { path } = await this.#fileEntry(entry)
     const version = this.#fingerprint(entry)
+    if (version.size !== target.length) return false // Another version is expected by now, and the core knows.
     const result = await this.#attempt({ entry, revision }, version, () =>
       this.#parts.files.readSmall(path, version, target),
     )
