@@ -41,7 +41,7 @@ export function refuseReusable(target: string | undefined, ticket: string | unde
 
 /** Whether a word of the command line is a ticket, which may not be shown again. */
 export function holdsTicket(word: string): boolean {
-  return word.includes(ticketPrefix)
+  return word.toLowerCase().includes(ticketPrefix) // One in capitals is mistyped, and no machine of that name.
 }
 
 async function secretText(target: string, shell: Shell, mayAsk: boolean): Promise<string> {
