@@ -315,7 +315,8 @@ function isStoring({ epoch }: Greeting): boolean {
   return epoch !== 0
 }
 
-function mismatch(sentence: string): { code: ErrorCode; sentence: string } {
+/** Why no trying again helps: one of the two was restored from an older state, or is another one. */
+export function mismatch(sentence: string): { code: ErrorCode; sentence: string } {
   return { code: 'manifest-mismatch', sentence: `The two sides do not remember the same session: ${sentence}.` }
 }
 

@@ -9,6 +9,7 @@ import { Arrivals } from './arrivals.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Ending } from './ending.ts'
 import { standing } from './entry-table.ts'
+import { mismatch } from './greeting.ts'
 import { earliest, type Hub } from './hub.ts'
 import { type AdoptedPlace, type PageShape, type PageSurvey, plans } from './inputs.ts'
 import type { Lanes } from './lanes.ts'
@@ -24,8 +25,8 @@ export class Receiving {
   #pagesSurveyed = 0
   /** Pages asked to be stored or surveyed, and not yet surveyed. */
   #pagesUnderWay = 0
-  /** Of these, the ones that are not in the table of entries yet. */
-  #pagesNotYetAdded = 0
+  /** Of these, the ones that are not in the table of entries yet: their digests. */
+  readonly #arriving: string[] = []
   #adopted: readonly AdoptedPlace[] = []
   readonly #outcomesRestored: ReadonlyMap<number, EntryOutcome>
   readonly #partsRestored: Checkpoint['parts']
@@ -89,18 +90,31 @@ export class Receiving {
 
   manifestArrived(message: ManifestMessage): void {
     const { manifest } = this.#hub.entries
-    const expected = manifest.pages + this.#pagesNotYetAdded
-    if (message.page < expected) return // Sent twice: the answer is under way or in the last `want`.
+    const expected = manifest.pages + this.#arriving.length
+    if (message.page < expected) return this.#pageCameAgain(message)
     peerMust(message.page === expected, `page ${message.page} came where page ${expected} was due`)
     peerMust(!manifest.complete, 'a page came behind the last one')
-    peerMust(this.#pagesNotYetAdded < pagesUnansweredMax, 'too many pages came before they were answered')
+    peerMust(this.#arriving.length < pagesUnansweredMax, 'too many pages came before they were answered')
     this.#pagesUnderWay++
-    this.#pagesNotYetAdded++
+    this.#arriving.push(message.digest)
     this.#hub.emit({ kind: 'storePage', message })
   }
 
+  /**
+   * The answer is under way or in the last `want`, if it is the same page. A sender that was restored may have made another
+   * one, and the greeting knew nothing of those that were not stored yet: files would be taken for each other.
+   */
+  #pageCameAgain({ page, digest }: ManifestMessage): void {
+    const { entries } = this.#hub
+    const known =
+      page < entries.manifest.pages ? entries.digestAt(page + 1) : this.#arriving[page - entries.manifest.pages]
+    if (digest === known) return
+    const { code, sentence } = mismatch('a manifest page came again as another one')
+    this.#hub.fail(code, sentence)
+  }
+
   pageStored(shape: PageShape, survey: PageSurvey): void {
-    this.#pagesNotYetAdded--
+    this.#arriving.shift()
     this.#addPage(shape)
     this.pageSurveyed(survey)
   }

@@ -3,8 +3,9 @@
 
 import { describe, expect, it } from 'vitest'
 import type { SourceVersion } from '../../src/core/inputs.ts'
-import type { Want } from '../../src/model/messages.ts'
-import { Bench, chunkBytes, want } from '../support/core-bench.ts'
+import { noManifest } from '../../src/model/manifest.ts'
+import type { Message, Want } from '../../src/model/messages.ts'
+import { Bench, chunkBytes, pageOf, survey, want } from '../support/core-bench.ts'
 
 const version: SourceVersion = {
   fingerprint: { size: 2 * chunkBytes, mtimeNs: '1', ctimeNs: '1', inode: '1' },
@@ -61,4 +62,24 @@ describe('R46: a sender that was restored', () => {
     bench.hear(want([part]))
     expect(bench.take('finish').end).toMatchObject({ how: 'failed', code: 'protocol' })
   })
+})
+
+describe('R46: a sender that was restored and walked anew', () => {
+  const page = (digest: string): Message => ({ kind: 'manifest', page: 0, first: 0, entries: [], digest })
+
+  it.each(['is not stored yet', 'is stored by now'])(
+    'is told that its pages are other ones, also of a page that the greeting did not know and that %s',
+    (when) => {
+      const bench = Bench.inPhase('receiver', 'transferring')
+      const shape = pageOf([chunkBytes])
+      bench.hear(page(shape.digest))
+      bench.take('storePage')
+      bench.open(noManifest)
+      if (when === 'is stored by now') bench.tell({ kind: 'pageStored', shape, survey: survey(1) })
+      bench.said()
+      bench.hear(page('0'.repeat(16)))
+      expect(bench.said()).toMatchObject([{ kind: 'abort', code: 'manifest-mismatch' }])
+      expect(bench.take('finish').end).toMatchObject({ how: 'failed', code: 'manifest-mismatch' })
+    },
+  )
 })

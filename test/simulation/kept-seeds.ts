@@ -27,4 +27,9 @@ export const keptSeeds: readonly KeptSeed[] = [
   { seed: 2371, shows: 'a folder that cannot be closed costs no file that was opened below it' },
   { seed: 1060, shows: 'what is spilled is a folder, also when it was away for a moment' },
   { seed: 9745, shows: 'a small file whose next version is expected already is not read in the one before' },
+  { seed: 11_753, shows: 'a pack may go out with a file that was announced anew meanwhile; nobody writes it' },
+  {
+    seed: 7777,
+    shows: 'a sender that was restored and walked anew is told so, also of pages that were not stored yet',
+  },
 ]

@@ -108,7 +108,7 @@ export class Tap implements Watcher {
       if (message.page > 0) marks.note('several pages')
     } else if (message.kind === 'resync') {
       heard.resyncSaid(message)
-      window.revised(message.entry)
+      window.revised(message)
       marks.note('revision announced')
     } else if (message.kind === 'hashes') marks.note('hashes asked')
   }

@@ -1,7 +1,7 @@
 // What is on its way stays within the window (R2): places sent and not acknowledged, and what is sent again after a break.
 
 import { placeOverheadBytes } from '../../src/model/limits.ts'
-import type { Acknowledge, Want } from '../../src/model/messages.ts'
+import type { Acknowledge, Resync, Want } from '../../src/model/messages.ts'
 import type { Place } from '../../src/model/places.ts'
 import type { Link } from './link.ts'
 
@@ -26,6 +26,9 @@ export class WindowCheck {
 
   /** Entries with an outcome, as the sender knows: what still goes out of them is dropped. */
   readonly #done = new Set<number>()
+
+  /** The newest revision that was announced of an entry: what still goes out of an older one is dropped. */
+  readonly #revisions = new Map<number, number>()
 
   constructor(fail: (why: string) => void) {
     this.#fail = fail
@@ -57,8 +60,9 @@ export class WindowCheck {
     else this.#fail(`${key} was sent again, and the lane it went over is not lost`)
   }
 
-  #takeUp({ entry, chunk }: Place, cost: number): void {
+  #takeUp({ entry, revision, chunk }: Place, cost: number): void {
     if (this.#done.has(entry) || this.#settled.get(entry)?.has(chunk) === true) return
+    if (revision < (this.#revisions.get(entry) ?? 0)) return
     const chunks = this.#out.get(entry) ?? new Map<number, number>()
     this.#out.set(entry, chunks)
     if (chunks.has(chunk)) return
@@ -102,7 +106,8 @@ export class WindowCheck {
   }
 
   /** A new revision begins: what was sent of the one before does not count. */
-  revised(entry: number): void {
+  revised({ entry, revision }: Resync): void {
+    this.#revisions.set(entry, revision)
     this.#settled.delete(entry)
     this.#out.delete(entry)
   }
@@ -112,6 +117,7 @@ export class WindowCheck {
     this.#out.clear()
     this.#settled.clear()
     this.#done.clear()
+    this.#revisions.clear() // It may have forgotten some.
   }
 
   /** The receiver has lost what it had, by no fault of carryon. */
