@@ -56,6 +56,18 @@ describe('R46: a sender that was restored', () => {
     expect(bench.said()).toContainEqual(expect.objectContaining({ kind: 'resync', revision: 4, keep: [] }))
   })
 
+  it('does so once, if this one is lost while the newer revision is on its way to the disk', () => {
+    const bench = restored()
+    rehashed(bench)
+    bench.close()
+    const { purpose } = bench.take('commit')
+    bench.open()
+    bench.hear(want([part], 1, true))
+    expect(bench.effects.filter(({ kind }) => kind === 'rehash')).toEqual([])
+    bench.tell({ kind: 'committed', purpose })
+    expect(bench.said().filter(({ kind }) => kind === 'resync')).toMatchObject([{ revision: 4, keep: [] }])
+  })
+
   it('is not told of unknown revisions once data flows', () => {
     const bench = Bench.inPhase('sender', 'transferring')
     bench.page([2 * chunkBytes])

@@ -39,6 +39,22 @@ describe('R100: a pause asked for here', () => {
     expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'paused', by: 'signal' } })
   })
 
+  it.each(['ticket-revoked', 'ticket-expired'] as const)(
+    'because of %s waits for no confirmation, and tells the other side that dialing again with it is of no use',
+    (by) => {
+      const bench = receiver()
+      bench.tell({ kind: 'pauseRequested', by })
+      expect(bench.said()).toEqual([]) // No pause to confirm.
+      bench.commit()
+      sync(bench)
+      expect(bench.said()).toEqual([
+        expect.objectContaining({ kind: 'acknowledge' }),
+        { kind: 'abort', code: by, sentence: expect.stringMatching(/What arrived is kept/) },
+      ])
+      expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'paused', by } })
+    },
+  )
+
   it('asks the receiver for a sync point, if we send', () => {
     const bench = Bench.inPhase('sender', 'transferring')
     bench.effects.length = 0

@@ -181,6 +181,25 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
     )
   })
 
+  it('asks for no more at once than one message holds, in however many runs', () => {
+    const chunks = hashesPerMessageMax + 3
+    const bench = resumed(chunks, [
+      [0, hashesPerMessageMax],
+      [hashesPerMessageMax + 1, 2], // Its last chunk is in the sample.
+    ])
+    const sampled = bench.said()
+    change(bench, version(chunks * chunkBytes, '2'))
+    for (const question of sampled) if (question.kind === 'hashes') answer(bench, question.first, [question.first])
+    const ask = { kind: 'hashes', way: 'ask', entry: 0, revision: 0 }
+    expect(bench.said()).toEqual([{ ...ask, first: 0, count: hashesPerMessageMax }])
+    answer(
+      bench,
+      0,
+      Array.from({ length: hashesPerMessageMax }, (_, chunk) => chunk),
+    )
+    expect(bench.said()).toEqual([{ ...ask, first: hashesPerMessageMax + 1, count: 1 }])
+  })
+
   it('passes over answers and hashes of an older revision, and of files that are over', () => {
     const bench = resumed(4, [[0, 2]])
     bench.said()
