@@ -279,6 +279,11 @@ describe('house style', () => {
     expect(grown).toEqual([])
   })
 
+  it('no merge was left half done', () => {
+    const marked = [...code, ...documents].filter((file) => /^(<{7}|>{7})( |$)/m.test(textOf(file)))
+    expect(marked).toEqual([])
+  })
+
   it('nothing names a path of one machine, or the registry it was installed from', () => {
     const texts = project.filter((file) => !file.startsWith('fixtures/'))
     const ofAMachine = /(?<![\w.~-])\/(work|root|Users|home\/(?!you\b|me\b|user\b|alice\b|bob\b)\w+)\//
