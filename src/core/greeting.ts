@@ -43,6 +43,8 @@ export class GreetingMachine {
   #greeting: Greeting | undefined
   #peerInstance = ''
   #peerAttempt = 0
+  /** The process that welcomed this one last. */
+  #welcomedBy = ''
   /** Newest epoch that is or may be on our disk, whether it was ever opened or not. */
   #epochStored: number
 
@@ -117,8 +119,9 @@ export class GreetingMachine {
       `it would be ${durability}, less than asked`,
     )
     const root = this.#rootOf(welcome.root)
-    const fault = this.#mismatch(welcome.manifest, root)
+    const fault = this.#mismatch(welcome.manifest, root, welcome.instance === this.#welcomedBy)
     if (fault !== undefined) return hub.fail(fault.code, fault.sentence)
+    this.#welcomedBy = welcome.instance
     greeting.epoch = welcome.epoch
     greeting.windowBytes = agreed.windowBytes
     greeting.lanes = this.#lanesToOpen(welcome.agreed.lanes)
@@ -146,6 +149,7 @@ export class GreetingMachine {
     const hub = this.#hub
     const isStale = hello.instance === this.#peerInstance && hello.attempt < this.#peerAttempt
     if (isStale) return hub.emit({ kind: 'destroy', connection, reason: 'a newer attempt of the same peer was here' })
+    const isSame = hello.instance === this.#peerInstance
     this.#peerInstance = hello.instance
     this.#peerAttempt = hello.attempt
     const { settings } = hub
@@ -154,7 +158,7 @@ export class GreetingMachine {
     if (hello.role === settings.role)
       return this.#refuse(connection, 'protocol', `Both sides are the ${settings.role}.`)
     const root = this.#rootOf(hello.root)
-    const fault = this.#mismatch(hello.manifest, root)
+    const fault = this.#mismatch(hello.manifest, root, isSame)
     if (fault !== undefined) return this.#refuse(connection, fault.code, fault.sentence)
 
     const greeting = this.#begin(connection)
@@ -212,8 +216,11 @@ export class GreetingMachine {
     return settings.role === 'receiver' ? settings.root : (theirs ?? '')
   }
 
-  /** Why the peer's memory of this session does not fit ours (R47). */
-  #mismatch(theirs: ManifestState, root: string): { code: ErrorCode; sentence: string } | undefined {
+  /**
+   * Why the peer's memory of this session does not fit ours (R47). `isSame`: it is the process that greeted last, which has
+   * forgotten nothing; pages may have come over its older connection behind this greeting.
+   */
+  #mismatch(theirs: ManifestState, root: string, isSame: boolean): { code: ErrorCode; sentence: string } | undefined {
     const { settings, entries, agreement } = this.#hub
     const ours = entries.manifest
     if (settings.role === 'sender') {
@@ -221,8 +228,11 @@ export class GreetingMachine {
       if (entries.digestAt(theirs.pages) !== theirs.digest) return mismatch('the manifest pages differ')
       if (agreement !== undefined && agreement.root !== root)
         return { code: 'root-mismatch', sentence: 'The other side now receives into another folder.' }
-    } else if (theirs.pages < ours.pages) return mismatch('the sender has forgotten manifest pages that are here')
-    else if (theirs.pages === ours.pages && theirs.digest !== ours.digest) return mismatch('the manifest pages differ')
+    } else {
+      if (theirs.pages < ours.pages && !isSame) return mismatch('the sender has forgotten manifest pages that are here')
+      if (theirs.pages <= ours.pages && entries.digestAt(theirs.pages) !== theirs.digest)
+        return mismatch('the manifest pages differ')
+    }
     return undefined
   }
 

@@ -243,6 +243,11 @@ export class Lanes {
     return isAlone && this.#framesOnZero < framesAlone ? this.#hub.open : best
   }
 
+  /** Whether a frame is on its way to lane 0, where messages would overtake it. */
+  get isZeroBusy(): boolean {
+    return this.#framesOnZero > 0
+  }
+
   /** A frame is on its way to the socket. */
   took(connection: ConnectionId): void {
     const lane = this.#lanes.get(connection)

@@ -17,6 +17,7 @@ export class Sending {
   readonly outgoing: Outgoing
   readonly releasing: Releasing
   readonly #hub: Hub
+  readonly #lanes: Lanes
   #pagesSent = 0
   #pagesAnswered = 0
   /** What the receiver had made durable when this epoch began, as far as this side knows; 0 once compared. */
@@ -25,6 +26,7 @@ export class Sending {
 
   constructor(hub: Hub, lanes: Lanes, checkpoint: Checkpoint) {
     this.#hub = hub
+    this.#lanes = lanes
     this.#bytesRemembered = checkpoint.revised.size === 0 ? checkpoint.bytesAcknowledged : 0 // A new revision begins lower.
     this.outgoing = new Outgoing(hub, lanes, checkpoint.revised)
     this.releasing = new Releasing(hub, checkpoint.receipt)
@@ -95,7 +97,7 @@ export class Sending {
     this.#isWalking = false
     this.#addPage(shape)
     this.#pumpPages()
-    this.#endIfDone()
+    this.endIfDone()
   }
 
   // ---- what the receiver says -------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ export class Sending {
     }
     this.#pumpPages()
     this.outgoing.pump()
-    this.#endIfDone()
+    this.endIfDone()
   }
 
   /** A receiver that knows less than it had promised was rolled back: it is gone on from its state, and said (R46). */
@@ -174,7 +176,7 @@ export class Sending {
     const grade = outcomes.length > 0 ? 'major' : 'minor'
     this.#hub.emit({ kind: 'reportCheckpoint', serial, grade, syncMs: 0 })
     this.outgoing.pump()
-    this.#endIfDone()
+    this.endIfDone()
   }
 
   exceptionArrived({ code, sentence }: Exception): void {
@@ -183,11 +185,12 @@ export class Sending {
 
   // ---- the end ----------------------------------------------------------------------------------------------------
 
-  #endIfDone(): void {
+  /** No data may come behind the end: a chunk may still be being read that nobody needs any more. */
+  endIfDone(): void {
     const hub = this.#hub
     const { manifest, unfinished } = hub.entries
     if (hub.phase !== 'transferring' || !manifest.complete || unfinished > 0) return
-    if (this.#pagesAnswered < manifest.pages) return
+    if (this.#pagesAnswered < manifest.pages || this.#lanes.isZeroBusy) return
     hub.phase = 'finishing'
     hub.send({ kind: 'end', manifest: manifest.digest, entries: manifest.entries, bytes: manifest.bytes })
   }

@@ -301,11 +301,14 @@ export class Session {
       case 'pageWalked':
         return sending.pageWalked(input.shape)
       case 'chunkSent':
-        return sending.outgoing.chunkSent(input)
+        sending.outgoing.chunkSent(input)
+        return sending.endIfDone()
       case 'packSent':
-        return sending.outgoing.packSent(input)
+        sending.outgoing.packSent(input)
+        return sending.endIfDone()
       case 'sendFailed':
-        return sending.outgoing.sendFailed(input)
+        sending.outgoing.sendFailed(input)
+        return sending.endIfDone()
       case 'sourceFailed':
         return sending.outgoing.sourceFailed(input)
       case 'sourceChecked':

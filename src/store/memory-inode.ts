@@ -46,7 +46,8 @@ export class FileInode extends InodeBase {
   /** By page number; a page that is not there reads as zeros. Pages are replaced, never changed. */
   pages: Map<number, Uint8Array> = new Map()
   durablePages: Map<number, Uint8Array> = new Map()
-  readonly dirty: Set<number> = new Set()
+  /** Pages that no sync has reached, each with a mark for every byte that was written. */
+  readonly dirty: Map<number, Uint8Array> = new Map()
 
   override stat(): Stat {
     return { ...super.stat(), size: this.size, allocatedBytes: this.pages.size * pageBytes }
@@ -67,7 +68,7 @@ export class FileInode extends InodeBase {
       const bytes = copyOfPage(this.pages.get(page))
       bytes.set(source.subarray(offset, offset + to - from), from)
       this.pages.set(page, bytes)
-      this.dirty.add(page)
+      this.#mark(page, from, to)
     })
     this.size = Math.max(this.size, position + source.length)
   }
@@ -87,15 +88,21 @@ export class FileInode extends InodeBase {
         const from = size - page * pageBytes
         if (from <= 0) this.pages.delete(page)
         else if (from < pageBytes) this.pages.set(page, copyOfPage(this.pages.get(page)).fill(0, from))
-        if (from < pageBytes) this.dirty.add(page)
+        if (from < pageBytes) this.#mark(page, Math.max(0, from), pageBytes)
       }
     }
     this.size = size
   }
 
+  #mark(page: number, from: number, to: number): void {
+    let marks = this.dirty.get(page)
+    if (marks === undefined) this.dirty.set(page, (marks = new Uint8Array(pageBytes)))
+    marks.fill(1, from, to)
+  }
+
   /** What fdatasync does; fsync does `syncMeta`, too. */
   syncData(): void {
-    for (const page of this.dirty) keep(this.durablePages, page, this.pages.get(page))
+    for (const page of this.dirty.keys()) keep(this.durablePages, page, this.pages.get(page))
     this.dirty.clear()
     this.durableSize = this.size
   }
@@ -121,13 +128,13 @@ export class FileInode extends InodeBase {
     const keepsSize = this.size !== this.durableSize && chance.coin()
     after.size = keepsSize ? this.size : this.durableSize
     after.pages = new Map(this.durablePages)
-    for (const page of this.dirty) {
+    for (const [page, marks] of this.dirty) {
       const old = this.durablePages.get(page)
       const fresh = this.pages.get(page)
       const fate = chance.pick(['dropped', 'kept', 'torn'] as const)
       if (fate === 'kept') keep(after.pages, page, fresh)
       const virginFrom = old === undefined ? 0 : this.durableSize - page * pageBytes
-      if (fate === 'torn') keep(after.pages, page, torn(old, fresh, virginFrom, chance))
+      if (fate === 'torn') keep(after.pages, page, torn({ old, fresh, virginFrom, marks }, chance))
     }
     const pagesLeft = Math.ceil(after.size / pageBytes)
     for (const page of after.pages.keys()) if (page >= pagesLeft) after.pages.delete(page)
@@ -159,26 +166,32 @@ export interface Chance {
   pick<T>(choices: readonly T[]): T
 }
 
-/** Each 512 byte sector of the page is old or new; one that never was on the disk, from `virginFrom` on, may hold anything. */
-function torn(
-  old: Uint8Array | undefined,
-  fresh: Uint8Array | undefined,
-  virginFrom: number,
-  chance: Chance,
-): Uint8Array {
+interface TornPage {
+  readonly old: Uint8Array | undefined
+  readonly fresh: Uint8Array | undefined
+  /** From here on nothing of it ever was on the disk. */
+  readonly virginFrom: number
+  readonly marks: Uint8Array
+}
+
+/**
+ * Each 512 byte sector of the page is old or new; one that never was on the disk may hold anything where it was written. The
+ * chunks of the simulation are smaller than sectors: one that is a hole is not written because its neighbour is.
+ */
+function torn({ old, fresh, virginFrom, marks }: TornPage, chance: Chance): Uint8Array {
   const page = copyOfPage(old)
   for (let from = 0; from < pageBytes; from += sectorBytes) {
     const sector = page.subarray(from, from + sectorBytes)
     const fate = chance.pick(['old', 'new', from >= virginFrom ? 'garbage' : 'old'] as const)
-    if (fate === 'garbage') garble(sector, chance.pick([0x00, 0x5a, 0xff]))
+    if (fate === 'garbage') garble(sector, marks.subarray(from, from + sectorBytes), chance.pick([0x00, 0x5a, 0xff]))
     else if (fate === 'new' && fresh === undefined) sector.fill(0)
     else if (fate === 'new') sector.set(fresh!.subarray(from, from + sectorBytes))
   }
   return page
 }
 
-function garble(sector: Uint8Array, seed: number): void {
-  for (let i = 0; i < sector.length; i++) sector[i] = (seed + i * 31) & 0xff
+function garble(sector: Uint8Array, marks: Uint8Array, seed: number): void {
+  for (let i = 0; i < sector.length; i++) if (marks[i] === 1) sector[i] = (seed + i * 31) & 0xff
 }
 
 function copyOfPage(page: Uint8Array | undefined): Uint8Array {

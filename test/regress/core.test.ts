@@ -283,6 +283,56 @@ describe('the dialogue', () => {
   })
 })
 
+describe('the end of the data', () => {
+  it('waits for a chunk that is still being read of a file that was given up', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.page([2 * chunkBytes])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    const [first, second] = [bench.take('sendChunk'), bench.take('sendChunk')]
+    const problem = { kind: 'unreadable', reason: 'EIO' } as const
+    bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem })
+    bench.tell({ kind: 'sendFailed', connection: first.connection, places: [first.place] })
+    const outcomes = [{ entry: 0, outcome: 'failed', bytes: 0 }] as const
+    bench.hear({ kind: 'acknowledge', serial: 1, places: [], outcomes, level: 'checkpoint', syncMs: 0 })
+    expect(bench.said().map(({ kind }) => kind)).not.toContain('end')
+    bench.tell({ kind: 'chunkSent', connection: second.connection, place: second.place, hash: 1n, zeros: false })
+    expect(bench.said().map(({ kind }) => kind)).toContain('end')
+  })
+})
+
+describe('a second greeting of the same process', () => {
+  it.each(['listens', 'dials'])('may be older than the pages its first connection brought (this side %s)', (way) => {
+    const bench = Bench.inPhase('receiver', way === 'dials' ? 'greeting' : 'transferring')
+    if (way === 'dials') hearWelcome(bench, 1)
+    bench.page([])
+    bench.effects.length = 0
+    if (way === 'listens') bench.open(noManifest)
+    else {
+      bench.tell({ kind: 'connected', connection: ++bench.connection, attempt: 2 })
+      hearWelcome(bench, 2)
+    }
+    expect(bench.effects.filter(({ kind }) => kind === 'finish')).toEqual([])
+    expect(bench.said().map(({ kind }) => kind)).toContain('want')
+  })
+})
+
+/** A sender that knows of no page yet welcomes us. */
+function hearWelcome(bench: Bench, epoch: number): void {
+  bench.hear({
+    kind: 'welcome',
+    version: 1,
+    epoch,
+    instance: 'b'.repeat(16),
+    state: 'agreeing',
+    capabilities: [],
+    agreed: { chunkBytes, windowBytes: 4096, lanes: 1 },
+    shape: { onConflict: 'fail', checksum: false },
+    root: null,
+    manifest: noManifest,
+  })
+  bench.commit()
+}
+
 describe('the window', () => {
   it('R2: sends what was lost before anything new, and counts it all the time', () => {
     const bench = sender([2048, 2048])

@@ -32,4 +32,13 @@ export const keptSeeds: readonly KeptSeed[] = [
     seed: 7777,
     shows: 'a sender that was restored and walked anew is told so, also of pages that were not stored yet',
   },
+  { seed: 17_375, shows: 'nothing that is still being read comes behind the end' },
+  {
+    seed: 23_926,
+    shows: 'what was acknowledged below the level of checkpoints and is lost comes on top of the window',
+  },
+  {
+    seed: 25_481,
+    shows: 'a second greeting of the same process may be older than the pages that its first connection brought',
+  },
 ]

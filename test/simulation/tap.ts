@@ -60,7 +60,9 @@ export class Tap implements Watcher {
     if (owner.role === 'sender' && lastWords.has(message.kind)) link.isDone = true
     if (owner.role === 'sender') this.#saidBySender(message)
     else this.#saidByReceiver(link, message)
-    if (message.kind === 'welcome') this.#welcomed(link, message.epoch, message.agreed.windowBytes)
+    if (message.kind !== 'welcome') return
+    this.#welcomed(link, message.epoch, message.agreed.windowBytes)
+    this.#isOpened(owner.role, link)
   }
 
   #isOpened(role: Role, link: Link): void {

@@ -24,6 +24,9 @@ export class WindowCheck {
   /** Acknowledged, as the sender knows: what is still on its way of them a second time is dropped. */
   readonly #settled = new Map<number, Set<number>>()
 
+  /** Acknowledged, and wanted again: lost by a receiver that was restored, or that had promised less. They come on top. */
+  readonly #returned = new Map<number, Set<number>>()
+
   /** Entries with an outcome, as the sender knows: what still goes out of them is dropped. */
   readonly #done = new Set<number>()
 
@@ -62,7 +65,7 @@ export class WindowCheck {
 
   #takeUp({ entry, revision, chunk }: Place, cost: number): void {
     if (this.#done.has(entry) || this.#settled.get(entry)?.has(chunk) === true) return
-    if (revision < (this.#revisions.get(entry) ?? 0)) return
+    if (revision < (this.#revisions.get(entry) ?? 0) || this.#returned.get(entry)?.has(chunk) === true) return
     const chunks = this.#out.get(entry) ?? new Map<number, number>()
     this.#out.set(entry, chunks)
     if (chunks.has(chunk)) return
@@ -87,6 +90,7 @@ export class WindowCheck {
       if (want.need === 'done') this.#finish(entry)
       else {
         this.#done.delete(entry)
+        this.#returned.set(entry, new Set([...(this.#returned.get(entry) ?? []), ...(this.#settled.get(entry) ?? [])]))
         this.#settled.delete(entry)
       }
     if (want.need === 'part') for (const [first, count] of want.durable) this.#settle(want.from, first, count)
@@ -109,6 +113,7 @@ export class WindowCheck {
   revised({ entry, revision }: Resync): void {
     this.#revisions.set(entry, revision)
     this.#settled.delete(entry)
+    this.#returned.delete(entry)
     this.#out.delete(entry)
   }
 
@@ -116,6 +121,7 @@ export class WindowCheck {
   senderStarted(): void {
     this.#out.clear()
     this.#settled.clear()
+    this.#returned.clear()
     this.#done.clear()
     this.#revisions.clear() // It may have forgotten some.
   }
