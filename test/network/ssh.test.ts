@@ -14,8 +14,9 @@ const missing = networksMissing() ?? sshMissing()
 if (missing !== undefined) console.log(`SKIPPED: ssh between network namespaces: ${missing}`)
 
 const impatiently: readonly string[] = ['--dead-after', '3s']
+/** Large enough that each of the commands below is in the middle of it when it is cut or killed. */
 const tree: Tree = {
-  'photos/disk.img': noise(20 * MiB + 77, 1),
+  'photos/disk.img': noise(60 * MiB + 77, 1),
   'photos/a.jpg': noise(3 * MiB + 1, 2),
   'photos/sub/c.txt': file('hello', 0o600, 1_700_000_000.123456),
   'photos/empty': '',
