@@ -135,7 +135,7 @@ describe('an evil sender ends with code 7, and nothing is published', () => {
     finishing.peer.say(message)
     for (const { session } of [early, stage, finishing.stage]) void session.pause()
     for (const it of [early, stage, finishing.stage])
-      expect(['protocol', 'bad-name', 'limit', 'paused', 'none']).toContain((await it.end()).code)
+      expect(['protocol', 'bad-name', 'limit', 'manifest-mismatch', 'paused', 'none']).toContain((await it.end()).code)
   })
 })
 
