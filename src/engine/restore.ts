@@ -2,13 +2,13 @@
 // durable is held against the part files; chunks known only from hints are adopted. Every step may be the last of this
 // process: the next one begins again from the first.
 
-import { assert, hasCode } from '../errors.ts'
-import type { Directory, DiskFile } from '../model/disk.ts'
+import { hasCode } from '../errors.ts'
+import type { Directory } from '../model/disk.ts'
 import { defaultLimits } from '../model/limits.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import { chunkCount, chunkLength, ChunkSet, placeRuns } from '../model/places.ts'
 import type { IntentFile, JournalRecord } from '../model/records.ts'
-import { type Checkpoint, type HeldRun, withoutChunks } from '../core/checkpoint.ts'
+import { type Checkpoint, withoutChunks } from '../core/checkpoint.ts'
 import { Compaction } from '../core/compact.ts'
 import type { AdoptedPlace, PageShape } from '../core/inputs.ts'
 import { fileDigest, zerosHash } from '../hash/xxh64.ts'
@@ -21,6 +21,7 @@ import type { Target } from '../store/target.ts'
 import type { World } from './context.ts'
 import { digestOfFile } from './digest-of-file.ts'
 import { ManifestPages } from './manifest-pages.ts'
+import { PartCheck } from './part-check.ts'
 
 export interface Restored {
   readonly journal: Journal
@@ -95,7 +96,7 @@ class Restoring {
   readonly #chunkBytes: number
   /** Nothing was synced before it got its name: only its content tells what it is. */
   readonly #isUnsynced: boolean
-  readonly #buffer: Uint8Array
+  readonly #check: PartCheck
 
   constructor(
     journal: Journal,
@@ -113,7 +114,7 @@ class Restoring {
     this.#world = world
     this.#chunkBytes = checkpoint.bound?.chunkBytes ?? defaultLimits.chunkBytes
     this.#isUnsynced = checkpoint.bound?.shape.durability === 'none'
-    this.#buffer = new Uint8Array(this.#chunkBytes)
+    this.#check = new PartCheck(checkpoint, pages, files, this.#chunkBytes, world)
   }
 
   // ---- intents ----------------------------------------------------------------------------------------------------
@@ -189,8 +190,8 @@ class Restoring {
     const chunks = chunkCount(size, this.#chunkBytes)
     const known = new ChunkSet(chunks)
     for (const { first, hashes } of runs) known.addRun(first, hashes.length)
-    if (known.isFull && !this.#isUnsynced) return (await this.#badChunks(entry, runs)).length === 0
-    return (await this.#digestOfPart(intent)) === intent.digest
+    if (known.isFull && !this.#isUnsynced) return (await this.#check.badChunks(entry, runs)).length === 0
+    return (await this.#check.digest(entry, size)) === intent.digest
   }
 
   /**
@@ -200,7 +201,7 @@ class Restoring {
   async #drop({ entry, revision, digest, size }: IntentFile): Promise<JournalRecord> {
     const bad: JournalRecord = { kind: 'bad', entry, revision, chunks: [] }
     if (this.#isUnsynced || chunkCount(size, this.#chunkBytes) > 1) return bad
-    const bytes = await this.#read(entry, 0)
+    const bytes = await this.#check.read(entry, 0)
     if (bytes === undefined) return bad
     const hashes = BigUint64Array.of(this.#world.hash(bytes))
     if (fileDigest(hashes, size, this.#world.hash) !== digest) return bad
@@ -244,18 +245,10 @@ class Restoring {
     if (there?.kind !== 'file' || there.size !== bytes) return there === undefined ? 'gone' : 'torn'
     const file = await this.#target.openExisting(place)
     try {
-      return (await this.#digestOf(file, bytes)) === digest ? 'whole' : 'torn'
+      return (await digestOfFile(this.#chunkBytes, this.#world.hash)(file, bytes)) === digest ? 'whole' : 'torn'
     } finally {
       await file.close()
     }
-  }
-
-  async #digestOfPart({ entry, size }: IntentFile): Promise<string> {
-    return this.#digestOf({ read: (target, position) => this.#files.read(entry, position, target) }, size)
-  }
-
-  #digestOf(file: Pick<DiskFile, 'read'>, size: number): Promise<string> {
-    return digestOfFile(this.#chunkBytes, this.#world.hash)(file, size)
   }
 
   // ---- parts ------------------------------------------------------------------------------------------------------
@@ -264,7 +257,7 @@ class Restoring {
   async checkParts(): Promise<number> {
     let bytesBad = 0
     for (const [entry, part] of this.#checkpoint.parts) {
-      const bad = await this.#badChunks(entry, part.runs)
+      const bad = await this.#check.badChunks(entry, part.runs)
       if (bad.length === 0) continue
       const places = bad.map((chunk) => ({ entry, revision: part.revision, chunk }))
       const chunks = placeRuns(places).map(({ first, count }) => [first, count] as const)
@@ -273,71 +266,6 @@ class Restoring {
       bytesBad += bad.length * this.#chunkBytes
     }
     return bytesBad
-  }
-
-  /** Chunks that are not on the disk as they were, of those that are looked at. */
-  async #badChunks(entry: number, runs: readonly HeldRun[]): Promise<number[]> {
-    const bad: number[] = []
-    for (const run of await this.#suspects(entry, runs))
-      for (const [i, hash] of run.hashes.entries())
-        if (!(await this.#isOnDisk(entry, run.first + i, hash, run.holes > 0))) bad.push(run.first + i)
-    return bad
-  }
-
-  /** All runs of a part that looks cut or punched, else the last one. */
-  async #suspects(entry: number, runs: readonly HeldRun[]): Promise<readonly HeldRun[]> {
-    const last = runs.at(-1)
-    if (last === undefined) return []
-    const size = await this.#sizeOf(entry)
-    const data = new ChunkSet(chunkCount(size, this.#chunkBytes))
-    for (const { first, hashes, holes } of runs) {
-      if (holes === 0) data.addRun(first, hashes.length)
-      else for (let i = 0; i < hashes.length; i++) data.remove(first + i) // The later run is right.
-    }
-    let dataBytes = 0
-    let end = 0
-    for (const [first, count] of data.runs()) {
-      const last = first + count - 1
-      dataBytes += (count - 1) * this.#chunkBytes + chunkLength(size, this.#chunkBytes, last)
-      end = last * this.#chunkBytes + chunkLength(size, this.#chunkBytes, last)
-    }
-    const stat = await this.#files.stat(entry)
-    if (stat === undefined) return dataBytes === 0 ? [] : runs
-    return stat.size < end || stat.allocatedBytes < dataBytes ? runs : [this.#tailOf(last)]
-  }
-
-  /** The end of a run, as much as one sync covers: resuming reads a tail, however long the file (R15). */
-  #tailOf({ first, hashes, holes }: HeldRun): HeldRun {
-    const chunks = Math.max(1, Math.ceil(this.#world.limits.syncEveryBytes / this.#chunkBytes))
-    const from = Math.max(0, hashes.length - chunks)
-    return { first: first + from, hashes: hashes.subarray(from), holes }
-  }
-
-  async #isOnDisk(entry: number, chunk: number, hash: bigint, isHole: boolean): Promise<boolean> {
-    const found = await this.#read(entry, chunk)
-    if (found !== undefined) return this.#world.hash(found) === hash
-    return (
-      isHole && zerosHash(chunkLength(await this.#sizeOf(entry), this.#chunkBytes, chunk), this.#world.hash) === hash
-    )
-  }
-
-  /** A chunk's bytes as they are on the disk; undefined if the part ends before it. */
-  async #read(entry: number, chunk: number): Promise<Uint8Array | undefined> {
-    const view = this.#buffer.subarray(0, chunkLength(await this.#sizeOf(entry), this.#chunkBytes, chunk))
-    try {
-      return (await this.#files.read(entry, chunk * this.#chunkBytes, view)) === view.length ? view : undefined
-    } catch (error) {
-      if (hasCode(error, 'not-found')) return undefined
-      throw error
-    }
-  }
-
-  async #sizeOf(entry: number): Promise<number> {
-    const revised = this.#checkpoint.revised.get(entry)
-    if (revised !== undefined) return revised.size
-    const listed = await this.#pages.entry(entry)
-    assert(listed.kind === 'file', `entry ${entry} is a file`)
-    return listed.size
   }
 
   // ---- hints ------------------------------------------------------------------------------------------------------
@@ -352,9 +280,9 @@ class Restoring {
     let bytesAdopted = 0
     for (const { entry, revision, chunk, hash, isHole } of await readHints(directory, { hash: this.#world.hash })) {
       if (!(await this.#isOpenPlace(entry, revision, chunk))) continue
-      const length = chunkLength(await this.#sizeOf(entry), this.#chunkBytes, chunk)
+      const length = chunkLength(await this.#check.sizeOf(entry), this.#chunkBytes, chunk)
       bytesHinted += length
-      const bytes = isHole ? undefined : await this.#read(entry, chunk)
+      const bytes = isHole ? undefined : await this.#check.read(entry, chunk)
       const isThere = isHole
         ? zerosHash(length, this.#world.hash) === hash && (await this.#isUnwritten(entry, chunk))
         : bytes !== undefined && this.#world.hash(bytes) === hash
@@ -368,7 +296,7 @@ class Restoring {
 
   /** A hole reads as zeros, or lies behind the part's end. */
   async #isUnwritten(entry: number, chunk: number): Promise<boolean> {
-    const bytes = await this.#read(entry, chunk)
+    const bytes = await this.#check.read(entry, chunk)
     return bytes === undefined || this.#world.hash(bytes) === zerosHash(bytes.length, this.#world.hash)
   }
 
@@ -377,7 +305,7 @@ class Restoring {
     if (outcomes.has(entry) || entry >= this.#pages.nextEntry) return false
     if (revision !== (revised.get(entry)?.revision ?? 0)) return false
     if ((await this.#pages.entry(entry)).kind !== 'file') return false
-    if (chunk >= chunkCount(await this.#sizeOf(entry), this.#chunkBytes)) return false
+    if (chunk >= chunkCount(await this.#check.sizeOf(entry), this.#chunkBytes)) return false
     const runs = parts.get(entry)?.runs ?? []
     return !runs.some(({ first, hashes }) => chunk >= first && chunk < first + hashes.length)
   }
