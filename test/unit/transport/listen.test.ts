@@ -143,7 +143,8 @@ describe('strangers at the listener', () => {
       again.once('error', () => resolve('refused')).once('secureConnect', resolve),
     )
     expect(await outcome).toBe('refused')
-    expect(asked).toEqual([ticket.identity])
+    // What it offers is the session's name: random bytes, of which those before a NUL may pass for an identity.
+    expect(asked.filter((identity) => identity === ticket.identity)).toHaveLength(1)
     first.destroy()
   })
 
