@@ -80,6 +80,7 @@ export async function restoreReceived(
 ): Promise<ReceivedState> {
   const restoring = new Restoring(journal, checkpoint, pages, files, target, world)
   await restoring.settleIntents()
+  await restoring.removeShared()
   const bytesBad = (await restoring.checkPlaced()) + (await restoring.checkParts())
   const { adopted, bytesHinted, bytesAdopted } = await restoring.adopt(directory)
   await restoring.removeStrays(adopted)
@@ -252,6 +253,17 @@ class Restoring {
   }
 
   // ---- parts ------------------------------------------------------------------------------------------------------
+
+  /**
+   * A part with a second name is begun anew: what is written to it is written there, too (R111). It has its final name
+   * already, and a journal that was damaged since does not know; or somebody linked it.
+   */
+  async removeShared(): Promise<void> {
+    for (const entry of await this.#files.list()) {
+      const part = await this.#files.stat(entry)
+      if (part !== undefined && part.links > 1) await this.#files.remove(entry)
+    }
+  }
 
   /** Holds durable chunks against the disk (R14): length and blocks of each part, and the bytes of the last record. */
   async checkParts(): Promise<number> {

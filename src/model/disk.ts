@@ -21,6 +21,8 @@ export interface Stat {
   readonly owner: number
   /** Bytes allocated. */
   readonly allocatedBytes: number
+  /** How many names a file has; of a directory it says nothing. */
+  readonly links: number
 }
 
 /** An open file. Calls on one file may overlap as long as their byte ranges don't. */

@@ -192,8 +192,10 @@ export class MemoryDisk implements Disk {
 
   changeNames(...edits: NameChange['edits']): void {
     for (const { directory, name, inode } of edits) {
-      if (inode === undefined) directory.names.delete(name)
-      else directory.names.set(name, inode)
+      const before = directory.names.get(name)
+      if (before !== undefined) before.links--
+      if (inode !== undefined) inode.links++
+      setName(directory.names, name, inode)
       directory.meta.mtimeNs = this.tick()
     }
     this.#changes.push({ edits })
@@ -209,6 +211,7 @@ export class MemoryDisk implements Disk {
 
   #makeDurable(parent: DirectoryInode, name: Name): DirectoryInode {
     const made = new DirectoryInode(this.nextInode(), 0o755, this.tick())
+    made.links++
     parent.names.set(name, made)
     parent.durableNames.set(name, made)
     return made
@@ -256,7 +259,11 @@ function rebuilt(
   after.ctimeNs = inode.ctimeNs
   if (inode.kind === 'directory') {
     assert(after.kind === 'directory', 'a copy has the kind of its original')
-    for (const [name, below] of namesOf(inode)) after.names.set(name, rebuilt(below, namesOf, chance, done))
+    for (const [name, below] of namesOf(inode)) {
+      const left = rebuilt(below, namesOf, chance, done)
+      left.links++
+      after.names.set(name, left)
+    }
     after.durableNames = new Map(after.names)
   }
   return after

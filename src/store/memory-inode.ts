@@ -22,6 +22,8 @@ abstract class InodeBase {
   meta: Metadata
   durableMeta: Metadata
   ctimeNs = 0n
+  /** How many names lead here now. */
+  links = 0
 
   constructor(inode: bigint, mode: number, now: bigint) {
     this.inode = inode
@@ -31,9 +33,9 @@ abstract class InodeBase {
   }
 
   stat(): Stat {
-    const { inode, kind, ctimeNs } = this
+    const { inode, kind, ctimeNs, links } = this
     const { mode, mtimeNs } = this.meta
-    return { kind, size: 0, mode, mtimeNs, ctimeNs, inode, device: 1n, owner, allocatedBytes: 0 }
+    return { kind, size: 0, mode, mtimeNs, ctimeNs, inode, device: 1n, owner, allocatedBytes: 0, links }
   }
 }
 

@@ -16,6 +16,7 @@ export function statOf(stats: BigIntStats): Stat {
     device: stats.dev,
     owner: Number(stats.uid),
     allocatedBytes: Number(stats.blocks) * blockBytes,
+    links: Number(stats.nlink),
   }
 }
 

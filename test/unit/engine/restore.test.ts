@@ -109,6 +109,18 @@ describe('R115: what only hints know', () => {
   })
 })
 
+describe('R111: a part with a second name, as of a file in place of which a damaged journal says nothing,', () => {
+  it('is begun anew: nothing of it is held or adopted, and the file is left as it is', async () => {
+    const hint: Hint = { entry: 0, revision: 0, chunk: 2, hash: hash(chunk(2)), isHole: false }
+    const scene = await Scene.with([durable(0, 2)], content(3), [hint])
+    const { target, parts } = await scene.open()
+    await parts.directory.link('0', target.root, 'a')
+    expect(await scene.restore()).toMatchObject({ held: [], adopted: [], bytesBad: 2 * chunkBytes })
+    expect(await (await scene.open()).parts.list()).toEqual([])
+    expect(await (await scene.disk.openRoot('/dst')).stat('a')).toMatchObject({ size: 3 * chunkBytes, links: 1 })
+  })
+})
+
 describe('R45: a publish that was cut short', () => {
   const intent = (inode: string): JournalRecord => {
     const all = hashes(0, 6)

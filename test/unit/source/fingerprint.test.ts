@@ -12,6 +12,7 @@ const stat: Stat = {
   device: 1n,
   owner: 0,
   allocatedBytes: 4096,
+  links: 1,
 }
 
 describe('R51: a version', () => {
