@@ -42,4 +42,5 @@ export const keptSeeds: readonly KeptSeed[] = [
     shows: 'a second greeting of the same process may be older than the pages that its first connection brought',
   },
   { seed: 68_469, shows: 'a part that is a file in place as well is not written to' },
+  { seed: 70_318, shows: 'a copy of a disk whose journal was damaged has a damaged journal, too' },
 ]

@@ -258,10 +258,12 @@ export class Nemesis {
     const disk = disks[role].image(this.#chance.fraction)
     const { promises } = ledger
     const { foreign } = trees
+    const wasDamaged = this.#damaged.has(role)
     timeline.after(this.#chance.pick([5, 50, 500, 2_000]), () => {
       if (this.#world.hasEnded(role)) return
       this.#note(role === 'sender' ? 'sender rolled back' : 'receiver rolled back')
       this.#forgets(role)
+      if (wasDamaged) this.#damaged.add(role)
       disk.passTime(3_600n * second) // The disk is old; the time is not.
       disk.capacityBytes = disks[role].capacityBytes
       disks[role] = disk
