@@ -5,11 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint, foldRecords } from '../../src/core/checkpoint.ts'
 import { type Input, plans, type SourceVersion } from '../../src/core/inputs.ts'
 import type { Effect } from '../../src/core/effects.ts'
-import type { Message, Resync } from '../../src/model/messages.ts'
+import type { Resync } from '../../src/model/messages.ts'
 import { noManifest } from '../../src/model/manifest.ts'
 import type { IntentFile, JournalRecord } from '../../src/model/records.ts'
-import type { Receipt } from '../../src/model/session.ts'
-import { Bench, chunkBytes, listenerHello, pageOf, survey, want } from '../support/core-bench.ts'
+import { Bench, chunkBytes, end, listenerHello, pageOf, receipt, survey, want } from '../support/core-bench.ts'
 
 const version: SourceVersion = {
   fingerprint: { size: 600, mtimeNs: '1', ctimeNs: '1', inode: '1' },
@@ -387,20 +386,6 @@ describe('the window', () => {
 })
 
 describe('the receipt', () => {
-  const end: Message = { kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 }
-  const receipt: Receipt = {
-    version: 1,
-    session: '0'.repeat(32),
-    manifest: pageOf([]).digest,
-    digest: `xxh64c:${'0'.repeat(16)}`,
-    entries: 0,
-    files: 0,
-    bytes: 0,
-    outcomes: [],
-    durability: 'checkpoint',
-    finishedAt: '2023-11-14T22:13:20.000Z',
-  }
-
   it('is not said before it is on the disk', () => {
     // A sender that came back in between got it at once, and could let go of what a crash would have lost.
     const bench = Bench.inPhase('receiver', 'finishing')

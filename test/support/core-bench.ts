@@ -6,9 +6,10 @@ import type { Phase, Settings } from '../../src/core/hub.ts'
 import { type AdoptedPlace, entryKinds, type Input, type PageShape, plans } from '../../src/core/inputs.ts'
 import { Session } from '../../src/core/session.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
-import type { Hello, Message, Want } from '../../src/model/messages.ts'
+import type { Hello, Message, Want, Welcome } from '../../src/model/messages.ts'
 import { noManifest } from '../../src/model/manifest.ts'
-import type { Role } from '../../src/model/session.ts'
+import type { IntentFile } from '../../src/model/records.ts'
+import type { Receipt, Role } from '../../src/model/session.ts'
 
 export const chunkBytes = 256
 const session = '0'.repeat(32)
@@ -69,7 +70,7 @@ export class Bench {
     if (phase !== 'finishing') return bench
     bench.page([])
     if (role === 'sender') bench.hear(want([], 1))
-    else bench.hear({ kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 })
+    else bench.hear(end)
     return bench
   }
 
@@ -150,6 +151,52 @@ export function pageOf(sizes: readonly number[]): PageShape {
     sizes: Float64Array.from(sizes),
     digest: 'dddddddddddddddd',
     last: { entries: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) },
+  }
+}
+
+/** The sender has said all there is: one page, without an entry. */
+export const end: Extract<Message, { kind: 'end' }> = { kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 }
+
+/** What both sides keep of that. */
+export const receipt: Receipt = {
+  version: 1,
+  session,
+  manifest: pageOf([]).digest,
+  digest: `xxh64c:${'0'.repeat(16)}`,
+  entries: 0,
+  files: 0,
+  bytes: 0,
+  outcomes: [],
+  durability: 'checkpoint',
+  finishedAt: '2023-11-14T22:13:20.000Z',
+}
+
+/** What a listener answers to a dialer's hello. */
+export const welcome: Welcome = {
+  kind: 'welcome',
+  version: 1,
+  epoch: 1,
+  instance: 'b'.repeat(16),
+  state: 'agreeing',
+  capabilities: [],
+  agreed: { chunkBytes, windowBytes: 4096, lanes: 1 },
+  shape: { onConflict: 'fail', checksum: false },
+  root,
+  manifest: noManifest,
+}
+
+/** A file of one chunk that is about to get its name. */
+export function intentOf(entry: number): IntentFile {
+  return {
+    entry,
+    revision: 0,
+    digest: '0'.repeat(16),
+    size: chunkBytes,
+    mtimeUs: 0,
+    inode: '1',
+    target: 'a',
+    method: 'link',
+    outcome: 'delivered',
   }
 }
 

@@ -6,7 +6,7 @@ import { chunkBytesRange, defaultLimits, epochJumpMax, windowBytesRange } from '
 import { type ManifestState, noManifest } from '../../../src/model/manifest.ts'
 import type { Hello, Message, Welcome } from '../../../src/model/messages.ts'
 import type { JournalRecord } from '../../../src/model/records.ts'
-import { Bench, chunkBytes, listenerHello, pageOf } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, listenerHello, pageOf, welcome } from '../../support/core-bench.ts'
 
 type HelloArrived = Input & { readonly kind: 'helloArrived' }
 
@@ -26,19 +26,6 @@ const onePage: ManifestState = { ...noManifest, pages: 1, digest: pageOf([]).dig
 function helloTo(role: 'sender' | 'receiver', changed: Partial<Hello>): HelloArrived {
   const input = listenerHello(role === 'sender' ? 'receiver' : 'sender') as HelloArrived
   return { ...input, hello: { ...input.hello, ...changed } }
-}
-
-const welcome: Welcome = {
-  kind: 'welcome',
-  version: 1,
-  epoch: 1,
-  instance: 'b'.repeat(16),
-  state: 'agreeing',
-  capabilities: [],
-  agreed: { chunkBytes, windowBytes: 4096, lanes: 1 },
-  shape,
-  root,
-  manifest: noManifest,
 }
 
 function failure(bench: Bench): unknown {

@@ -3,27 +3,16 @@ import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
 import type { ArrivedFrame } from '../../../src/core/inputs.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
-import { noManifest } from '../../../src/model/manifest.ts'
-import { type Hello, type Message, signOfLife, type Welcome } from '../../../src/model/messages.ts'
+import { type Hello, type Message, signOfLife } from '../../../src/model/messages.ts'
 import type { Role } from '../../../src/model/session.ts'
-import { Bench, chunkBytes, listenerHello, want } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, listenerHello, want, welcome as narrow } from '../../support/core-bench.ts'
 
 const { deadAfterMs, pingIdleMs } = defaultLimits
 const limitsWith = (lanes: number | 'auto' | 'any') => ({
   limits: { ...defaultLimits, chunkBytes, windowBytes: 65_536, syncEveryBytes: 512, syncEveryMs: 100, lanes },
 })
-const welcome: Welcome = {
-  kind: 'welcome',
-  version: 1,
-  epoch: 1,
-  instance: 'b'.repeat(16),
-  state: 'agreeing',
-  capabilities: [],
-  agreed: { chunkBytes, windowBytes: 65_536, lanes: 16 },
-  shape: { onConflict: 'fail', checksum: false },
-  root: '1'.repeat(32),
-  manifest: noManifest,
-}
+
+const welcome = { ...narrow, agreed: { chunkBytes, windowBytes: 65_536, lanes: 16 } }
 
 /** The lanes that were to be dialed. */
 function attempts(effects: readonly Effect[]): number[] {

@@ -6,25 +6,11 @@ import type { Effect } from '../../../src/core/effects.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
 import { noManifest } from '../../../src/model/manifest.ts'
 import type { EntryOutcome, Message } from '../../../src/model/messages.ts'
-import type { Receipt } from '../../../src/model/session.ts'
-import { Bench, chunkBytes, pageOf } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, end, pageOf, receipt } from '../../support/core-bench.ts'
 
-const finishedAt = '2026-11-26T12:00:00.000Z'
-const receipt: Receipt = {
-  version: 1,
-  session: '0'.repeat(32),
-  manifest: pageOf([]).digest,
-  digest: `xxh64c:${'0'.repeat(16)}`,
-  entries: 0,
-  files: 0,
-  bytes: 0,
-  outcomes: [],
-  durability: 'checkpoint',
-  finishedAt,
-}
-const end: Message = { kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 }
 const page = { ...noManifest, pages: 1, digest: pageOf([]).digest, complete: true }
-const digested = { kind: 'sessionDigested', digest: receipt.digest, finishedAt, isDegraded: false } as const
+const { digest, finishedAt } = receipt
+const digested = { kind: 'sessionDigested', digest, finishedAt, isDegraded: false } as const
 
 const of = <Kind extends Effect['kind']>(bench: Bench, kind: Kind) =>
   bench.effects.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind)
@@ -100,7 +86,7 @@ describe('a sender, from the receipt to the release', () => {
     expect(endOf(bench)).toEqual([])
   })
 
-  it.each<[Partial<Receipt>, string]>([
+  it.each<[Partial<typeof receipt>, string]>([
     [{ session: '1'.repeat(32) }, 'the receipt is for another session'],
     [{ manifest: 'e'.repeat(16) }, 'the receipt is for another manifest'],
     [{ entries: 1 }, 'the receipt counts other entries than were sent'],

@@ -3,9 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
-import type { Message } from '../../../src/model/messages.ts'
-import type { Receipt } from '../../../src/model/session.ts'
-import { Bench, chunkBytes, pageOf, want } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, end, pageOf, receipt, want } from '../../support/core-bench.ts'
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
 
@@ -60,20 +58,6 @@ describe('R2: if both processes lived, only bytes in flight are sent again', () 
 })
 
 describe('R41: a receipt that was lost', () => {
-  const receipt: Receipt = {
-    version: 1,
-    session: '0'.repeat(32),
-    manifest: pageOf([]).digest,
-    digest: `xxh64c:${'0'.repeat(16)}`,
-    entries: 0,
-    files: 0,
-    bytes: 0,
-    outcomes: [],
-    durability: 'checkpoint',
-    finishedAt: '2023-11-14T22:13:20.000Z',
-  }
-  const end: Message = { kind: 'end', manifest: pageOf([]).digest, entries: 0, bytes: 0 }
-
   it('is said again, the same one, as often as it is asked for', () => {
     const bench = Bench.inPhase('receiver', 'finishing')
     bench.tell({ kind: 'treeFinished', outcomes: [] })

@@ -2,20 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Effect } from '../../../src/core/effects.ts'
 import { plans } from '../../../src/core/inputs.ts'
 import type { Acknowledge } from '../../../src/model/messages.ts'
-import type { IntentFile, JournalRecord } from '../../../src/model/records.ts'
-import { Bench, chunkBytes } from '../../support/core-bench.ts'
-
-const intent: IntentFile = {
-  entry: 0,
-  revision: 0,
-  digest: '0'.repeat(16),
-  size: chunkBytes,
-  mtimeUs: 0,
-  inode: '1',
-  target: 'a',
-  method: 'link',
-  outcome: 'delivered',
-}
+import type { JournalRecord } from '../../../src/model/records.ts'
+import { Bench, chunkBytes, intentOf } from '../../support/core-bench.ts'
 
 /** A receiver that waits for files of so many chunks. */
 function receiver(...chunks: readonly number[]): Bench {
@@ -129,7 +117,7 @@ describe('a major sync point', () => {
     const { serial, finish } = bench.take('syncData')
     expect(finish).toMatchObject([{ entry: 0, plan: plans.link, taken: 0 }])
     expect(kindsOf(bench.effects)).not.toContain('placeFiles')
-    bench.tell({ kind: 'dataSynced', serial, finished: [intent], syncMs: 0 })
+    bench.tell({ kind: 'dataSynced', serial, finished: [intentOf(0)], syncMs: 0 })
     expect(recordsOf(bench)).toEqual(['intent']) // Of one chunk: the intent says it all.
     expect(kindsOf(bench.effects)).not.toContain('placeFiles')
     bench.commit()
@@ -148,7 +136,7 @@ describe('a major sync point', () => {
     const bench = receiver(1)
     complete(bench)
     const { serial } = bench.take('syncData')
-    bench.tell({ kind: 'dataSynced', serial, finished: [intent], syncMs: 0 })
+    bench.tell({ kind: 'dataSynced', serial, finished: [intentOf(0)], syncMs: 0 })
     bench.commit()
     bench.take('placeFiles')
     bench.said()
@@ -162,7 +150,7 @@ describe('a major sync point', () => {
     const bench = receiver(1)
     complete(bench)
     const { serial } = bench.take('syncData')
-    bench.tell({ kind: 'dataSynced', serial, finished: [intent], syncMs: 0 })
+    bench.tell({ kind: 'dataSynced', serial, finished: [intentOf(0)], syncMs: 0 })
     bench.commit()
     bench.take('placeFiles')
     bench.said()

@@ -6,8 +6,7 @@ import type { Effect } from '../../../src/core/effects.ts'
 import type { Input } from '../../../src/core/inputs.ts'
 import { defaultLimits, outcomesPerMessageMax, runsPerMessageMax } from '../../../src/model/limits.ts'
 import type { Acknowledge, Message } from '../../../src/model/messages.ts'
-import type { IntentFile } from '../../../src/model/records.ts'
-import { Bench, chunkBytes, listenerHello } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, intentOf, listenerHello } from '../../support/core-bench.ts'
 
 const limits = { ...defaultLimits, chunkBytes, windowBytes: 4096, syncEveryBytes: 512, syncEveryMs: 100 }
 
@@ -45,18 +44,6 @@ function finishCycle(bench: Bench, syncMs = 0) {
   bench.commit()
   return records.flatMap((record) => (record.kind === 'durable' ? record.runs : []))
 }
-
-const intentOf = (entry: number): IntentFile => ({
-  entry,
-  revision: 0,
-  digest: '0'.repeat(16),
-  size: chunkBytes,
-  mtimeUs: 0,
-  inode: '1',
-  target: 'a',
-  method: 'link',
-  outcome: 'delivered',
-})
 
 describe('a sync point begins', () => {
   it('at so many bytes, counted anew for each', () => {
