@@ -256,20 +256,18 @@ export class Nemesis {
     const { disks, ledger, trees, timeline, watch } = this.#world
     const role = this.#chance.pick(roles)
     const disk = disks[role].image(this.#chance.fraction)
-    const { promises } = ledger
-    const { foreign } = trees
-    const wasDamaged = this.#damaged.has(role)
+    const before = { promises: ledger.promises, foreign: trees.foreign, isDamaged: this.#damaged.has(role) }
     timeline.after(this.#chance.pick([5, 50, 500, 2_000]), () => {
       if (this.#world.hasEnded(role)) return
       this.#note(role === 'sender' ? 'sender rolled back' : 'receiver rolled back')
       this.#forgets(role)
-      if (wasDamaged) this.#damaged.add(role)
+      if (before.isDamaged) this.#damaged.add(role)
       disk.passTime(3_600n * second) // The disk is old; the time is not.
       disk.capacityBytes = disks[role].capacityBytes
       disks[role] = disk
       if (role === 'receiver') {
-        ledger.rollBack(promises)
-        trees.rollBack(foreign)
+        ledger.rollBack(before.promises)
+        trees.rollBack(before.foreign)
         watch.forget()
         this.#unsyncedIsGone()
       }
