@@ -156,6 +156,7 @@ class SshChild {
     try {
       for (let leftBytes = noiseMaxBytes; leftBytes > 0;) {
         const line = await readLine(this.pipe, leftBytes)
+        if (line === undefined) await this.#exit // How it ends says why: to close its pipe now would end it otherwise.
         if (line === undefined || isGreeting(line)) return line
         leftBytes -= line.length + 1
       }

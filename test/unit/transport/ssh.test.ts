@@ -1,6 +1,8 @@
 // Programs in the place of ssh, that fail, babble or stall: each ends in an error that says what to do, and none stays behind.
 
+import { execFileSync } from 'node:child_process'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { TransferError } from '../../../src/errors.ts'
@@ -73,6 +75,14 @@ describe('ssh', () => {
     expect(error.code).toBe(expected)
     expect(error.message).toContain(words)
     expect(opened.said.join('')).toBe(words)
+  })
+
+  it('whose output ends before it does itself is waited for: how it ends says why', async () => {
+    const folder = scratchPath()
+    execFileSync('mkfifo', [join(folder, 'fifo')])
+    const opened = open(`exec >&-; read word < ${folder}/fifo; echo "sh: 1: carryon: not found" >&2; exit 127`)
+    await writeFile(join(folder, 'fifo'), 'end\n')
+    expect((await failure(opened.opening)).code).toBe('no-carryon')
   })
 
   it('whose other end says some things first is heard, and one that never comes to the point is let go', async () => {
