@@ -184,7 +184,7 @@ class SshRoad {
   #pass(line: string): void {
     if (line.trim() === '' || this.#said.has(line) || this.#said.size >= saidMax) return
     this.#said.add(line)
-    this.#plan.tools.context.reporter.warn('ssh', line)
+    this.#plan.tools.context.reporter.warn('ssh', line.replace(/^warning: /i, '')) // Every warning is shown as one.
   }
 }
 
