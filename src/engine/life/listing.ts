@@ -158,6 +158,7 @@ function restingState(found: Found, held: boolean): Standing {
     return { state: 'paused', reason: pausedBy, who: pausedBy.startsWith('peer') ? 'peer' : 'self' }
   if (held) return { state: 'interrupted', reason: 'network', who: 'peer' }
   const reason = found.stuckBy ?? 'crash'
+  if (reason === 'peer-user' || reason === 'peer-signal') return { state: 'paused', reason, who: 'peer' }
   return { state: reason === 'disk-full' ? 'parked' : 'interrupted', reason, who: 'self' }
 }
 

@@ -35,8 +35,9 @@ export async function workOut(
     over.abort()
     const isOutOfTime = isTransferError(error) && error.exit === 5
     if (isOutOfTime) {
-      const reason = hasCode(error, 'connection-lost') ? 'network' : 'retry-over'
-      reporter.stand('interrupted', reason, 'peer')
+      const { pausedBy } = reporter
+      const reason = pausedBy ?? (hasCode(error, 'connection-lost') ? 'network' : 'retry-over')
+      reporter.stand(pausedBy === null ? 'interrupted' : 'paused', reason, 'peer')
       runner?.note([{ kind: 'parked', reason }])
     }
     await runner?.stop()
