@@ -7,8 +7,8 @@ import type { FinishFile } from '../core/effects.ts'
 import { plans, type Placed } from '../core/inputs.ts'
 import type { PartFiles } from '../store/part-files.ts'
 import type { Target } from '../store/target.ts'
+import { nameRefused } from './reasons.ts'
 import type { Room } from './room.ts'
-import { nameRefused } from './survey.ts'
 
 /** Whether a file is to have the name it was listed under. */
 export function hasItsName({ plan, taken }: FinishFile): boolean {

@@ -1,7 +1,7 @@
 // Carries out the effects of the sending core: walks pages, reads chunks into pooled buffers, hashes and frames them, looks
 // at sources again. What can't be read fails alone; a root that is gone makes its reads wait until it is back.
 
-import { assert, hasCode, isTransferError } from '../errors.ts'
+import { assert, hasCode, isTransferError, type TransferError } from '../errors.ts'
 import { frameRoomBytes, headerBytes, packRowBytes } from '../model/limits.ts'
 import type { Entry, FileEntry, Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import { haveSameParent } from '../model/names.ts'
@@ -23,6 +23,7 @@ import { withDescriptors } from './descriptors.ts'
 import { inTurns } from './in-turns.ts'
 import type { Links } from './links.ts'
 import { type ManifestPages, shapeOf } from './manifest-pages.ts'
+import { reasonOf } from './reasons.ts'
 
 const lookAgainMs = 2_000 // For a source that is unmounted.
 
@@ -327,14 +328,15 @@ export class Sender {
   async #problemOf(entry: number, error: unknown): Promise<SourceProblem> {
     if (!isTransferError(error) || error.code === 'too-many-open-files') throw error // No fault of this file.
     if (error.code === 'source-vanished') return { kind: 'vanished' }
-    if (error.code !== 'source-changed') return { kind: 'unreadable', reason: error.message }
     const { path } = await this.#fileEntry(entry)
+    const unreadable = (fault: TransferError): SourceProblem => ({ kind: 'unreadable', reason: reasonOf(fault, path) })
+    if (error.code !== 'source-changed') return unreadable(error)
     try {
       const found = await this.#parts.files.compare(path, this.#fingerprint(entry))
-      if (found !== 'same') return { kind: 'changed', version: found }
-      return { kind: 'unreadable', reason: error.message }
+      return found === 'same' ? unreadable(error) : { kind: 'changed', version: found }
     } catch (again) {
-      return hasCode(again, 'source-vanished') ? { kind: 'vanished' } : { kind: 'unreadable', reason: String(again) }
+      if (!isTransferError(again)) throw again
+      return again.code === 'source-vanished' ? { kind: 'vanished' } : unreadable(again)
     }
   }
 

@@ -6,12 +6,14 @@ import type { Stat } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import type { DirectoryEntry, Entry, FileEntry, OmittedEntry } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
+import type { Path } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import { type PageSurvey, plans } from '../core/inputs.ts'
 import type { Target } from '../store/target.ts'
 import { digestOfFile } from './digest-of-file.ts'
 import { type Look, lookAtEach, refusalOf } from './looks.ts'
 import type { NameRules } from './name-rules.ts'
+import { nameRefused, reasonOf } from './reasons.ts'
 
 export interface SurveyTools {
   readonly target: Target
@@ -69,19 +71,16 @@ function surveyEntry(
   if (fault !== undefined) return done('omitted', fault)
   if (entry.kind === 'omitted') return omitted(entry)
   if (entry.kind === 'link') return plans.later
-  if (isTransferError(look)) return refused(look)
+  if (isTransferError(look)) return refused(look, entry.path)
   if (entry.kind === 'directory') return directory(entry, look, wasThere)
   if (look?.kind !== 'file' || look.size !== entry.size) return file(entry, look, false, tools)
   if (entry.digest !== undefined) return fileByDigest(entry, look, tools)
   return file(entry, look, BigInt(entry.mtimeUs) === floorUs(look.mtimeNs), tools)
 }
 
-/** What is said of an entry whose name the disk takes not. */
-export const nameRefused = 'this disk takes no such name'
-
-function refused(error: TransferError): Found {
+function refused(error: TransferError, path: Path): Found {
   if (hasCode(error, 'name-refused')) return done('omitted', nameRefused)
-  return done('conflict', error.message) // A parent is a file or a link, or may not be looked into.
+  return done('conflict', reasonOf(error, path)) // A parent is a file or a link, or may not be looked into.
 }
 
 const done = (outcome: Outcome, reason?: string, bytes = 0): Found =>
@@ -125,7 +124,7 @@ async function fileByDigest(entry: FileEntry, stat: Stat, tools: SurveyTools): P
   try {
     return file(entry, stat, (await digestOfExisting(entry, tools)) === entry.digest, tools)
   } catch (error) {
-    return refused(refusalOf(error))
+    return refused(refusalOf(error), entry.path)
   }
 }
 

@@ -6,12 +6,13 @@ import type { Hash64 } from '../model/hash.ts'
 import { hex64 } from '../model/hash.ts'
 import type { DirectoryEntry, Entry, LinkEntry } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
-import { encodeName } from '../model/names.ts'
+import { encodeName, type Path } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
 import type { Session } from '../core/session.ts'
 import { type DeliveredItem, SessionDigest } from '../hash/xxh64.ts'
 import type { Target } from '../store/target.ts'
 import type { ManifestPages } from './manifest-pages.ts'
+import { reasonOf } from './reasons.ts'
 
 export interface TreeTools {
   readonly target: Target
@@ -32,7 +33,7 @@ export async function finishTree({ target, pages, session, shape, namesSynced }:
       if (session.isDone(first + i)) continue
       if (entry.kind === 'link') outcomes.push({ entry: first + i, ...(await makeLink(entry, target, shape)) })
       else if (entry.kind === 'directory') {
-        const made = await outcomeOf(() => target.makeDirectory(entry.path))
+        const made = await outcomeOf(entry.path, () => target.makeDirectory(entry.path))
         if (made === undefined) directories.push(first + i)
         else outcomes.push({ entry: first + i, ...made })
       }
@@ -40,8 +41,8 @@ export async function finishTree({ target, pages, session, shape, namesSynced }:
   }
   namesSynced(await target.syncDirectories())
   for (const index of directories.toReversed()) {
-    const entry = (await pages.entry(index)) as DirectoryEntry
-    const failed = await outcomeOf(() => target.finishDirectory(entry.path, entry.mode, entry.mtimeUs))
+    const { path, mode, mtimeUs } = (await pages.entry(index)) as DirectoryEntry
+    const failed = await outcomeOf(path, () => target.finishDirectory(path, mode, mtimeUs))
     outcomes.push({ entry: index, ...(failed ?? { outcome: 'delivered', bytes: 0 }) })
   }
   return outcomes
@@ -50,13 +51,13 @@ export async function finishTree({ target, pages, session, shape, namesSynced }:
 type Made = Omit<EntryOutcome, 'entry'>
 
 /** What a refusal of the file system makes of an entry; undefined if all went well. Faults of the disk go on up. */
-async function outcomeOf(act: () => Promise<unknown>): Promise<Made | undefined> {
+async function outcomeOf(path: Path, act: () => Promise<unknown>): Promise<Made | undefined> {
   try {
     await act()
     return undefined
   } catch (error) {
     if (!isTransferError(error) || error.retryable !== 'never') throw error
-    return { outcome: 'failed', bytes: 0, reason: error.message }
+    return { outcome: 'failed', bytes: 0, reason: reasonOf(error, path) }
   }
 }
 
@@ -64,7 +65,7 @@ async function makeLink(entry: LinkEntry, target: Target, shape: Shape): Promise
   const policy = shape.onConflict
   const method = policy === 'replace' ? 'replace' : 'link'
   let made: Made = { outcome: 'delivered', bytes: 0 }
-  const failed = await outcomeOf(async () => {
+  const failed = await outcomeOf(entry.path, async () => {
     const placed = await target.makeLink(entry.path, entry.target, entry.mtimeUs, method)
     if (placed === 'placed') return
     if (policy === 'rename') {

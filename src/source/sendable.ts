@@ -47,7 +47,8 @@ async function checkFile(directory: Directory, name: Name): Promise<void> {
 function unsendable(path: string, cause: TransferError): TransferError {
   if (hasCode(cause, 'not-found')) return new TransferError('no-such-path', { path }, { cause })
   if (hasCode(cause, 'not-a-file')) return new TransferError('not-sendable', { path, why: special }, { cause })
-  return new TransferError('not-sendable', { path, why: hasCode(cause, 'permission-denied') ? secret : cause.message })
+  const why = hasCode(cause, 'disk-failed') ? cause.details.cause : cause.message
+  return new TransferError('not-sendable', { path, why: hasCode(cause, 'permission-denied') ? secret : why }, { cause })
 }
 
 const special = 'it is neither a file nor a folder but a socket, a pipe or a device'

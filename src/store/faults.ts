@@ -67,7 +67,8 @@ export function translateFault(error: unknown, attempt: Attempt): Error {
     case 'ENAMETOOLONG': // Shorter names than most disks have.
       return new TransferError('name-refused', { path }, because)
   }
-  return new TransferError('disk-failed', { path, operation, cause: (error as Error).message }, because)
+  const [cause = ''] = (error as Error).message.split(', ') // Behind it come the call and its path, which are said already.
+  return new TransferError('disk-failed', { path, operation, cause }, because)
 }
 
 /** What can only be invalid for the name that is given. */

@@ -60,6 +60,18 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     expect(scene.leftovers('sender')).toEqual([])
   })
 
+  it('a sender that was paused is what the far side says it waits for', async () => {
+    const { scene, far, near, document } = await overSsh()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const sender = near('send', `${scene.source}/disk.img`, '--to', `far:${far.folder('in')}`, ...slowly)
+    await sender.until('checkpoint')
+    sender.kill('SIGINT')
+    await sender.ended
+    await expectNoProcesses(far)
+    const listed = await document('ls', '--root', far.folder('in'))
+    expect(listed).toMatchObject({ sessions: [{ state: 'paused', reason: 'peer-user', who: 'peer' }] })
+  })
+
   it('a folder is fetched, by a path that begins at the home folder', async () => {
     const { scene, far, near } = await overSsh()
     plant(far.home, tree)
@@ -228,6 +240,9 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     const from = (path: string): Command => near('receive', scene.target, '--from', `far:${path}`)
     for (const command of [into('/tmp'), into('../x'), into('a/../../x'), from('/etc/passwd'), from('../secret')])
       expect([await command.code(), command.last('exit').error?.code]).toEqual([7, 'scope'])
+    const missing = from('a/not-there')
+    expect(await missing.code()).toBe(2)
+    expect(missing.transcript).not.toContain(inside)
     expect(await into('out/x').code()).not.toBe(0)
     expect(await from('out/secret').code()).not.toBe(0)
     expect(readdirSync(scene.path)).not.toContain('x')
@@ -335,6 +350,16 @@ describe.skipIf(missing !== undefined)('where there is no way over ssh, the sent
     const [said, after] = readFileSync(words, 'utf8').split('\n--\n')
     expect(said!.split('\n')).toContain('-oBatchMode=yes')
     expect(after).toBe('me@far\ncarryon\nserve\n--stdio\n')
+  })
+
+  it('what ssh calls a warning is called one once', async () => {
+    const { scene, far } = await overSsh()
+    plant(scene.source, { a: 'a' })
+    far.pretend(`printf 'Warning: added to the known hosts\\n' >&2; exit 255`)
+    const words = ['send', `${scene.source}/a`, '--to', 'far:in', '--connect-for', '0s']
+    const command = scene.as('sender', words, { env: far.env, people: true })
+    expect(await command.code()).toBe(5)
+    expect(command.stderr).toMatch(/^Warning: added to the known hosts$/m)
   })
 
   it('what ssh says is shown with nothing in it that moves a cursor', async () => {

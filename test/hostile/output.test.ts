@@ -2,7 +2,7 @@
 // and hide nothing; and the secret of a ticket is nowhere but in its file.
 
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -119,6 +119,23 @@ describe('R96: what a peer says', () => {
     expect(stderr).not.toMatch(controls)
     expect(stdout).not.toMatch(controls)
   }
+})
+
+it('no path of one machine is told to the other, whatever stands in the way of what is sent', async () => {
+  const scene = new Scene()
+  plant(scene.source, { 'tree/led/away/file': 'x', 'tree/no folder/file': 'y', 'tree/plain': 'z' })
+  mkdirSync(join(scene.source, 'tree/links'))
+  for (const folder of ['links', 'led']) symlinkSync('plain', join(scene.source, 'tree', folder, 'link'))
+  plant(scene.target, { 'tree/no folder': 'a file', 'tree/links': 'a file' })
+  symlinkSync(scene.path, join(scene.target, 'tree/led'))
+  const receiver = scene.receive('--files')
+  const sender = scene.send('tree', '--to', await receiver.ticket(), '--files')
+  expect([await sender.code(), await receiver.code()]).toEqual([13, 13])
+  expect(sender.all('file')).toHaveLength(6)
+  const reasons = receiver.all('file').flatMap(({ reason }) => reason ?? [])
+  expect(reasons).toContain('tree/led is a link or no folder; links are never followed here.')
+  expect(sender.stdout + sender.stderr).not.toContain(scene.target)
+  expect(receiver.stdout + receiver.stderr).not.toContain(scene.source)
 })
 
 describe('R86, R89: the secret of a ticket', () => {

@@ -167,7 +167,7 @@ export class Calls implements Gate {
       await writeFirst!(chance.below(bytes!.length))
     }
     if (kind === 'close') await act()
-    const cause = Object.assign(new Error(`${code}: ${kind} '${path}'`), { code })
+    const cause = Object.assign(new Error(`${code}: told by the system, ${kind} '${path}'`), { code })
     throw translateFault(cause, { operation: kind, path, neededBytes: bytes?.length ?? 0 })
   }
 }

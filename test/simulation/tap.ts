@@ -30,6 +30,7 @@ export interface TapTools {
 }
 
 const pastMax = 30 // Frames kept to come again.
+const ownPath = /\/(src|dst|state)\b/ // Below the root, where the peer knows names, they begin with no slash.
 
 export class Tap implements Watcher {
   readonly #tools: TapTools
@@ -54,6 +55,7 @@ export class Tap implements Watcher {
   sent({ owner, link }: End, freight: Freight): void {
     if (freight.kind === 'data') this.#frameSent(link, freight.frame)
     if (freight.kind !== 'text') return
+    if (ownPath.test(freight.text)) this.#tools.fail(`the ${owner.role} tells a path of its machine: ${freight.text}`)
     if (isSignOfLife(freight)) return this.#isOpened(owner.role, link)
     const message = messageIn(freight)
     if (!greetings.has(message.kind)) this.#isOpened(owner.role, link)

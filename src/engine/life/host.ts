@@ -10,7 +10,7 @@ import type { ConflictPolicy, Role, SessionId } from '../../model/session.ts'
 import { parseIdentity } from '../../transport/keys.ts'
 import { endingFor, isOver, type Found } from './catalog.ts'
 import type { GrantBook, Pass } from './grant-book.ts'
-import { Hosted, withoutPaths, type HostTools, type Origin } from './hosted.ts'
+import { Hosted, type HostTools, type Origin } from './hosted.ts'
 import type { Ledger } from './ledger.ts'
 import type { Door, Guest, Proof } from './listening.ts'
 
@@ -88,13 +88,7 @@ export class Host implements Door {
       throw new TransferError('protocol', { why: 'the key of another session was proven' })
     const pass = proof.of === 'ticket' ? this.#passFor(proof.id, hello) : undefined
     const hosted = this.#hostedFor(hello, pass)
-    return {
-      role: hosted.role,
-      welcome: (arrival) =>
-        hosted.welcome(arrival, pass).catch((error: unknown) => {
-          throw withoutPaths(error)
-        }),
-    }
+    return { role: hosted.role, welcome: (arrival) => hosted.welcome(arrival, pass) }
   }
 
   #passFor(ticket: string, { session }: Hello): Pass {

@@ -1,7 +1,7 @@
 // One session that a server works on: a run of its own, so that whatever becomes of it touches no other (R82). It begins
 // when somebody comes for the session and ends with it, or when its other side stays away, or its ticket is good no more.
 
-import { assert, isTransferError, TransferError } from '../../errors.ts'
+import { assert, TransferError } from '../../errors.ts'
 import type { Millis } from '../../model/clock.ts'
 import type { Grant } from '../../model/grant.ts'
 import type { HeaderRecord } from '../../model/records.ts'
@@ -246,15 +246,4 @@ const limits = new WeakMap<Arrival['connection'], Pick<RunContext, 'bandwidth' |
 /** Bytes per second that a connection may send. */
 export function bandwidthOf(connection: Arrival['connection']): number | undefined {
   return limits.get(connection)?.bandwidth()
-}
-
-/** What a dialer is told of a fault of this side: no path of ours. */
-export function withoutPaths(error: unknown): unknown {
-  if (!isTransferError(error)) return error
-  const isOurs = ['folder-not-writable', 'disk-full', 'disk-failed', 'permission-denied', 'state-unsafe'].includes(
-    error.code,
-  )
-  return isOurs
-    ? TransferError.told(error.code, 'The folder cannot be used there: who runs the server is told why.')
-    : error
 }

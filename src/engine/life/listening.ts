@@ -11,6 +11,7 @@ import type { Role, SessionId } from '../../model/session.ts'
 import { parseIdentity } from '../../transport/keys.ts'
 import { grantUpgrade } from '../../transport/upgrade.ts'
 import { decodeHello, encodeMessage } from '../../wire/messages.ts'
+import { withoutPaths } from '../reasons.ts'
 import type { ConnectionSink } from '../runner.ts'
 import type { HandedOver } from './control.ts'
 
@@ -203,7 +204,8 @@ function sameRole(role: Role): TransferError {
 
 const closeForBugs = 4001
 
-function refuse(connection: Connection, error: unknown): void {
+function refuse(connection: Connection, fault: unknown): void {
+  const error = withoutPaths(fault)
   if (!isTransferError(error)) {
     connection.sendText(encodeMessage({ kind: 'refuse', code: 'failed', sentence: 'It failed there.', retry: true }))
     return connection.close(closeForBugs, 'failed')

@@ -2,7 +2,7 @@
 // confines it, nothing outside is named, read or written.
 
 import { homedir } from 'node:os'
-import { TransferError } from '../../errors.ts'
+import { hasCode, TransferError } from '../../errors.ts'
 import { parseBelow } from '../../model/grant.ts'
 import type { Path } from '../../model/names.ts'
 import type { Opening } from '../../model/opening.ts'
@@ -77,15 +77,18 @@ function namesBelow(path: string): Path {
   throw new TransferError('scope', { what: 'that path does not lie in the folder that may be used there' })
 }
 
-/** A link that leads out is as good as nothing. */
+/** A link that leads out is as good as nothing. Faults name the path as it was asked for. */
 async function sourcesBelow(folder: ServedFolder, names: Path, path: string): Promise<readonly SourceRoot[]> {
   const spills = names.length === 0 || /(^|\/)\.\/?$/.test(path)
-  const sources = await resolveSources([spills ? `${folder.pathOf(names)}/.` : folder.pathOf(names)], {
-    cwd: '/',
-    realPath,
-  })
   const isInside = (real: string): boolean => real === folder.path || real.startsWith(`${folder.path}/`)
-  if (!sources.every((source) => isInside(source.path))) throw new TransferError('no-such-path', { path })
-  await checkSendable(folder.disk, sources)
-  return sources
+  try {
+    const named = spills ? `${folder.pathOf(names)}/.` : folder.pathOf(names)
+    const sources = await resolveSources([named], { cwd: '/', realPath })
+    if (!sources.every((source) => isInside(source.path))) throw new TransferError('no-such-path', { path })
+    await checkSendable(folder.disk, sources)
+    return sources
+  } catch (error) {
+    if (hasCode(error, 'no-such-path')) throw new TransferError('no-such-path', { path }, { cause: error })
+    throw hasCode(error, 'not-sendable') ? new TransferError('not-sendable', { ...error.details, path }) : error
+  }
 }
