@@ -81,10 +81,9 @@ export function askForProof(connection: Converser, { binding, keyFor, onProven, 
     text(text) {
       const { kind, identity = '', nonce: dialerNonce = '', mac } = fieldsOf(text)
       if (kind !== 'proof' || identity.length > identityMax || !nonceForm.test(dialerNonce)) return connection.destroy()
-      const hex = keyFor(identity)
-      const key = { identity, hex: hex ?? newNonce() } // Unknown takes as long as wrong.
+      const key = { identity, hex: keyFor(identity) ?? newNonce() } // Unknown is wrong, and takes as long.
       const said = { binding, listenerNonce, dialerNonce }
-      if (!isSame(mac, macOf('dialer', key, said)) || hex === undefined) {
+      if (!isSame(mac, macOf('dialer', key, said))) {
         onFailed(identity)
         return connection.close(refusedCode, refusedReason)
       }
@@ -124,9 +123,8 @@ function newNonce(): string {
 /** What text there is in a JSON object; nothing where it is none. */
 function fieldsOf(text: string): Readonly<Partial<Record<string, string>>> {
   try {
-    const value = JSON.parse(text) as unknown
-    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : []
-    return Object.fromEntries(entries.filter(([, field]) => typeof field === 'string')) as Record<string, string>
+    const fields = Object.entries(JSON.parse(text) as object) // What is no object has none by our names, or throws.
+    return Object.fromEntries(fields.filter(([, field]) => typeof field === 'string')) as Record<string, string>
   } catch {
     return {}
   }

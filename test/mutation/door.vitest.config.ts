@@ -11,7 +11,7 @@ export default defineConfig({
       'test/unit/model/*.test.ts',
       'test/unit/wire/{bounds,manifest,names}.test.ts',
       'test/unit/store/{pins,confined-disk,target}.test.ts',
-      'test/unit/transport/{keys,certificate,failed-proofs}.test.ts',
+      'test/unit/transport/{keys,proof,failed-proofs}.test.ts',
       'test/unit/engine/name-rules.test.ts',
       'test/unit/engine/life/{grant-book,tickets,guard}.test.ts',
       'test/compat/wire.test.ts',

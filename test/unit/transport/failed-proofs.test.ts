@@ -59,6 +59,8 @@ describe('R87: failed proofs', () => {
     expect(failures.areTooMany('network 9999')).toBe(true)
     expect(failures.isClosed('network 0', 'key 0')).toBe(false)
     expect(failures.isClosed('network 9999', 'key 9999')).toBe(true)
+    const [latest, forgotten] = [10_000 - 4_096, 10_000 - 4_097].map((number) => `network ${number}`)
+    expect([failures.areTooMany(latest!), failures.areTooMany(forgotten!)]).toEqual([true, false])
   })
 })
 

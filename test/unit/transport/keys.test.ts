@@ -2,7 +2,16 @@
 
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { parseIdentity, sessionIdentity, sessionKey, ticketIdentity, ticketKey } from '../../../src/transport/keys.ts'
+import {
+  isSameSecret,
+  parseIdentity,
+  pipeProof,
+  proofKey,
+  sessionIdentity,
+  sessionKey,
+  ticketIdentity,
+  ticketKey,
+} from '../../../src/transport/keys.ts'
 
 /** RFC 5869, spelled out for one block of output. */
 function hkdf(secret: Buffer, salt: Buffer, info: string): string {
@@ -38,6 +47,18 @@ describe('keys', () => {
     expect(new Set([key, ...others]).size).toBe(4)
   })
 
+  it('a key is proved behind a certificate, and over a pipe, by one that TLS never takes', () => {
+    const proving = hkdf(Buffer.from(ticketKey(secret), 'hex'), Buffer.alloc(0), 'carryon v1 proof')
+    expect(proofKey(ticketKey(secret)).toString('hex')).toBe(proving)
+    const mac = createHmac('sha256', Buffer.from(proving, 'hex')).update(`carryon v1 pipe ${nonce} ${session}`)
+    expect(pipeProof(ticketKey(secret), nonce, session)).toBe(mac.digest('hex'))
+  })
+
+  it('secrets are the same only where all of them is', () => {
+    expect(isSameSecret('5a5a', '5a5a')).toBe(true)
+    for (const other of ['5a5b', '5a', '5a5a00', '']) expect(isSameSecret('5a5a', other)).toBe(false)
+  })
+
   it('identities say what they name, and anything else names nothing', () => {
     expect(parseIdentity(ticketIdentity(session))).toEqual({ of: 'ticket', id: session })
     expect(parseIdentity(sessionIdentity(session))).toEqual({ of: 'session', id: session })
@@ -46,6 +67,7 @@ describe('keys', () => {
       't.',
       `t.${session}0`,
       `x.${session}`,
+      `tt.${session}`,
       `t.${session.toUpperCase()}`,
       `t.${session}\n`,
       '__proto__',
