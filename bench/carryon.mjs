@@ -12,6 +12,9 @@ const thisCheckout = fileURLToPath(new URL('..', import.meta.url))
 const counting = new URL('counting.mjs', import.meta.url).href
 const quiet = ['--json', '--progress-interval', 'off']
 
+/** Instead of those: for what waits for a number in an event. */
+export const telling = ['--json', '--progress-interval', '20ms']
+
 /**
  * @typedef {object} Options
  * @property {string} scratch
@@ -19,7 +22,18 @@ const quiet = ['--json', '--progress-interval', 'off']
  * @property {string} [build] folder of another build of carryon; this checkout unless set
  * @property {readonly string[]} [nodeFlags] for both sides, as for a profile
  * @property {string} [entry] what node runs; the command as it is installed unless set
+ * @property {readonly string[]} [flags] of the sender, further ones
+ * @property {readonly string[]} [report] how both tell of their work; not at all, unless set
  */
+
+/** carryon as users have it, once more as the control, and without encryption. @param {(name: string, options: Options) => import('./rounds.mjs').Contestant} [make] */
+export function threeOfUs(options, make = carryon) {
+  return [
+    make('carryon TLS', { ...options, plain: false }),
+    make('carryon plain', { ...options, plain: true }),
+    make('carryon TLS again', { ...options, plain: false }),
+  ]
+}
 
 /** @param {string} name @param {Options} options @returns {import('./rounds.mjs').Contestant} */
 export function carryon(name, options) {
@@ -28,6 +42,7 @@ export function carryon(name, options) {
     isOurs: true,
     runs: () => true,
     async prepare(scenario, target) {
+      forget(options)
       const { listener, ticket } = await listen(target, options)
       return { listener, command: send(scenario.source, ticket, options), env: stateOf(options, 'sender') }
     },
@@ -43,6 +58,7 @@ export function carryon(name, options) {
 export async function count(scenario, target, options) {
   const counted = { ...options, nodeFlags: ['--import', counting], entry: 'dist/cli/main.js' }
   const fileOf = (side) => join(options.scratch, `counts-${side}.json`)
+  forget(counted)
   const { listener, ticket } = await listen(target, counted, { CARRYON_BENCH_COUNTS: fileOf('receiver') })
   const [command, ...flags] = send(scenario.source, ticket, counted)
   const dialer = spawn(command, flags, {
@@ -67,19 +83,29 @@ export async function count(scenario, target, options) {
   return counts
 }
 
-function send(source, ticket, options) {
-  const { plain, nodeFlags = [] } = options
-  const flags = ['send', source, '--to', ticket, ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
-  return [process.execPath, ...nodeFlags, entryOf(options), ...flags]
+/** The command that sends. */
+export function send(source, ticket, options) {
+  const { plain, flags = [], report = quiet } = options
+  return run(options, ['send', source, '--to', ticket, ...report, ...(plain ? ['--insecure-plaintext'] : []), ...flags])
+}
+
+/** Any command, as this build runs it. */
+export function run({ nodeFlags = [], ...options }, words) {
+  return [process.execPath, ...nodeFlags, entryOf(options), ...words]
+}
+
+/** Both sides begin anew. */
+export function forget(options) {
+  for (const side of ['sender', 'receiver'])
+    rmSync(stateOf(options, side).XDG_STATE_HOME, { recursive: true, force: true })
 }
 
 /** Starts the receiving side and waits for its ticket. */
-async function listen(target, options, env = {}) {
-  const { plain, nodeFlags = [] } = options
-  for (const side of ['sender', 'receiver'])
-    rmSync(stateOf(options, side).XDG_STATE_HOME, { recursive: true, force: true })
-  const flags = ['receive', target, '--listen', '127.0.0.1:0', ...quiet, ...(plain ? ['--insecure-plaintext'] : [])]
-  const listener = spawn(process.execPath, [...nodeFlags, entryOf(options), ...flags], {
+export async function listen(target, options, env = {}) {
+  const { report = quiet, plain } = options
+  const words = ['receive', target, '--listen', '127.0.0.1:0', ...report]
+  const [command, ...flags] = run(options, [...words, ...(plain ? ['--insecure-plaintext'] : [])])
+  const listener = spawn(command, flags, {
     env: { ...process.env, ...stateOf(options, 'receiver'), ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
@@ -95,7 +121,8 @@ async function listen(target, options, env = {}) {
 
 const entryOf = ({ build = thisCheckout, entry = 'bin/carryon.js' }) => join(build, entry)
 
-function stateOf({ scratch }, side) {
+/** Where a side keeps its sessions. */
+export function stateOf({ scratch }, side) {
   const folder = join(scratch, `state-${side}`)
   mkdirSync(folder, { recursive: true })
   return { XDG_STATE_HOME: folder }

@@ -6,6 +6,9 @@ import { readFileSync } from 'node:fs'
 const MiB = 1024 * 1024
 const chunkBytes = MiB
 const syncEveryBytes = 32 * MiB
+/** Whether the calls of this scenario are known, so that they can be gates. */
+export const hasCounts = ({ name }) => name in floor.counts
+
 const floor = JSON.parse(readFileSync(new URL('floor.json', import.meta.url), 'utf8'))
 
 /** Counts of one run beside what they may be. @returns {{ what: string, count: number, atMost: number }[]} */
@@ -51,10 +54,10 @@ export function countGates(scenario, { sender, receiver, summary }) {
 /** Ratios of a summary that have a floor. @returns {{ what: string, ratio: number, atLeast: number }[]} */
 export function ratioGates({ scenario, rows }) {
   return rows.flatMap(({ name, ...row }) =>
-    ['plain', 'tls'].flatMap((ours) => {
+    ['plain', 'TLS'].flatMap((ours) => {
       const stored = floor.ratios[scenario]?.[name]?.[ours]
       if (stored === undefined || row.seconds === undefined) return []
-      return [{ what: `${ours} to ${name}`, ratio: row[ours].median, atLeast: stored / 2 }]
+      return [{ what: `${ours} to ${name}`, ratio: row.ratios[ours].median, atLeast: stored / 2 }]
     }),
   )
 }

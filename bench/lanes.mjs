@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { endOf } from './measure.mjs'
-import { pathOf, sshServerIn } from './rivals.mjs'
+import { pathOf, sshServerIn } from './servers.mjs'
 import { large, small } from './scenarios.mjs'
 
 const MiB = 1024 * 1024

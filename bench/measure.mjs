@@ -3,10 +3,12 @@
 
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const ticksPerSecond = 100 // USER_HZ: fixed by the kernel's interface to programs.
 const lookMs = 25
+const patienceMs = 180_000 // A run that takes longer hangs.
 
 /**
  * What one run is made of. Everything in it is up and listening before the stopwatch starts.
@@ -17,35 +19,55 @@ const lookMs = 25
  * @property {import('node:child_process').ChildProcess} [listener] serves this run alone and ends with it
  * @property {boolean} [untilListener] the listener's end counts too: the dialer cannot know when all has arrived
  * @property {readonly number[]} [daemons] pids of servers that serve many runs
+ * @property {(line: string) => boolean} [mark] the first such line of the command is noted
+ * @property {() => void} [atMark] done at that moment
+ * @property {boolean} [untilMark] all is over then: the command is ended, and timed until there
  *
  * @typedef {object} Sample
  * @property {number} seconds
  * @property {number} cpuSeconds user and system, both sides, all processes; what servers took to start is not in it
  * @property {number} dialerRssBytes
  * @property {number} listenerRssBytes 0 without a listener
+ * @property {number} [markSeconds] from the start to the mark
  */
 
 /** Runs it. @param {Prepared} prepared @returns {Promise<Sample>} */
-export async function measure({ command, env = {}, listener, untilListener = false, daemons = [] }) {
+export async function measure({ command, env = {}, listener, untilListener = false, daemons = [], ...marking }) {
   const before = childrenCpu() + sum(daemons.map(treeCpu)) + (listener === undefined ? 0 : ownCpu(listener.pid))
   const started = performance.now()
+  const since = () => (performance.now() - started) / 1000
   const dialer = spawn(command[0], command.slice(1), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: patienceMs,
   })
   const rss = watchRss([dialer, listener])
+  const marked = watchLines(dialer, marking, since)
   const said = textOf(dialer)
-  const code = await endOf(dialer)
-  if (code !== 0) listener?.kill() // It would wait for its peer to come back.
-  let seconds = (performance.now() - started) / 1000
+  const code = await endOf(dialer).then((ended) => (marked.isOver ? 0 : ended))
+  if (code !== 0) listener?.kill('SIGKILL') // It would wait for its peer to come back.
+  let seconds = marked.isOver ? marked.seconds : since()
   const listenerCode = listener === undefined ? 0 : await endOf(listener)
-  if (untilListener) seconds = (performance.now() - started) / 1000
+  if (untilListener) seconds = since()
   const [dialerRssBytes, listenerRssBytes] = rss.stop()
   if (code !== 0 || listenerCode !== 0)
     throw new Error(`${command.join(' ')}: exit ${code}, listener ${listenerCode}\n${await said}`)
   await Promise.all(daemons.map(idle))
   const cpuSeconds = childrenCpu() + sum(daemons.map(treeCpu)) - before
-  return { seconds, cpuSeconds, dialerRssBytes, listenerRssBytes }
+  return { seconds, cpuSeconds, dialerRssBytes, listenerRssBytes, markSeconds: marked.seconds }
+}
+
+/** Notes when the mark comes, and does then what is to be done. */
+function watchLines(dialer, { mark, atMark, untilMark = false }, since) {
+  const marked = { seconds: undefined, isOver: false }
+  if (mark === undefined) return marked
+  createInterface({ input: dialer.stdout }).on('line', (line) => {
+    if (marked.seconds !== undefined || !mark(line)) return
+    marked.seconds = since()
+    atMark?.()
+    if (untilMark) marked.isOver = dialer.kill('SIGKILL')
+  })
+  return marked
 }
 
 /** Resolves with a child's exit code; a signal counts as failure. */

@@ -23,6 +23,9 @@ export function machineFacts(folder) {
   }
 }
 
+const usualBases = { plain: 'carryon plain', TLS: 'carryon TLS' }
+const usualControl = ['carryon TLS again', 'carryon TLS']
+
 /**
  * @param {readonly import('./rounds.mjs').Contestant[]} contestants
  * @param {readonly import('./rounds.mjs').Round[]} rounds
@@ -31,31 +34,23 @@ export function summarise(scenario, contestants, rounds) {
   const rows = contestants
     .filter((contestant) => contestant.runs(scenario))
     .map((contestant) => (contestant.isMissing ? { name: contestant.name } : rowOf(scenario, contestant, rounds)))
-  return {
-    scenario: scenario.name,
-    says: scenario.says,
-    bytes: scenario.bytes,
-    files: scenario.files,
-    rounds: rounds.length,
-    control: ratioOf(rounds, 'carryon TLS again', 'carryon TLS'),
-    rows,
-  }
+  const { name, says, bytes, files, control = usualControl } = scenario
+  return { scenario: name, says, bytes, files, rounds: rounds.length, control: ratioOf(rounds, ...control), rows }
 }
 
-function rowOf({ bytes }, { name, isOurs = false }, rounds) {
+function rowOf({ bytes, bases = usualBases }, { name, isOurs = false }, rounds) {
   const samples = rounds.map((round) => round.get(name))
   const medianOf = (field) => spreadOf(samples.map((sample) => sample[field])).median
-  const seconds = medianOf('seconds')
   const peakOf = (field) => Math.max(...samples.map((sample) => sample[field]))
+  const [seconds, cpuSeconds] = [medianOf('seconds'), medianOf('cpuSeconds')]
   return {
     name,
     seconds,
-    bytesPerSecond: bytes / seconds,
-    cpuSecondsPerGiB: (medianOf('cpuSeconds') * GiB) / bytes,
-    cpuSeconds: medianOf('cpuSeconds'),
+    cpuSeconds,
+    ...(bytes > 0 ? { bytesPerSecond: bytes / seconds, cpuSecondsPerGiB: (cpuSeconds * GiB) / bytes } : {}),
+    ...(samples[0].markSeconds === undefined ? {} : { markSeconds: medianOf('markSeconds') }),
     ...(isOurs ? { senderRssBytes: peakOf('dialerRssBytes'), receiverRssBytes: peakOf('listenerRssBytes') } : {}),
-    plain: ratioOf(rounds, 'carryon plain', name),
-    tls: ratioOf(rounds, 'carryon TLS', name),
+    ratios: Object.fromEntries(Object.entries(bases).map(([key, base]) => [key, ratioOf(rounds, base, name)])),
     samples,
   }
 }
@@ -66,31 +61,47 @@ export function isQuiet({ control: { median } }) {
 }
 
 /** The table of one scenario; lines of Markdown, so that it can be quoted as it is. */
-export function tableOf({ scenario, says, rounds, control, rows }) {
-  const head = ['', 'seconds', 'MiB/s', 'CPU-s/GiB', 'plain is', 'TLS is', 'RSS sender, receiver']
-  const lines = rows.map((row) => (row.seconds === undefined ? [row.name, 'not measured'] : cellsOf(row)))
-  const cells = [head, ...lines].map((line) => head.map((_, i) => line[i] ?? ''))
-  const widths = head.map((_, i) => Math.max(...cells.map((line) => line[i].length)))
+export function tableOf(summary) {
+  const { scenario, says, rounds, control, rows } = summary
+  const doubt = isQuiet(summary) ? '' : ': the machine was busy with something else, do not quote these ratios'
+  const title = `${scenario}: ${says}; ${rounds} rounds, control ${control.median.toFixed(2)}${doubt}`
+  const columns = columnsOf(rows)
+  return `${title}\n\n${markdownTable(
+    columns.map(({ head }) => head),
+    rows.map((row) => columns.map(({ cell }) => cell(row) ?? '')),
+  )}`
+}
+
+/** Those that have something to say about a row. */
+function columnsOf(rows) {
+  const times = (ratio) => ratio && `${ratio.median.toFixed(2)} x (${ratio.low.toFixed(2)}-${ratio.high.toFixed(2)})`
+  const bases = Object.keys(rows.find(({ ratios }) => ratios !== undefined)?.ratios ?? {})
+  const columns = [
+    { head: '', cell: ({ name }) => name },
+    { head: 'seconds', cell: ({ seconds }) => (seconds === undefined ? 'not measured' : shortly(seconds)) },
+    { head: 'first byte', cell: ({ markSeconds }) => markSeconds && shortly(markSeconds) },
+    { head: 'MiB/s', cell: ({ bytesPerSecond }) => bytesPerSecond && `${inMiB(bytesPerSecond)}` },
+    { head: 'CPU-s/GiB', cell: ({ cpuSecondsPerGiB }) => cpuSecondsPerGiB?.toFixed(2) },
+    ...bases.map((key) => ({ head: `${key} is`, cell: ({ ratios }) => times(ratios?.[key]) })),
+    {
+      head: 'RSS sender, receiver',
+      cell: ({ senderRssBytes, receiverRssBytes }) =>
+        receiverRssBytes && `${inMiB(senderRssBytes)}, ${inMiB(receiverRssBytes)} MiB`,
+    },
+  ]
+  return columns.filter(({ cell }) => rows.some(cell))
+}
+
+const shortly = (seconds) => seconds.toFixed(seconds < 1 ? 3 : 2)
+const inMiB = (bytes) => Math.round(bytes / MiB)
+
+/** @param {readonly string[]} head @param {readonly (readonly string[])[]} lines the first cell of each is its name */
+export function markdownTable(head, lines) {
+  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i].length)))
   const lineOf = (line) =>
     `| ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`
   const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
-  const doubt = isQuiet({ control }) ? '' : ': the machine was busy with something else, do not quote these ratios'
-  const title = `${scenario}: ${says}; ${rounds} rounds, control ${control.median.toFixed(2)}${doubt}`
-  return [title, '', lineOf(cells[0]), rule, ...cells.slice(1).map(lineOf), ''].join('\n')
-}
-
-function cellsOf(row) {
-  const times = ({ low, median, high }) => `${median.toFixed(2)} x (${low.toFixed(2)}-${high.toFixed(2)})`
-  const inMiB = (bytes) => Math.round(bytes / MiB)
-  return [
-    row.name,
-    row.seconds.toFixed(2),
-    inMiB(row.bytesPerSecond).toFixed(0),
-    row.cpuSecondsPerGiB.toFixed(2),
-    times(row.plain),
-    times(row.tls),
-    row.senderRssBytes === undefined ? '' : `${inMiB(row.senderRssBytes)}, ${inMiB(row.receiverRssBytes)} MiB`,
-  ]
+  return [lineOf(head), rule, ...lines.map(lineOf), ''].join('\n')
 }
 
 function said(command, flags) {

@@ -1,61 +1,92 @@
-// What carryon is measured against. Servers listen on loopback ports of their own, with keys and settings that live in the
-// scratch folder: nothing of this machine's ssh or rsync set-up is read or changed.
+// What carryon is measured against: the tools, and how each is told to do the work of a scenario.
 
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
-import { endOf, listens } from './measure.mjs'
+import { listens } from './measure.mjs'
+import { freePort, pathOf, serversOf, tus } from './servers.mjs'
 
-const packages = { rsync: 'rsync', ssh: 'openssh-client', sshd: 'openssh-server', nc: 'netcat-openbsd' }
-const separationFolder = '/run/sshd' // Where Debian's sshd insists on being locked up.
+/** Tools with the Debian packages they come in. */
+const packages = {
+  rsync: 'rsync',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
+  nc: 'netcat-openbsd',
+  curl: 'curl',
+  nginx: 'nginx-light',
+  aria2c: 'aria2',
+  rclone: 'rclone',
+  lftp: 'lftp',
+}
+const always = ['rsync', 'ssh', 'sshd', 'nc']
+const ownFolder = new URL('.', import.meta.url)
 
-/** Names of the tools that are not there, after trying to install them where that is allowed. @param also further ones, with their packages */
-export function missingTools({ install, also = {} }) {
+/**
+ * Names of the tools that are not there, after trying to install them where that is allowed.
+ * @param {{ install: boolean, quick?: boolean, also?: Record<string, string> }} options `quick`: without those that only
+ *   a long run measures; `also`: further ones, with their packages
+ */
+export function missingTools({ install, quick = false, also = {} }) {
   const wanted = { ...packages, ...also }
   const missing = () => Object.keys(wanted).filter((name) => pathOf(name) === undefined)
-  if (missing().length > 0 && install && process.getuid() === 0 && pathOf('apt-get') !== undefined) {
-    const names = missing().map((name) => wanted[name])
-    console.error(`Installing ${names.join(', ')} ...`)
-    try {
-      execFileSync('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...names], { stdio: 'ignore' })
-    } catch {
-      // What could not be installed reads "not measured".
-    }
+  const toInstall = missing().filter((name) => !quick || always.includes(name))
+  if (toInstall.length > 0 && install && process.getuid() === 0 && pathOf('apt-get') !== undefined)
+    tryTo('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...toInstall.map((name) => wanted[name])])
+  const hasPackages = () => existsSync(new URL('node_modules/tus-js-client', ownFolder))
+  if (!hasPackages() && install && !quick) tryTo('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
+  return [...missing(), ...(hasPackages() ? [] : ['tus'])]
+}
+
+/** What could not be installed reads "not measured". */
+function tryTo(command, flags) {
+  console.error(`Installing: ${command} ${flags.join(' ')}`)
+  try {
+    execFileSync(command, flags, { cwd: ownFolder, stdio: 'ignore' })
+  } catch {
+    // Said in the table.
   }
-  return missing()
 }
 
 /**
  * All rivals, with the servers they need; those whose tools are missing say so in `missing`.
- * @param {{ scratch: string, targets: string, missing: readonly string[], isDurable: boolean }} options
- *   `isDurable`: the disk is real, so a rival ends, like carryon, only when all is on it
- * @returns {Promise<{ rivals: import('./rounds.mjs').Contestant[], stop(): Promise<void> }>}
+ * @param {{ scratch: string, sources: string, targets: string, missing: readonly string[], isDurable: boolean, quick?: boolean }} options
+ *   `quick`: without those that only a long run measures; `isDurable`: the disk is real, so a rival ends, like carryon, only when all is on it
+ * @returns {{ rivals: import('./rounds.mjs').Contestant[], stop(): Promise<void> }}
  */
-export async function startRivals({ scratch, targets, missing, isDurable }) {
-  const has = (...names) => names.every((name) => !missing.includes(name))
-  const rsyncd = has('rsync') ? await startRsyncd(scratch, targets) : undefined
-  const sshd = has('ssh', 'sshd') ? await startSshd(scratch) : undefined
-  const rivals = [cp(), nc(), rsyncDaemon(rsyncd), rsyncOverSsh(has('rsync') ? sshd : undefined), ...scps(sshd)]
-  const absent = { nc: !has('nc') }
+export function rivalsOf({ missing, isDurable, quick = false, ...places }) {
+  const servers = serversOf(places)
+  const rivals = [
+    cp(),
+    nc(),
+    rsyncDaemon(servers),
+    rsyncOverSsh(servers),
+    ...scps(servers),
+    ...overHttp(servers),
+    ...overSftp(servers),
+    tusUpload(servers),
+  ]
   return {
-    rivals: rivals.map((rival) => ({
-      ...(isDurable ? withSync(rival) : rival),
-      isMissing: rival.isMissing ?? absent[rival.name] ?? false,
-    })),
-    async stop() {
-      for (const server of [rsyncd, sshd]) await server?.stop()
-    },
+    rivals: rivals
+      .filter(({ needs }) => !quick || needs.every((name) => always.includes(name)))
+      .map((rival) => ({
+        ...(isDurable ? withSync(rival) : rival),
+        isMissing: rival.needs.some((name) => missing.includes(name)),
+      })),
+    stop: servers.stop,
   }
 }
+
+const isOneFile = ({ files }) => files === 1
+const isFresh = ({ isUnchanged = false }) => !isUnchanged
 
 function cp() {
   return {
     name: 'cp',
+    needs: [],
     runs: () => true,
-    prepare: async ({ name, source }, target) => ({
-      command: ['cp', name === 'unchanged' ? '-au' : '-a', source, target],
+    prepare: async (scenario, target) => ({
+      command: ['cp', isFresh(scenario) ? '-a' : '-au', scenario.source, target],
     }),
   }
 }
@@ -64,73 +95,139 @@ function cp() {
 function nc() {
   return {
     name: 'nc',
-    runs: ({ name }) => name !== 'unchanged',
-    async prepare({ name, source }, target) {
+    needs: ['nc'],
+    runs: isFresh,
+    async prepare(scenario, target) {
+      const { source } = scenario
       const port = await freePort()
-      const isFile = name === 'large'
-      const take = isFile ? `cat > "$0/${basename(source)}"` : 'tar -xf - -C "$0"'
-      const pack = isFile
+      const pack = isOneFile(scenario)
         ? `nc -N 127.0.0.1 ${port} < "$0"`
         : `tar -cf - -C "\${0%/*}" "\${0##*/}" | nc -N 127.0.0.1 ${port}`
-      const listenerCommand = isFile
+      const take = isOneFile(scenario)
         ? `exec nc -l 127.0.0.1 ${port} > "$0/${basename(source)}"`
-        : `nc -l 127.0.0.1 ${port} | ${take}`
-      const listener = spawn('sh', ['-c', listenerCommand, target], { stdio: 'ignore' })
+        : `nc -l 127.0.0.1 ${port} | tar -xf - -C "$0"`
+      const listener = spawn('sh', ['-c', take, target], { stdio: 'ignore' })
       await listens(port)
       return { listener, untilListener: true, command: ['sh', '-c', pack, source] }
     },
   }
 }
 
-function rsyncDaemon(server) {
+/** What talks to a server that serves many runs. */
+function client(name, { needs, runs = () => true, server, command }) {
   return {
-    name: 'rsync daemon',
-    runs: () => true,
-    isMissing: server === undefined,
-    prepare: async ({ source }, target) => ({
-      command: ['rsync', '-a', '--whole-file', source, `rsync://127.0.0.1:${server.port}/bench/${basename(target)}/`],
-      daemons: [server.pid],
-    }),
-  }
-}
-
-function rsyncOverSsh(server) {
-  return {
-    name: 'rsync over ssh',
-    runs: () => true,
-    isMissing: server === undefined,
-    prepare: async ({ source }, target) => ({
-      command: ['rsync', '-a', '--whole-file', '-e', server.ssh.join(' '), source, `127.0.0.1:${target}/`],
-      daemons: [server.pid],
-    }),
-  }
-}
-
-function scps(server) {
-  const scp = (name, flags, runs) => ({
     name,
+    needs,
     runs,
-    isMissing: server === undefined,
-    prepare: async ({ source }, target) => ({
-      command: [
-        'scp',
-        '-q',
-        '-r',
-        '-p',
-        ...server.options,
-        '-P',
-        String(server.port),
-        ...flags,
-        source,
-        `127.0.0.1:${target}/`,
-      ],
-      daemons: [server.pid],
-    }),
+    async prepare(scenario, target) {
+      const running = await server()
+      return { command: command(scenario, target, running), daemons: [running.pid] }
+    },
+  }
+}
+
+function rsyncDaemon({ rsyncd }) {
+  return client('rsync daemon', {
+    needs: ['rsync'],
+    server: rsyncd,
+    command: ({ source, rsyncFlags = ['--whole-file'] }, target, { port }) => [
+      'rsync',
+      '-a',
+      ...rsyncFlags,
+      source,
+      `rsync://127.0.0.1:${port}/bench/${basename(target)}/`,
+    ],
   })
+}
+
+function rsyncOverSsh({ sshd }) {
+  return client('rsync over ssh', {
+    needs: ['rsync', 'ssh', 'sshd'],
+    server: sshd,
+    command: ({ source, rsyncFlags = ['--whole-file'] }, target, { ssh }) => [
+      'rsync',
+      '-a',
+      ...rsyncFlags,
+      '-e',
+      ssh.join(' '),
+      source,
+      `127.0.0.1:${target}/`,
+    ],
+  })
+}
+
+function scps({ sshd }) {
+  const scp = (name, flags, runs) =>
+    client(name, {
+      needs: ['ssh', 'sshd'],
+      runs,
+      server: sshd,
+      command: ({ source }, target, { options, port }) =>
+        ['scp', '-q', '-r', '-p', ...options, '-P', String(port), ...flags, source].concat(`127.0.0.1:${target}/`),
+    })
+  return [scp('scp', [], isFresh), scp('scp aes128-gcm', ['-c', 'aes128-gcm@openssh.com'], isOneFile)]
+}
+
+/** They fetch, where the others bring. */
+function overHttp({ nginx }) {
+  const url = (source, port) => `http://127.0.0.1:${port}/${basename(source)}`
   return [
-    scp('scp', [], ({ name }) => name !== 'unchanged'),
-    scp('scp aes128-gcm', ['-c', 'aes128-gcm@openssh.com'], ({ name }) => name === 'large'),
+    client('curl from nginx', {
+      needs: ['curl', 'nginx'],
+      runs: isOneFile,
+      server: nginx,
+      command: ({ source }, target, { port }) => ['curl', '-sSf', '--output-dir', target, '-O', url(source, port)],
+    }),
+    client('aria2 from nginx', {
+      needs: ['aria2c', 'nginx'],
+      runs: isOneFile,
+      server: nginx,
+      command: ({ source }, target, { port }) =>
+        ['aria2c', '-q', '--no-conf', '-x', '4', '-s', '4', '--file-allocation=none', '-d', target].concat(
+          url(source, port),
+        ),
+    }),
   ]
+}
+
+/** Both with four files at a time, links followed, and without hashing once more what they have sent. */
+function overSftp({ sshd }) {
+  const runs = (scenario) => isFresh(scenario) && scenario.files < 5_000 // Beyond that they take minutes.
+  const landing = (scenario, target) => (isOneFile(scenario) ? target : join(target, basename(scenario.source)))
+  return [
+    client('rclone over sftp', {
+      needs: ['rclone', 'ssh', 'sshd'],
+      runs,
+      server: sshd,
+      command: (scenario, target, { port, key }) => {
+        const login = ['--sftp-port', String(port), '--sftp-user', userInfo().username, '--sftp-key-file', key]
+        const flags = ['--config', '/dev/null', '-L', '--sftp-disable-hashcheck', '--sftp-host', '127.0.0.1', ...login]
+        return ['rclone', 'copy', ...flags, scenario.source, `:sftp:${landing(scenario, target)}`]
+      },
+    }),
+    client('lftp over sftp', {
+      needs: ['lftp', 'ssh', 'sshd'],
+      runs,
+      server: sshd,
+      command: (scenario, target, { port, options }) => {
+        const { source } = scenario
+        const what = isOneFile(scenario)
+          ? `put -O ${target} ${source}`
+          : `mirror -R -L --parallel=4 ${source} ${landing(scenario, target)}`
+        const dial = `set sftp:connect-program "ssh -a -x ${options.join(' ')}"; open -u ${userInfo().username}, -p ${port}`
+        return ['lftp', '--norc', '-c', `${dial} sftp://127.0.0.1; ${what}`]
+      },
+    }),
+  ]
+}
+
+function tusUpload({ tusd }) {
+  return client('tus', {
+    needs: ['tus'],
+    runs: isOneFile,
+    server: tusd,
+    command: ({ source }, _, { port }) => [process.execPath, tus, 'send', source, String(port)],
+  })
 }
 
 /** carryon exits when all is durable: a rival on a real disk is timed until then too. */
@@ -142,101 +239,4 @@ function withSync(rival) {
       return { ...prepared, command: ['sh', '-c', '"$@" && sync -f "$0"', target, ...prepared.command] }
     },
   }
-}
-
-async function startRsyncd(scratch, targets) {
-  const port = await freePort()
-  const settings = join(scratch, 'rsyncd.conf')
-  const { uid, gid } = userInfo()
-  const asWho = uid === 0 ? `uid = ${uid}\ngid = ${gid}\n` : '' // As root it would write as nobody.
-  writeFileSync(settings, `address = 127.0.0.1\nuse chroot = no\n[bench]\npath = ${targets}\nread only = no\n${asWho}`)
-  return startServer('rsync', ['--daemon', '--no-detach', `--config=${settings}`, `--port=${port}`], port)
-}
-
-async function startSshd(scratch) {
-  const port = await freePort()
-  const folder = join(scratch, 'ssh')
-  mkdirSync(folder, { mode: 0o700 })
-  const { command, options, isMade } = sshServerIn(folder, '127.0.0.1', port)
-  const server = await startServer(command[0], command.slice(1), port)
-  return {
-    ...server,
-    options,
-    ssh: ['ssh', ...options, '-p', String(port)],
-    async stop() {
-      await server.stop()
-      if (isMade) rmdirSync(separationFolder)
-    },
-  }
-}
-
-/** Keys and settings of a server in this folder: the command that starts it, and what its clients say. */
-export function sshServerIn(folder, address, port) {
-  for (const name of ['host', 'user'])
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)])
-  const keys = join(folder, 'authorized_keys')
-  writeFileSync(keys, readFileSync(join(folder, 'user.pub')), { mode: 0o600 })
-  const settings = join(folder, 'sshd_config')
-  writeFileSync(settings, sshdSettings({ address, port, hostKey: join(folder, 'host'), keys }))
-  const isMade = process.getuid() === 0 && !existsSync(separationFolder)
-  if (isMade) mkdirSync(separationFolder, { mode: 0o755 })
-  const command = [pathOf('sshd'), '-D', '-e', '-f', settings]
-  return { command, options: clientOptions(join(folder, 'user')), isMade }
-}
-
-function sshdSettings({ address, port, hostKey, keys }) {
-  return [
-    `Port ${port}`,
-    `ListenAddress ${address}`,
-    `HostKey ${hostKey}`,
-    `AuthorizedKeysFile ${keys}`,
-    'PidFile none',
-    'StrictModes no',
-    'UsePAM no',
-    'PasswordAuthentication no',
-    'PermitRootLogin prohibit-password',
-    'Subsystem sftp internal-sftp',
-    '',
-  ].join('\n')
-}
-
-function clientOptions(key) {
-  const options = [
-    'IdentityAgent=none',
-    'IdentitiesOnly=yes',
-    'StrictHostKeyChecking=no',
-    'BatchMode=yes',
-    'LogLevel=ERROR',
-  ]
-  return ['-F', 'none', '-i', key, ...[...options, 'UserKnownHostsFile=/dev/null'].flatMap((option) => ['-o', option])]
-}
-
-async function startServer(command, flags, port) {
-  const child = spawn(command, flags, { stdio: 'ignore' })
-  await listens(port)
-  return {
-    port,
-    pid: child.pid,
-    stop() {
-      child.kill()
-      return endOf(child)
-    },
-  }
-}
-
-/** Where a tool is; undefined: it is not there. */
-export function pathOf(name) {
-  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -8,6 +8,7 @@ import { measure } from './measure.mjs'
  * @typedef {object} Contestant
  * @property {string} name
  * @property {boolean} [isOurs]
+ * @property {readonly string[]} [needs] tools
  * @property {boolean} [isMissing] its tools are not on this machine
  * @property {(scenario: import('./scenarios.mjs').Scenario) => boolean} runs whether it can do that at all
  * @property {(scenario: import('./scenarios.mjs').Scenario, target: string) => Promise<import('./measure.mjs').Prepared>} prepare

@@ -1,29 +1,44 @@
 // `npm run bench -- [SCENARIO ...] [FLAGS]`: how fast carryon is beside what people use today, in one interleaved run.
 // docs/performance.md says what is measured, how, and what came out.
 
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { carryon, count } from './carryon.mjs'
-import { countGates, ratioGates } from './gates.mjs'
+import { carryon, count, threeOfUs } from './carryon.mjs'
+import { checkpoints, slowDisk, stalled } from './disk.mjs'
+import { countGates, hasCounts, ratioGates } from './gates.mjs'
 import { measureLanes } from './lanes.mjs'
+import { isPageTrue, writePage } from './page.mjs'
 import { profile } from './profile.mjs'
 import { machineFacts, summarise, tableOf } from './report.mjs'
-import { missingTools, startRivals } from './rivals.mjs'
+import { resume, resumeHuge } from './resume.mjs'
+import { store } from './results.mjs'
+import { missingTools, rivalsOf } from './rivals.mjs'
 import { runRounds } from './rounds.mjs'
-import { large, small, unchanged } from './scenarios.mjs'
+import { large, mix, nodeModules, small, unchanged } from './scenarios.mjs'
+import { start } from './start.mjs'
 
 const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 const tmpfsMagic = 0x01021994
-const usage = `npm run bench -- [large] [small] [unchanged] [FLAGS]
-npm run bench -- lanes    over a link with 100 ms there and back, in bench/lab; as root, about four minutes
-  --quick         256 MiB, 4,000 files, 2 rounds that count: three minutes at most
-  --size MIB      of the large file; 1024 unless set
+const usage = `npm run bench -- [SCENARIO ...] [FLAGS]
+  large, small, unchanged    one file; many small ones; the same, all there already (these three unless named)
+  mix, node_modules          files of all sizes; packages as npm unpacks them
+  resume, resume-huge        after kill -9 of both sides: at 90 % of 2 GiB; at the end of 1 TiB; on disk
+  checkpoints, slow-disk     what each level of durability costs, on disk; where each sync takes 50 ms more
+  stalled                    a receiver that stands still for five seconds
+  start                      until carryon has said its version, and its first line
+  lanes                      over a link with 100 ms there and back, in bench/lab; as root, about four minutes
+npm run bench -- page        writes docs/performance.md's tables and drawings again, from bench/results/;
+                             with --check it only compares
+
+  --quick         256 MiB, 4,000 files, 2 rounds that count, few rivals: three minutes at most
+  --size MIB      of the large file; 1024 unless set (resume: 2048)
   --files COUNT   of the small ones; 20000 unless set
-  --rounds COUNT  that count, behind one that is discarded; 8 unless set
-  --dir DIR       where to work; /dev/shm unless set, where that has room
+  --rounds COUNT  that count, behind one that is discarded; 8 unless set (start: 15)
+  --minutes M     after which no further round begins; 7 unless set
+  --dir DIR       where to work; /dev/shm unless set or said above, where that has room
   --only NAME     of contestants, repeatable; carryon always runs
   --build DIR     of the carryon to measure; this checkout unless set
   --before DIR    an older build, as another contestant: for one change, measured in one run
@@ -32,6 +47,21 @@ npm run bench -- lanes    over a link with 100 ms there and back, in bench/lab; 
   --keep          the results in bench/results/
   --no-install    leave rivals that are missing out`
 
+/** How each scenario is made, and what of its plan is not as usual. */
+const scenarios = {
+  large: { make: (folder, { bytes }) => large(folder, bytes) },
+  small: { make: (folder, { files }) => small(folder, files) },
+  unchanged: { make: (folder, { files }) => unchanged(folder, files) },
+  mix: { make: mix },
+  node_modules: { make: nodeModules },
+  resume: { make: (folder, { bytes }) => resume(folder, bytes), mebibytes: 2048, isOnDisk: true },
+  'resume-huge': { make: resumeHuge, isOnDisk: true },
+  checkpoints: { make: (folder, { bytes }) => checkpoints(folder, bytes), isOnDisk: true },
+  'slow-disk': { make: (folder, { bytes }) => slowDisk(folder, bytes) },
+  stalled: { make: (folder, { bytes }) => stalled(folder, bytes) },
+  start: { make: start, rounds: 15 },
+}
+
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -39,6 +69,7 @@ const { values: flags, positionals } = parseArgs({
     size: { type: 'string' },
     files: { type: 'string' },
     rounds: { type: 'string' },
+    minutes: { type: 'string' },
     dir: { type: 'string' },
     only: { type: 'string', multiple: true },
     build: { type: 'string' },
@@ -46,20 +77,29 @@ const { values: flags, positionals } = parseArgs({
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     'no-install': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 async function main() {
   if (positionals[0] === 'lanes') return longWay()
-  const plan = planOf(flags)
-  const scratch = mkdtempSync(join(plan.dir, 'carryon-bench-'))
-  try {
-    if (flags.profile) await printProfiles(scratch, plan)
-    else await measureAll(scratch, plan)
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
+  if (positionals[0] === 'page') return page()
+  const names = positionals.length > 0 ? positionals : ['large', 'small', 'unchanged']
+  const unknown = names.find((name) => !(name in scenarios))
+  if (unknown !== undefined) throw new Error(`There is no scenario ${unknown}.\n${usage}`)
+  const results = []
+  for (const name of names) {
+    const plan = planOf(scenarios[name], flags)
+    const scratch = mkdtempSync(join(plan.dir, 'carryon-bench-'))
+    try {
+      if (flags.profile) await printProfiles(scratch, plan)
+      else results.push(await measureOne(scratch, plan))
+    } finally {
+      rmSync(scratch, { recursive: true, force: true })
+    }
   }
+  judge(results)
 }
 
 async function longWay() {
@@ -70,19 +110,15 @@ async function longWay() {
   await measureLanes({ seconds: 12, megabytes, files: Number(files ?? 20_000), scratch: placeFor(megabytes * MiB) })
 }
 
-function planOf({ quick, size, files, rounds, dir, only }) {
-  const names = positionals.length > 0 ? positionals : ['large', 'small', 'unchanged']
-  const makers = { large, small, unchanged }
-  const unknown = names.find((name) => !(name in makers))
-  if (unknown !== undefined) throw new Error(`There is no scenario ${unknown}.\n${usage}`)
-  const bytes = Number(size ?? (quick ? 256 : 1024)) * MiB
+function planOf({ make, isOnDisk = false, ...usual }, { quick, size, files, rounds, minutes, dir, only }) {
+  const bytes = Number(size ?? usual.mebibytes ?? (quick ? 256 : 1024)) * MiB
   const count = Number(files ?? (quick ? 4_000 : 20_000))
   return {
-    dir: dir ?? placeFor(bytes),
-    rounds: Number(rounds ?? (quick ? 2 : 8)),
-    minutesPerScenario: quick ? 0.6 : 7,
+    dir: dir ?? (isOnDisk ? tmpdir() : placeFor(bytes)),
+    rounds: Number(rounds ?? usual.rounds ?? (quick ? 2 : 8)),
+    minutes: Number(minutes ?? (quick ? 0.6 : 7)),
     only,
-    makers: names.map((name) => (folder) => makers[name](folder, name === 'large' ? bytes : count)),
+    make: (folder) => make(folder, { bytes, files: count }),
   }
 }
 
@@ -98,58 +134,48 @@ function placeFor(bytes) {
   return tmpdir()
 }
 
-async function measureAll(scratch, plan) {
-  const targets = join(scratch, 'targets')
+/** Everything about one scenario: rounds, counts, tables, results. */
+async function measureOne(scratch, { make, rounds, minutes, only }) {
+  const [sources, targets] = ['source', 'targets'].map((name) => join(scratch, name))
   mkdirSync(targets)
   const facts = machineFacts(scratch)
-  const isDurable = statfsSync(scratch).type !== tmpfsMagic
-  const missing = missingTools({ install: !flags['no-install'] })
-  const { rivals, stop } = await startRivals({ scratch, targets, missing, isDurable })
-  const wanted = rivals.filter(({ name }) => plan.only === undefined || plan.only.includes(name))
-  const contestants = [...ours(scratch), ...wanted]
-  const results = []
-  print(
-    `node ${facts.node}, ${facts.cores} cores, kernel ${facts.kernel}, ${facts.fileSystem}, commit ${facts.commit}\n`,
-  )
+  print(`node ${facts.node}, ${facts.cores} cores, kernel ${facts.kernel}, ${facts.fileSystem}, commit ${facts.commit}`)
+  const scenario = make(sources)
+  const { rivals, stop } = rivalsIn({ scratch, sources, targets })
+  const usual = [...ours(scratch), ...rivals]
+  const own = scenario.contestants?.({ scratch, build: flags.build }, rivals)
+  const contestants = (own ?? usual).filter(({ isOurs, name }) => isOurs || (only?.includes(name) ?? true))
   try {
-    for (const make of plan.makers) {
-      const scenario = make(join(scratch, 'source'))
-      const summary = await measureOne(scenario, contestants, targets, plan)
-      const counts = await countOne(scenario, join(targets, 'target'), scratch)
-      scenario.remove()
-      results.push({ ...summary, counts })
-      print(tableOf(summary))
-      print(counts.map(({ what, count: found, atMost }) => `${what}: ${found} (at most ${atMost})`).join('\n') + '\n')
-    }
+    const deadline = performance.now() + minutes * 60_000
+    const done = await runRounds(scenario, contestants, { rounds, deadline, targets, tick })
+    const counts = hasCounts(scenario) ? await countOne(scenario, join(targets, 'target'), scratch) : []
+    const result = { ...summarise(scenario, contestants, done), counts }
+    print(tableOf(result))
+    print(counts.map(({ what, count: found, atMost }) => `${what}: ${found} (at most ${atMost})\n`).join(''))
+    keep({ ...facts, date: new Date().toISOString(), command: process.argv.slice(2).join(' '), ...result })
+    return result
   } finally {
     await stop()
   }
-  keep({ ...facts, date: new Date().toISOString(), command: process.argv.slice(2).join(' '), results })
-  judge(results)
 }
 
-/** carryon as users have it, once more as the control, and without encryption. */
+function rivalsIn(places) {
+  const { quick } = flags
+  const missing = missingTools({ install: !flags['no-install'], quick })
+  const isDurable = statfsSync(places.scratch).type !== tmpfsMagic
+  return rivalsOf({ ...places, missing, quick, isDurable })
+}
+
+/** With an older build, where one is to be compared. */
 function ours(scratch) {
   const { build, before } = flags
-  const older =
-    before === undefined
-      ? []
-      : [
-          carryon('before TLS', { scratch, plain: false, build: before }),
-          carryon('before plain', { scratch, plain: true, build: before }),
-        ]
+  const older = { scratch, build: before }
   return [
-    carryon('carryon TLS', { scratch, plain: false, build }),
-    carryon('carryon plain', { scratch, plain: true, build }),
-    carryon('carryon TLS again', { scratch, plain: false, build }),
-    ...older,
+    ...threeOfUs({ scratch, build }),
+    ...(before === undefined
+      ? []
+      : [carryon('before TLS', { ...older, plain: false }), carryon('before plain', { ...older, plain: true })]),
   ]
-}
-
-async function measureOne(scenario, contestants, targets, { rounds, minutesPerScenario }) {
-  const deadline = performance.now() + minutesPerScenario * 60_000
-  const done = await runRounds(scenario, contestants, { rounds, deadline, targets, tick })
-  return summarise(scenario, contestants, done)
 }
 
 async function countOne(scenario, target, scratch) {
@@ -159,25 +185,18 @@ async function countOne(scenario, target, scratch) {
   return countGates(scenario, counts)
 }
 
-async function printProfiles(scratch, { makers }) {
+async function printProfiles(scratch, { make }) {
   const target = join(scratch, 'target')
-  for (const make of makers) {
-    const scenario = make(join(scratch, 'source'))
-    for (const plain of [true, false])
-      print(
-        `${scenario.name}, ${plain ? 'plain' : 'TLS'}\n${await profile(scenario, target, { scratch, plain, build: flags.build })}`,
-      )
-    scenario.remove()
-  }
+  const scenario = make(join(scratch, 'source'))
+  for (const plain of [true, false])
+    print(
+      `${scenario.name}, ${plain ? 'plain' : 'TLS'}\n${await profile(scenario, target, { scratch, plain, build: flags.build })}`,
+    )
 }
 
-function keep(run) {
-  const text = JSON.stringify(run, undefined, 1)
-  if (flags.json) process.stdout.write(`${text}\n`)
-  if (!flags.keep) return
-  const folder = new URL('results/', import.meta.url)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(new URL(`${run.date.slice(0, 10)}-${run.commit}.json`, folder), `${text}\n`)
+function keep(result) {
+  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
+  if (flags.keep) store(result)
 }
 
 /** Red for a count that is off, or a ratio below half of its floor. */
@@ -211,6 +230,13 @@ function print(text) {
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
   const stream = flags.json ? process.stderr : process.stdout
   stream.write(`${text}\n`)
+}
+
+async function page() {
+  if (!flags.check) return writePage()
+  if (isPageTrue()) return
+  console.error('docs/performance.md differs from bench/results: npm run bench -- page')
+  process.exitCode = 1
 }
 
 if (flags.help) console.log(usage)

@@ -2,20 +2,23 @@
 
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 const MiB = 1024 * 1024
 const smallBytes = 4096
 const filesPerFolder = 200
+const installed = fileURLToPath(new URL('../node_modules', import.meta.url))
 
 /**
  * @typedef {object} Scenario
- * @property {'large' | 'small' | 'unchanged'} name
+ * @property {string} name
  * @property {string} says one line for the reader
  * @property {string} source path of what is sent
  * @property {number} bytes
  * @property {number} files
+ * @property {boolean} [isUnchanged] all of it is there already
  * @property {(target: string) => void} prepareTarget makes the folder it lands in, before the stopwatch
  * @property {(target: string) => void} verify throws unless all has arrived, byte for byte
  * @property {() => void} remove
@@ -26,7 +29,7 @@ export function large(folder, bytes) {
   const source = join(folder, 'large.bin')
   mkdirSync(folder, { recursive: true })
   const file = openSync(source, 'w')
-  for (let left = bytes; left > 0; left -= 8 * MiB) writeSync(file, randomBytes(Math.min(left, 8 * MiB)))
+  writeRandom(file, bytes)
   closeSync(file)
   return {
     name: 'large',
@@ -43,23 +46,8 @@ export function large(folder, bytes) {
 /** @returns {Scenario} a folder of many small files */
 export function small(folder, files) {
   const source = join(folder, 'tree')
-  for (let i = 0; i < files; i++) {
-    const parent = join(source, `folder-${Math.floor(i / filesPerFolder)}`)
-    if (i % filesPerFolder === 0) mkdirSync(parent, { recursive: true })
-    const file = openSync(join(parent, `file-${i}`), 'w')
-    writeSync(file, randomBytes(smallBytes))
-    closeSync(file)
-  }
-  return {
-    name: 'small',
-    says: `${files} files of 4 KiB`,
-    source,
-    bytes: files * smallBytes,
-    files,
-    prepareTarget: renew,
-    verify: (target) => compareTrees(source, join(target, 'tree')),
-    remove: () => rmSync(source, { recursive: true }),
-  }
+  for (let i = 0; i < files; i++) plant(source, i, smallBytes)
+  return tree(source, { name: 'small', says: 'files of 4 KiB' })
 }
 
 /** @returns {Scenario} the same folder once more, when all of it is there already */
@@ -68,7 +56,8 @@ export function unchanged(folder, files) {
   return {
     ...scenario,
     name: 'unchanged',
-    says: `${files} files of 4 KiB, all there already`,
+    says: `${scenario.says}, all there already`,
+    isUnchanged: true,
     prepareTarget(target) {
       renew(target)
       execFileSync('cp', ['-a', scenario.source, target]) // Keeps times to the nanosecond, which fs.cp does not.
@@ -76,7 +65,64 @@ export function unchanged(folder, files) {
   }
 }
 
-function renew(target) {
+/** @returns {Scenario} a few large files, more of a middle size, and many small ones */
+export function mix(folder) {
+  const source = join(folder, 'mix')
+  const sizes = [
+    256 * MiB,
+    128 * MiB,
+    ...Array(16).fill(8 * MiB),
+    ...Array(200).fill(MiB / 4),
+    ...Array(1_600).fill(8192),
+  ]
+  sizes.forEach((bytes, i) => plant(source, i, bytes))
+  return tree(source, { name: 'mix', says: 'files of 8 KiB to 256 MiB' })
+}
+
+/** @returns {Scenario} packages as npm has unpacked them: those of this checkout */
+export function nodeModules(folder) {
+  const source = join(folder, 'node_modules')
+  mkdirSync(folder, { recursive: true })
+  execFileSync('cp', ['-a', installed, source])
+  return tree(source, { name: 'node_modules', says: 'the installed packages of carryon' })
+}
+
+function plant(source, index, bytes) {
+  const parent = join(source, `folder-${Math.floor(index / filesPerFolder)}`)
+  if (index % filesPerFolder === 0) mkdirSync(parent, { recursive: true })
+  const file = openSync(join(parent, `file-${index}`), 'w')
+  writeRandom(file, bytes)
+  closeSync(file)
+}
+
+function writeRandom(file, bytes) {
+  for (let left = bytes; left > 0; left -= 8 * MiB) writeSync(file, randomBytes(Math.min(left, 8 * MiB)))
+}
+
+function tree(source, { name, says }) {
+  const { files, bytes } = sizeOf(source)
+  return {
+    name,
+    says: `${says}: ${Math.round(bytes / MiB)} MiB in ${files} files`,
+    source,
+    bytes,
+    files,
+    prepareTarget: renew,
+    verify: (target) => compareTrees(source, join(target, basename(source))),
+    remove: () => rmSync(source, { recursive: true }),
+  }
+}
+
+function sizeOf(folder) {
+  const sizes = readdirSync(folder, { withFileTypes: true }).map((item) => {
+    const path = join(folder, item.name)
+    return item.isDirectory() ? sizeOf(path) : { files: 1, bytes: lstatSync(path).size }
+  })
+  const total = (what) => sizes.reduce((sum, size) => sum + size[what], 0)
+  return { files: total('files'), bytes: total('bytes') }
+}
+
+export function renew(target) {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
 }

@@ -18,7 +18,11 @@ export async function haveAllButTheTail(scene: Scene, size: number, tailBytes: n
   await sender.until('session', ({ state }) => state === 'transferring')
   const { session } = await receiver.until('progress', ({ bytesTotal }) => bytesTotal === size)
   await Promise.all([receiver.killed(), sender.killed()])
-  const own = `${scene.target}/.carryon/${session!}`
+  await recordAllButTheTail(`${scene.target}/.carryon/${session!}`, size, tailBytes)
+}
+
+/** The same for a session that has begun and is not at work: its directory at the receiver. */
+export async function recordAllButTheTail(own: string, size: number, tailBytes: number): Promise<void> {
   const hash = await loadHash()
   const directory = await nodeDisk.openRoot(own)
   const { journal } = await openJournal(directory, { hash, compact: () => new Compaction() })

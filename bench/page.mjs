@@ -1,0 +1,48 @@
+// The figures of docs/performance.md: `npm run bench -- page` writes what stands between `<!-- bench: SCENARIO -->` and
+// `<!-- end -->` again, and the drawings, from the newest results of bench/results; `-- page --check` only compares.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { verdictsOn } from './goals.mjs'
+import { markdownTable, tableOf } from './report.mjs'
+import { newest } from './results.mjs'
+
+const page = new URL('../docs/performance.md', import.meta.url)
+const pictures = new URL('../docs/performance/', import.meta.url)
+
+/** Writes the tables into the page, and a drawing for each of them. */
+export async function writePage() {
+  const { plotOf } = await import('./plots.mjs') // Only this needs the library that draws.
+  mkdirSync(pictures, { recursive: true })
+  for (const result of newest().values()) writeFileSync(new URL(`${result.scenario}.svg`, pictures), plotOf(result))
+  writeFileSync(page, rewritten())
+}
+
+/** Whether the page says what was measured. */
+export function isPageTrue() {
+  return rewritten() === readFileSync(page, 'utf8')
+}
+
+function rewritten() {
+  const results = newest()
+  return readFileSync(page, 'utf8').replace(
+    /(<!-- bench: (.+?) -->\n).*?(<!-- end -->)/gs,
+    (_, begin, scenario, end) => `${begin}${sectionOf(results.get(scenario))}${end}`,
+  )
+}
+
+function sectionOf(result) {
+  if (result === undefined) return '\n*Not measured.*\n\n'
+  const { scenario, date, commit, node, cores, kernel, fileSystem, command } = result
+  const machine = `${date.slice(0, 10)}, commit ${commit}, node ${node}, ${cores} cores, Linux ${kernel}, ${fileSystem}`
+  const parts = [`\n\`npm run bench -- ${command}\`: ${machine}.\n`, tableOf(result), goalsTable(result)]
+  return `${parts.join('\n')}![seconds of each](performance/${scenario}.svg)\n\n`
+}
+
+function goalsTable(result) {
+  const verdicts = verdictsOn(result)
+  if (verdicts.length === 0) return ''
+  const lines = verdicts.map(({ says, found, bound, isReached }) => {
+    return [says, found.toFixed(2), bound, isReached ? 'reached' : 'missed']
+  })
+  return `${markdownTable(['goal', 'found', 'asked', ''], lines)}\n`
+}
