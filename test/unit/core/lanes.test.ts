@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
 import type { ArrivedFrame } from '../../../src/core/inputs.ts'
-import { defaultLimits } from '../../../src/model/limits.ts'
+import { defaultLimits, signOfLifeEveryMs } from '../../../src/model/limits.ts'
 import { type Hello, type Message, signOfLife } from '../../../src/model/messages.ts'
 import type { Role } from '../../../src/model/session.ts'
 import { Bench, chunkBytes, listenerHello, want, welcome as narrow } from '../../support/core-bench.ts'
@@ -171,6 +171,29 @@ describe('the dialer', () => {
     expect(bench.effects).toContainEqual(expect.objectContaining({ kind: 'destroy', connection: 10 }))
     expect(bench.core.openConnection).toBe(1)
   })
+
+  it('takes nothing from a lane before its welcome but what belongs there', () => {
+    const bench = dialer('receiver', 2)
+    bench.tell({ kind: 'laneConnected', connection: 9, lane: 1, attempt: 9 })
+    bench.tell({ kind: 'messageArrived', connection: 9, message: { ...signOfLife, kind: 'pong' } })
+    expect(bench.effects).toContainEqual(
+      expect.objectContaining({ kind: 'finish', end: expect.objectContaining({ code: 'protocol' }) }),
+    )
+  })
+
+  it('lets go of a lane that the other side aborts, and of nothing else', () => {
+    const bench = dialer('receiver', 2)
+    laneUp(bench, 9, 1)
+    laneUp(bench, 10, 2)
+    const abort: Message = { kind: 'abort', code: 'internal', sentence: 'That was too much.' }
+    bench.tell({ kind: 'messageArrived', connection: 9, message: abort })
+    expect(bench.effects).toContainEqual({
+      kind: 'destroy',
+      connection: 9,
+      reason: 'the other side ended it: That was too much.',
+    })
+    expect([bench.core.lanes, bench.core.openConnection]).toEqual([1, 1])
+  })
 })
 
 describe('R38: the listener', () => {
@@ -267,6 +290,20 @@ describe('data', () => {
     bench.tell({ kind: 'connectionEnded', connection: 2, reason: 'cut' })
     expect(sendsOf(bench)).toEqual(['3: 0']) // Its hash never came, and the digest needs it.
     sent(bench, 3, 0)
+    expect(bench.take('checkSource')).toMatchObject({ entry: 0 })
+  })
+
+  it('that was acknowledged while it went out again does not go out once more when that lane is lost, too', () => {
+    const bench = twoLanes([2 * chunkBytes])
+    sent(bench, 2, 0)
+    sent(bench, 3, 1)
+    bench.tell({ kind: 'connectionEnded', connection: 2, reason: 'cut' })
+    expect(sendsOf(bench).at(-1)).toBe('3: 0 again')
+    const places = [{ entry: 0, revision: 0, first: 0, count: 2 }]
+    bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+    bench.effects.length = 0
+    bench.tell({ kind: 'connectionEnded', connection: 3, reason: 'cut' })
+    expect(sendsOf(bench)).toEqual([])
     expect(bench.take('checkSource')).toMatchObject({ entry: 0 })
   })
 
@@ -369,6 +406,24 @@ describe('R31: a further lane', () => {
     expect(bench.core.lanes).toBe(1)
     expect(bench.core.openConnection).toBe(1)
     expect(sendsOf(bench)).toContain('3: 0 again')
+  })
+
+  it('R32: is pinged more often while nothing is read from it, which the other side cannot tell from silence', () => {
+    const bench = twoLanes([2 * chunkBytes])
+    const pingsAt = (): number[] => {
+      const at: number[] = []
+      for (const until = bench.now + 2 * signOfLifeEveryMs; bench.now < until;) {
+        bench.now += signOfLifeEveryMs / 2
+        bench.effects.length = 0
+        bench.tell({ kind: 'deadlinePassed' })
+        if (bench.effects.some((it) => it.kind === 'send' && it.connection === 3)) at.push(bench.now)
+      }
+      return at
+    }
+    expect(pingsAt()).toEqual([])
+    bench.tell({ kind: 'heard', connection: 3, arrivingBytes: 0, isReading: false })
+    const at = bench.now
+    expect(pingsAt()).toEqual([at + signOfLifeEveryMs / 2, at + 1.5 * signOfLifeEveryMs])
   })
 
   it('answers a ping', () => {

@@ -73,6 +73,15 @@ describe('a journal', () => {
     expect((await readJournal(directory, tools)).records).toEqual([header, note(50)])
   })
 
+  it('is made anew in a few pieces, and in order, however much it begins with', async () => {
+    const { disk, directory } = await fresh()
+    const long = durable(5, 20_000)
+    const records = [header, ...notes(1, 3_000), long, ...notes(6, 10)]
+    await closed({ journal: await createJournal(directory, records, tools) })
+    expect(disk.operations.filter(({ kind }) => kind === 'write')).toHaveLength(4)
+    expect((await readJournal(directory, tools)).records).toEqual(records)
+  })
+
   it('parts what is too long for one record, and loses nothing of it', () => {
     const hashes = BigUint64Array.from({ length: 300_000 }, (_, i) => BigInt(i))
     const runs = [{ entry: 1, revision: 0, first: 7, hashes, holes: 100_000 }, ...manyRuns(40_000)]
