@@ -5,8 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { Want } from '../../src/model/messages.ts'
 import { noManifest } from '../../src/model/manifest.ts'
 import { standing } from '../../src/core/entry-table.ts'
-import { entryKinds } from '../../src/core/inputs.ts'
-import { Bench, chunkBytes, pageOf, want } from '../support/core-bench.ts'
+import { Bench, chunkBytes, want } from '../support/core-bench.ts'
 
 /** A sender whose only file, of two chunks, the receiver has made durable as far as `outcome` says. */
 function sender(outcome: 'part' | 'delivered'): Bench {
@@ -64,20 +63,6 @@ describe('R46: a receiver that was rolled back', () => {
     bench.hear(want([nothing, { need: 'all', from: 1, count: 1, revision: 0 }], 1))
     expect(bench.core.entries.standing(0)).not.toBe(standing.done)
     expect(bench.core.entries.unfinished).toBe(2)
-  })
-
-  it('owes nothing for a folder whose outcome it has forgotten with its page', () => {
-    const bench = Bench.inPhase('sender', 'transferring')
-    const kinds = Uint8Array.of(entryKinds.directory)
-    const shape = { ...pageOf([0]), kinds }
-    bench.take('walkPage')
-    bench.tell({ kind: 'pageWalked', shape })
-    const outcomes = [{ entry: 0, outcome: 'failed', bytes: 0 }] as const
-    bench.hear({ kind: 'acknowledge', serial: 1, places: [], outcomes, level: 'checkpoint', syncMs: 0 })
-    expect(bench.core.entries.standing(0)).toBe(standing.done)
-    bench.open(noManifest)
-    expect(bench.core.entries.standing(0)).toBe(standing.later)
-    expect(bench.core.entries.unfinished).toBe(0)
   })
 
   it('does not take the receipt for a breach that it has forgotten', () => {

@@ -3,6 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
+import { standing } from '../../../src/core/entry-table.ts'
+import { entryKinds } from '../../../src/core/inputs.ts'
+import { noManifest } from '../../../src/model/manifest.ts'
 import { Bench, chunkBytes, end, pageOf, receipt, want } from '../../support/core-bench.ts'
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
@@ -133,5 +136,21 @@ describe('R22: a full disk', () => {
     bench.effects.length = 0
     bench.hear({ kind: 'turn', holder: 'receiver', reason: null, neededBytes: null, freeBytes: null })
     expect(bench.effects).toEqual([{ kind: 'report', state: 'parked', reason: 'quota', who: 'peer' }])
+  })
+})
+
+describe('R46: a receiver that was rolled back', () => {
+  it('is owed nothing for a folder whose page and outcome it has forgotten', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    const kinds = Uint8Array.of(entryKinds.directory)
+    const shape = { ...pageOf([0]), kinds }
+    bench.take('walkPage')
+    bench.tell({ kind: 'pageWalked', shape })
+    const outcomes = [{ entry: 0, outcome: 'failed', bytes: 0 }] as const
+    bench.hear({ kind: 'acknowledge', serial: 1, places: [], outcomes, level: 'checkpoint', syncMs: 0 })
+    expect(bench.core.entries.standing(0)).toBe(standing.done)
+    bench.open(noManifest)
+    expect(bench.core.entries.standing(0)).toBe(standing.later)
+    expect(bench.core.entries.unfinished).toBe(0)
   })
 })
