@@ -2,7 +2,7 @@
 // damaged chunk can be repaired while the window is full; hence bytes sent again after any failure stay within W (R2).
 
 import { assert } from '../errors.ts'
-import { placeOverheadBytes } from '../model/limits.ts'
+import { placeOverheadBytes, placesOutMax } from '../model/limits.ts'
 import type { Run } from '../model/places.ts'
 import type { ConnectionId } from './inputs.ts'
 
@@ -15,6 +15,7 @@ interface Out {
 export class Window {
   #limitBytes: number
   #usedBytes = 0
+  #places = 0
   #out = new Map<number, Map<number, Out>>()
 
   constructor(limitBytes: number) {
@@ -46,14 +47,17 @@ export class Window {
 
   /** Whether a new place of `bytes` may be sent now. */
   admits(bytes: number): boolean {
-    return this.#usedBytes + bytes + placeOverheadBytes <= this.#limitBytes
+    return this.#places < placesOutMax && this.#usedBytes + bytes + placeOverheadBytes <= this.#limitBytes
   }
 
   /** Notes that a place is sent, or sent again. */
   add(entry: number, chunk: number, bytes: number, connection: ConnectionId | undefined): void {
     const cost = bytes + placeOverheadBytes
     const chunks = this.#out.get(entry) ?? new Map<number, Out>()
-    if (!chunks.has(chunk)) this.#usedBytes += cost
+    if (!chunks.has(chunk)) {
+      this.#usedBytes += cost
+      this.#places++
+    }
     chunks.set(chunk, { cost, connection })
     this.#out.set(entry, chunks)
   }
@@ -76,6 +80,7 @@ export class Window {
       if (chunk < first || chunk >= first + count) continue
       chunks.delete(chunk)
       this.#usedBytes -= cost
+      this.#places--
     }
     if (chunks.size === 0) this.#out.delete(entry)
     assert(this.#usedBytes >= 0, 'the window never falls below nothing')

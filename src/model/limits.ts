@@ -66,6 +66,7 @@ export const controlMaxBytes: number = MiB // One message.
 export const helloMaxBytes: number = 64 * KiB // All a stranger may send before `welcome`: TLS, HTTP and his first message.
 export const recordMaxBytes: number = 4 * MiB // One journal record: a read of this size reaches past any torn tail.
 export const placeOverheadBytes = 512 // What a place costs the window beside its bytes, so that empty files are not free.
+export const placesOutMax: number = 16 * 1024 // Each takes both sides memory: as many as a window of 1 GiB has chunks of 64 KiB.
 
 export const entriesMax = 5_000_000
 export const depthMax = 128
