@@ -147,9 +147,10 @@ export class ManifestPages {
     return found
   }
 
+  /** A sender's. */
   fingerprint(index: number): Fingerprint | undefined {
     const { first, fingerprints } = this.record(this.pageOf(index))
-    return fingerprints[index - first] ?? undefined
+    return fingerprints.at(index - first) ?? undefined
   }
 
   pageOf(index: number): number {

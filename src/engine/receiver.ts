@@ -4,6 +4,7 @@
 import { assert, isTransferError } from '../errors.ts'
 import type { WarningCode } from '../model/events.ts'
 import { hex64 } from '../model/hash.ts'
+import { noFingerprints } from '../model/fingerprints.ts'
 import type { Entry, FileEntry } from '../model/manifest.ts'
 import { entriesMax, fileChunksMax, manifestMaxBytes, pagesMax } from '../model/limits.ts'
 import { pathText, type Path } from '../model/names.ts'
@@ -121,7 +122,7 @@ export class Receiver {
     const { survey, existed } = await this.#survey(message.page, message.first, entries, undefined)
     const noRoom = await this.#parts.reserve?.({ page: message.page, ...bringsIn(entries, survey) })
     if (noRoom !== undefined) return tell({ kind: 'pageRefused', code: 'limit', sentence: noRoom })
-    const record = await room.use(() => pages.write(entries, text, last, { fingerprints: [], existed }))
+    const record = await room.use(() => pages.write(entries, text, last, { fingerprints: noFingerprints, existed }))
     assert(record.digest === message.digest, 'a page is stored as it came')
     await room.use(() => journal.commit([record]))
     pages.add(record, entries)

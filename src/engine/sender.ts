@@ -3,6 +3,7 @@
 
 import { assert, hasCode, isTransferError, type TransferError } from '../errors.ts'
 import { frameRoomBytes, headerBytes, packRowBytes } from '../model/limits.ts'
+import { Fingerprints } from '../model/fingerprints.ts'
 import type { Entry, FileEntry, Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import { haveSameParent } from '../model/names.ts'
 import { chunkLength } from '../model/places.ts'
@@ -110,7 +111,7 @@ export class Sender {
     const { pages, journal, walk, tell } = this.#parts
     const page = this.#following ?? (await walk.next())
     const entries: readonly Entry[] = page.done === true ? [] : page.value.entries
-    const fingerprints = page.done === true ? [] : page.value.fingerprints
+    const fingerprints = new Fingerprints(page.done === true ? [] : page.value.fingerprints)
     this.#following = page.done === true ? page : await walk.next() // Looks ahead, so that the last page says that it is.
     const last = this.#following.done === true ? totals(pages, entries) : undefined
     const record = await pages.write(entries, encodeEntries(entries), last, { fingerprints, existed: [] })
@@ -211,7 +212,7 @@ export class Sender {
       run.push({ path: entries[i]!.path, fingerprint: this.#fingerprint(entry), target })
     }
     const count = await this.#parts.files.readSmallEach(run)
-    const other = run.findIndex(({ fingerprint }, i) => this.#fingerprint(files[first + i]!.entry) !== fingerprint)
+    const other = run.findIndex(({ fingerprint }, i) => !this.#isExpected(files[first + i]!.entry, fingerprint))
     return other === -1 ? count : Math.min(count, other) // The core looks at another version already.
   }
 
@@ -295,11 +296,11 @@ export class Sender {
     const { entry, revision } = source
     for (let tries = 0; ; tries++) {
       try {
-        const result = this.#fingerprint(entry) === version ? await this.#withDescriptors(act) : undefined
+        const result = this.#isExpected(entry, version) ? await this.#withDescriptors(act) : undefined
         if (tries > 0) this.#returned()
-        return this.#fingerprint(entry) === version ? result : undefined
+        return this.#isExpected(entry, version) ? result : undefined
       } catch (error) {
-        if (this.#fingerprint(entry) !== version) {
+        if (!this.#isExpected(entry, version)) {
           if (tries > 0) this.#returned()
           return undefined // The core looks at another version already.
         }
@@ -307,7 +308,7 @@ export class Sender {
         if (!hasCode(error, 'source-gone')) {
           if (tries > 0) this.#returned()
           const problem = await this.#problemOf(entry, error)
-          if (this.#fingerprint(entry) === version) this.#parts.tell({ kind: 'sourceFailed', entry, revision, problem })
+          if (this.#isExpected(entry, version)) this.#parts.tell({ kind: 'sourceFailed', entry, revision, problem })
           return undefined
         }
         if (this.#isStopped) return undefined
@@ -346,10 +347,17 @@ export class Sender {
     return entry
   }
 
+  /** The version that is expected of an entry now. */
   #fingerprint(entry: number): Fingerprint {
     const fingerprint = this.#parts.revised.get(entry) ?? this.#parts.pages.fingerprint(entry)
     assert(fingerprint !== undefined, `entry ${entry} has a fingerprint`)
     return fingerprint
+  }
+
+  /** Whether it still is the one that was expected then. */
+  #isExpected(entry: number, version: Fingerprint): boolean {
+    const newer = this.#parts.revised.get(entry)
+    return newer === undefined || newer === version
   }
 }
 

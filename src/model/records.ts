@@ -1,6 +1,7 @@
 // The records of journal v1 as plain values, and the checkpoint that a journal folds into. Bytes: docs/journal.md; `store`
 // writes and reads them, `core` makes them and is restored from the checkpoint.
 
+import type { Fingerprints } from './fingerprints.ts'
 import type { Fingerprint, ManifestTotals } from './manifest.ts'
 import type { EntryOutcome } from './messages.ts'
 import type { Run } from './places.ts'
@@ -84,8 +85,8 @@ export interface PageRecord {
   /** Sum of the sizes of the files of this page and all before. */
   readonly bytesSoFar: number
   readonly last?: ManifestTotals
-  /** Sender: one per entry; null for what is no file. Receiver: []. */
-  readonly fingerprints: readonly (Fingerprint | null)[]
+  /** Sender: one per entry. Receiver: none. */
+  readonly fingerprints: Fingerprints
   /** Receiver: indexes of the directories that were there before this session; they keep their mode. Sender: []. */
   readonly existed: readonly number[]
 }

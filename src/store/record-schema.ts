@@ -4,6 +4,7 @@
 import { InternalError } from '../errors.ts'
 import { entriesMax, linkTargetMaxBytes, pathMaxBytes, revisionMax } from '../model/limits.ts'
 import type { DurableRun, IntentFile, JournalRecord, RecordKind, SourceRoot } from '../model/records.ts'
+import { Fingerprints } from '../model/fingerprints.ts'
 import type { Fingerprint, ManifestTotals } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import type { Run } from '../model/places.ts'
@@ -139,6 +140,8 @@ function viewOf(bytes: Buffer): DataView {
 
 const totals = fields<ManifestTotals>({ entries: count, bytes: count })
 const fingerprint = fields<Fingerprint>({ size: count, mtimeNs: decimal, ctimeNs: decimal, inode: decimal })
+const fingerprints: Shaper<Fingerprints> = (value) =>
+  value instanceof Fingerprints ? value : new Fingerprints(list(orNull(fingerprint))(value))
 const policy = oneOf('fail', 'keep', 'replace', 'update', 'rename')
 const durability = oneOf('checkpoint', 'file', 'none')
 const level = optional(durability) as Shaper<Durability>
@@ -232,7 +235,7 @@ const payloads: { readonly [K in RecordKind]: Shaper<Payload<K>> } = {
     digest,
     bytesSoFar: count,
     last: optional(totals) as Shaper<ManifestTotals>,
-    fingerprints: list(orNull(fingerprint)),
+    fingerprints,
     existed: list(entry),
   }),
   durable: fields<Payload<'durable'>>({ serial: count, runs: list(durableRun) }),

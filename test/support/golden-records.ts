@@ -1,6 +1,7 @@
 // One record of every kind with every field set, in the order of a session's life, and the journal of them.
 // fixtures/journal/v1 has its bytes, for ever: a kind that gains a field gets a further file there, none is changed.
 
+import { Fingerprints } from '../../src/model/fingerprints.ts'
 import type { JournalRecord } from '../../src/model/records.ts'
 
 const session = '0123456789abcdef0123456789abcdef'
@@ -51,7 +52,7 @@ export const goldenRecords: readonly JournalRecord[] = [
     digest: '0f1e2d3c4b5a6978',
     bytesSoFar: 70_000,
     last: { entries: 2, bytes: 70_000 },
-    fingerprints: [fingerprint, null],
+    fingerprints: new Fingerprints([fingerprint, null]),
     existed: [1],
   },
   {

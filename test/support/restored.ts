@@ -3,6 +3,7 @@
 import { Compaction } from '../../src/core/compact.ts'
 import { restoreJournal, restoreReceived } from '../../src/engine/restore.ts'
 import { loadHash } from '../../src/hash/xxh64.ts'
+import { noFingerprints } from '../../src/model/fingerprints.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
 import { noManifest, type Entry } from '../../src/model/manifest.ts'
 import type { JournalRecord, PageRecord } from '../../src/model/records.ts'

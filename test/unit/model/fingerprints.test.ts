@@ -1,0 +1,14 @@
+import { describe, expect, it } from 'vitest'
+import { Fingerprints } from '../../../src/model/fingerprints.ts'
+
+describe('fingerprints in columns', () => {
+  it('come out as they went in, whatever a disk can say', () => {
+    const least = { size: 0, mtimeNs: String(-(2n ** 63n)), ctimeNs: '-1', inode: '0' }
+    const most = { size: 2 ** 52, mtimeNs: String(2n ** 63n - 1n), ctimeNs: '0', inode: String(2n ** 64n - 1n) }
+    const list = [least, null, most]
+    const columns = new Fingerprints(list)
+    expect(list.map((_, i) => columns.at(i))).toEqual(list)
+    expect(JSON.stringify(columns)).toBe(JSON.stringify(list))
+    expect(columns).not.toEqual(new Fingerprints([least, null, { ...most, inode: '1' }])) // Or no test would see a difference.
+  })
+})
