@@ -3,9 +3,9 @@
 
 import type { DurableRun, IntentFile, JournalRecord, RevisedRecord } from '../model/records.ts'
 import type { BoundRecord, EndedRecord, HeaderRecord, PageRecord, PausedRecord } from '../model/records.ts'
-import type { EntryOutcome } from '../model/messages.ts'
 import type { Run } from '../model/places.ts'
 import type { Receipt } from '../model/session.ts'
+import { Outcomes } from './outcomes.ts'
 
 /** Neighbouring chunks that are durable, or adopted, with the hashes they were checked against. */
 export interface HeldRun {
@@ -39,7 +39,7 @@ export interface Checkpoint {
   revised: Map<number, RevisedRecord>
   /** Published or about to be: intents without an outcome. */
   intents: Map<number, IntentFile>
-  outcomes: Map<number, EntryOutcome>
+  outcomes: Outcomes
   receipt: Receipt | undefined
   ended: EndedRecord | undefined
   pausedBy: PausedRecord['by']
@@ -58,21 +58,14 @@ export function emptyCheckpoint(): Checkpoint {
     parts: new Map(),
     revised: new Map(),
     intents: new Map(),
-    outcomes: new Map(),
+    outcomes: new Outcomes(),
     receipt: undefined,
     ended: undefined,
     pausedBy: null,
   }
 }
 
-/** Folds records into a checkpoint. Durable runs of a revision that is not the entry's current one are passed over. */
-export function foldRecords(records: readonly JournalRecord[]): Checkpoint {
-  const checkpoint = emptyCheckpoint()
-  for (const record of records) fold(checkpoint, record)
-  return checkpoint
-}
-
-/** Takes one more record. */
+/** Takes one more record. Durable runs of a revision that is not the entry's current one are passed over. */
 export function fold(checkpoint: Checkpoint, record: JournalRecord): void {
   switch (record.kind) {
     case 'header':
@@ -116,7 +109,7 @@ export function fold(checkpoint: Checkpoint, record: JournalRecord): void {
     case 'outcome':
       checkpoint.serial = Math.max(checkpoint.serial, record.serial)
       for (const outcome of record.outcomes) {
-        checkpoint.outcomes.set(outcome.entry, outcome)
+        checkpoint.outcomes.set(outcome)
         checkpoint.intents.delete(outcome.entry)
         checkpoint.parts.delete(outcome.entry)
       }

@@ -16,33 +16,34 @@ export class Compaction {
     fold(this.checkpoint, record)
   }
 
-  /** The fewest records that fold into the same checkpoint, in an order that can be folded. */
-  records(): JournalRecord[] {
-    const { parts } = this.checkpoint
+  /** The fewest records that fold into the same checkpoint, in an order that can be folded; made anew by each who asks. */
+  records(): Iterable<JournalRecord> {
+    const { checkpoint } = this
+    const { parts } = checkpoint
     for (const [entry, { revision, runs }] of parts)
       if (runs.length === 0) parts.delete(entry)
       else parts.set(entry, { revision, runs: inOrder(runs) })
-    return recordsOf(this.checkpoint)
+    return { [Symbol.iterator]: () => recordsOf(checkpoint) }
   }
 }
 
-function recordsOf(checkpoint: Checkpoint): JournalRecord[] {
+function* recordsOf(checkpoint: Checkpoint): Generator<JournalRecord> {
   const { header, bound, isJoined, epoch, windowBytes, pages, receipt, ended } = checkpoint
-  const compact: JournalRecord[] = []
   // The ticket opens nothing once the session key was used: its key is not kept.
-  if (header !== undefined) compact.push(isJoined ? { ...header, ticketKey: '' } : header)
-  if (bound !== undefined) compact.push(bound)
-  if (isJoined) compact.push({ kind: 'joined' })
-  if (epoch > 0) compact.push({ kind: 'opened', epoch, windowBytes })
-  compact.push(...pages, ...checkpoint.revised.values(), ...durableRecords(checkpoint))
-  if (checkpoint.intents.size > 0) compact.push({ kind: 'intent', files: [...checkpoint.intents.values()] })
-  compact.push(...outcomeRecords(checkpoint))
+  if (header !== undefined) yield isJoined ? { ...header, ticketKey: '' } : header
+  if (bound !== undefined) yield bound
+  if (isJoined) yield { kind: 'joined' }
+  if (epoch > 0) yield { kind: 'opened', epoch, windowBytes }
+  yield* pages
+  yield* checkpoint.revised.values()
+  yield* durableRecords(checkpoint)
+  if (checkpoint.intents.size > 0) yield { kind: 'intent', files: [...checkpoint.intents.values()] }
+  yield* outcomeRecords(checkpoint)
   const { serial, bytesAcknowledged: bytesDurable } = checkpoint
-  if (serial > 0) compact.push({ kind: 'acknowledged', serial, bytesDurable })
-  if (checkpoint.pausedBy !== null) compact.push({ kind: 'paused', by: checkpoint.pausedBy })
-  if (receipt !== undefined) compact.push({ kind: 'receipt', receipt })
-  if (ended !== undefined) compact.push(ended)
-  return compact
+  if (serial > 0) yield { kind: 'acknowledged', serial, bytesDurable }
+  if (checkpoint.pausedBy !== null) yield { kind: 'paused', by: checkpoint.pausedBy }
+  if (receipt !== undefined) yield { kind: 'receipt', receipt }
+  if (ended !== undefined) yield ended
 }
 
 function* durableRecords({ parts, serial }: Checkpoint): Generator<JournalRecord> {
@@ -99,7 +100,7 @@ function joined(runs: readonly HeldRun[]): HeldRun[] {
 
 function* outcomeRecords({ outcomes, serial }: Checkpoint): Generator<JournalRecord> {
   let batch: EntryOutcome[] = []
-  for (const outcome of outcomes.values()) {
+  for (const outcome of outcomes) {
     batch.push(outcome)
     if (batch.length < outcomesPerRecord) continue
     yield { kind: 'outcome', serial, outcomes: batch }

@@ -5,6 +5,7 @@ import { assert } from '../errors.ts'
 import type { ManifestState } from '../model/manifest.ts'
 import { noManifest } from '../model/manifest.ts'
 import type { Outcome } from '../model/session.ts'
+import { grown, roomFor } from './columns.ts'
 import { entryKinds, type PageShape } from './inputs.ts'
 
 /** Where an entry stands. A sender uses all but `part`; a receiver all but `wanted` and `sent`. */
@@ -22,7 +23,8 @@ export const standing = {
   done: 5,
 } as const
 
-const outcomeNames: readonly Outcome[] = [
+/** All of them, each known by its index. */
+export const outcomeNames: readonly Outcome[] = [
   'delivered',
   'unchanged',
   'kept',
@@ -152,7 +154,7 @@ export class EntryTable {
   }
   /** File digest of a done entry; 0n where this session verified none. */
   digest(entry: number): bigint {
-    return this.#digests[entry]!
+    return this.#digests[entry] ?? 0n
   }
 
   stand(entry: number, where: number): void {
@@ -182,7 +184,7 @@ export class EntryTable {
     this.stand(entry, standing.done)
     const index = outcomeNames.indexOf(outcome)
     this.#outcomes[entry] = index
-    this.#digests[entry] = digest
+    this.#setDigest(entry, digest)
     this.#counts[index]!++
     this.credit(entry, bytes)
     if (this.#kinds[entry] !== entryKinds.file) return
@@ -203,7 +205,7 @@ export class EntryTable {
     const bytes = this.credited(entry)
     this.stand(entry, standing.unknown)
     this.#counts[index]!--
-    this.#digests[entry] = 0n
+    this.#setDigest(entry, 0n)
     this.credit(entry, 0)
     if (this.#kinds[entry] !== entryKinds.file) return
     this.#bytesPublished -= bytes
@@ -224,22 +226,20 @@ export class EntryTable {
 
   #grow(entries: number): void {
     if (entries <= this.#kinds.length) return
-    const room = Math.max(1024, entries, 2 * this.#kinds.length)
-    this.#kinds = grown(this.#kinds, new Uint8Array(room))
-    this.#standings = grown(this.#standings, new Uint8Array(room))
-    this.#outcomes = grown(this.#outcomes, new Uint8Array(room))
-    this.#revisions = grown(this.#revisions, new Uint16Array(room))
-    this.#sizes = grown(this.#sizes, new Float64Array(room))
-    this.#acknowledged = grown(this.#acknowledged, new Float64Array(room))
-    const digests = new BigUint64Array(room)
-    digests.set(this.#digests)
-    this.#digests = digests
+    const room = roomFor(entries, this.#kinds)
+    this.#kinds = grown(this.#kinds, room)
+    this.#standings = grown(this.#standings, room)
+    this.#outcomes = grown(this.#outcomes, room)
+    this.#revisions = grown(this.#revisions, room)
+    this.#sizes = grown(this.#sizes, room)
+    this.#acknowledged = grown(this.#acknowledged, room)
+  }
+
+  /** A sender has none: its column is as long as that of the others once there is something in it. */
+  #setDigest(entry: number, digest: bigint): void {
+    if (digest !== 0n && entry >= this.#digests.length) this.#digests = grown(this.#digests, this.#kinds.length)
+    this.#digests[entry] = digest
   }
 }
 
 const isOpen = (where: number): boolean => where !== standing.later && where !== standing.done
-
-function grown<Column extends Uint8Array | Uint16Array | Float64Array>(from: Column, to: Column): Column {
-  to.set(from)
-  return to
-}

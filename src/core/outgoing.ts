@@ -1,7 +1,6 @@
 // Bytes on their way out of a sender: which chunks go next, within window, turn and pipeline; what the receiver has of each
 // file; when a file may be published. Files whose source changed are revisions.ts.
 
-import { parseHex64 } from '../model/hash.ts'
 import { packRowBytes, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Hashes, Turn, Want } from '../model/messages.ts'
 import { chunkLength, type PlaceRun } from '../model/places.ts'
@@ -166,7 +165,7 @@ export class Outgoing {
   done(entry: number, outcome: Outcome, detail: EntryOutcome | undefined): void {
     const { entries } = this.#hub
     const bytes = detail?.bytes ?? (isInPlace(outcome) && entries.isFile(entry) ? entries.size(entry) : 0)
-    entries.finish(entry, outcome, bytes, detail?.digest === undefined ? 0n : parseHex64(detail.digest))
+    entries.finish(entry, outcome, bytes, 0n) // The receipt tells of digests, and the receiver has them.
     this.#window.settleEntry(entry)
     if (this.#files.delete(entry)) this.#hub.emit({ kind: 'closeSource', entry })
   }

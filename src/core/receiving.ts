@@ -4,9 +4,10 @@
 import { assert } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
 import { pagesUnansweredMax } from '../model/limits.ts'
-import type { EntryOutcome, ManifestMessage, Want } from '../model/messages.ts'
+import type { ManifestMessage, Want } from '../model/messages.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { grown, roomFor } from './columns.ts'
 import { Ending } from './ending.ts'
 import { standing } from './entry-table.ts'
 import { mismatch } from './greeting.ts'
@@ -28,7 +29,7 @@ export class Receiving {
   /** Of these, the ones that are not in the table of entries yet: their digests. */
   readonly #arriving: string[] = []
   #adopted: readonly AdoptedPlace[] = []
-  readonly #outcomesRestored: ReadonlyMap<number, EntryOutcome>
+  readonly #outcomesRestored: Checkpoint['outcomes']
   readonly #partsRestored: Checkpoint['parts']
   readonly #revised: Checkpoint['revised']
   #diskNeed: { readonly neededBytes: number; readonly freeBytes: number } | undefined
@@ -128,9 +129,7 @@ export class Receiving {
     entries.addPage(shape)
     const count = entries.manifest.entries
     if (count <= this.#plans.length) return
-    const plansBefore = this.#plans
-    this.#plans = new Uint8Array(Math.max(count, 2 * plansBefore.length))
-    this.#plans.set(plansBefore)
+    this.#plans = grown(this.#plans, roomFor(count, this.#plans))
   }
 
   pageSurveyed({ page, plans: found, outcomes }: PageSurvey): void {

@@ -134,7 +134,7 @@ class Restoring {
     if (dropped.length > 0) await this.#journal.commit(dropped)
     if (settled.length > 0) await this.#journal.commit([{ kind: 'outcome', serial, outcomes: settled }])
     for (const outcome of settled) {
-      outcomes.set(outcome.entry, outcome)
+      outcomes.set(outcome)
       this.#checkpoint.parts.delete(outcome.entry)
     }
     intents.clear()
@@ -222,13 +222,13 @@ class Restoring {
     if (!this.#isUnsynced || receipt !== undefined) return 0
     const records: JournalRecord[] = []
     let bytesBad = 0
-    for (const outcome of outcomes.values()) {
+    for (const outcome of outcomes) {
       const { entry, bytes } = outcome
       const found = outcome.digest === undefined ? 'whole' : await this.#placed(outcome)
       if (found === 'whole') continue
       bytesBad += bytes
       if (found === 'gone') outcomes.delete(entry)
-      else outcomes.set(entry, torn(outcome))
+      else outcomes.set(torn(outcome))
       records.push(
         found === 'gone'
           ? { kind: 'bad', entry, revision: revised.get(entry)?.revision ?? 0, chunks: [] }

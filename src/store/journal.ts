@@ -19,16 +19,19 @@ export interface JournalTools {
   readonly isHeld?: (() => Promise<boolean>) | undefined
 }
 
-/** Takes a journal's records, one by one, and gives the same state in fewer. They must fold into the same checkpoint. */
+/**
+ * Takes a journal's records, one by one, and gives the same state in fewer. They must fold into the same checkpoint, and are
+ * gone through twice: all of them at once may be more than memory should hold.
+ */
 export interface Compaction {
   take(record: JournalRecord): void
-  records(): JournalRecord[]
+  records(): Iterable<JournalRecord>
 }
 
 export interface OpenedJournal {
   readonly journal: Journal
   /** What it holds now, compacted. */
-  readonly records: JournalRecord[]
+  readonly records: Iterable<JournalRecord>
 }
 
 const freshName = 'journal.new'
@@ -79,7 +82,7 @@ export async function rebuildJournal(directory: Directory, tools: JournalTools):
   const end = await scanJournal(directory, tools, (record) => compaction.take(record))
   if (end.tail === 'damaged') {
     const error = await damaged(directory, end)
-    if (compaction.records().length === 0) throw error
+    if (isEmpty(compaction.records())) throw error
   }
   return rewrite(directory, compaction, end, tools)
 }
@@ -105,25 +108,24 @@ async function rewrite(
  */
 async function writeFresh(
   directory: Directory,
-  given: readonly JournalRecord[],
+  given: Iterable<JournalRecord>,
   before: { readonly sequence: number; readonly epoch: number },
   { hash, isHeld }: JournalTools,
 ): Promise<Journal> {
-  const records = given.flatMap(splitRecord)
-  assert(records.length > 0, 'a journal has at least one record')
+  assert(!isEmpty(given), 'a journal has at least one record')
   await directory.unlink(freshName)
   const file = await directory.openFile(freshName, 'create')
   try {
     const header = encodeFileHeader(hash)
     const chain = new Chain(hash, readFileHeader(header, hash)!.checksum, before)
-    const committed = before.sequence + records.length
+    const committed = before.sequence + countOf(split(given))
     let length = 0
     const append = async (bytes: Uint8Array): Promise<void> => {
       await file.write(bytes, length)
       length += bytes.length
     }
     const pieces = [header]
-    for (const record of records) {
+    for (const record of split(given)) {
       pieces.push(chain.append(record, committed))
       if (pieces.length < piecesPerWrite && pieces.at(-1)!.length < blockBytes) continue
       await append(joined(pieces.splice(0)))
@@ -144,6 +146,20 @@ async function writeFresh(
     if (hasCode(error, 'disk-full')) await directory.unlink(freshName) // Gives back what little room it took.
     throw error
   }
+}
+
+function* split(records: Iterable<JournalRecord>): Generator<JournalRecord> {
+  for (const record of records) yield* splitRecord(record)
+}
+
+function countOf(items: Iterable<unknown>): number {
+  let count = 0
+  for (const _ of items) count++
+  return count
+}
+
+function isEmpty(items: Iterable<unknown>): boolean {
+  return items[Symbol.iterator]().next().done === true
 }
 
 /** Keeps a copy under the next free name, unless the last copy is this very file. */

@@ -2,13 +2,14 @@
 // longer than 400 lines because a museum has its pieces side by side.
 
 import { describe, expect, it } from 'vitest'
-import { emptyCheckpoint, foldRecords } from '../../src/core/checkpoint.ts'
+import { emptyCheckpoint } from '../../src/core/checkpoint.ts'
 import { type Input, plans, type SourceVersion } from '../../src/core/inputs.ts'
 import type { Effect } from '../../src/core/effects.ts'
 import type { Resync } from '../../src/model/messages.ts'
 import { noManifest } from '../../src/model/manifest.ts'
 import type { IntentFile, JournalRecord } from '../../src/model/records.ts'
 import { Bench, chunkBytes, end, listenerHello, pageOf, receipt, survey, want } from '../support/core-bench.ts'
+import { foldRecords } from '../support/fold-records.ts'
 
 const version: SourceVersion = {
   fingerprint: { size: 600, mtimeNs: '1', ctimeNs: '1', inode: '1' },

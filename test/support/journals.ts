@@ -26,7 +26,7 @@ export const asTheyWere: JournalTools['compact'] = compacting((records) => [...r
 export function compacted(records: readonly JournalRecord[]): JournalRecord[] {
   const compaction = new Compaction()
   for (const record of records) compaction.take(record)
-  return compaction.records()
+  return [...compaction.records()]
 }
 
 export const tools: JournalTools = { hash, compact: asTheyWere }

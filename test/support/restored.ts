@@ -90,7 +90,7 @@ export class Scene {
       digest: pageDigest(noManifest.digest, text, last, hash),
       bytesSoFar: last.bytes,
       last,
-      fingerprints: [],
+      fingerprints: noFingerprints,
       existed: [],
     }
     const locker = (directory: Parameters<MemoryDisk['takeLock']>[0]) => scene.disk.takeLock(directory)
@@ -138,7 +138,7 @@ export class Scene {
   /** Kinds of the records that the journal now has. */
   async records(): Promise<JournalRecord[]> {
     const { directory } = await this.open()
-    return (await openJournal(directory, tools)).records
+    return [...(await openJournal(directory, tools)).records]
   }
 
   /** Bytes of the part file. */

@@ -165,6 +165,6 @@ export function grantOf({ header, checkpoint }: Found): string {
 /** What is not in place was received whole chunks at a time; what was found in place was not brought in. */
 function writtenBytesOf({ checkpoint, partBytes }: Found): number {
   let bytes = partBytes
-  for (const { outcome, bytes: its } of checkpoint.outcomes.values()) if (outcome !== 'unchanged') bytes += its
+  for (const { outcome, bytes: its } of checkpoint.outcomes) if (outcome !== 'unchanged') bytes += its
   return bytes
 }

@@ -166,14 +166,14 @@ function bytesDurable({ header, checkpoint, partBytes }: Found): number {
   if (header.role === 'sender') return checkpoint.bytesAcknowledged
   if (checkpoint.bound?.shape.durability === 'none') return 0
   let bytes = partBytes
-  for (const outcome of checkpoint.outcomes.values()) bytes += outcome.bytes
+  for (const outcome of checkpoint.outcomes) bytes += outcome.bytes
   return bytes
 }
 
 function outcomesOf({ checkpoint }: Found): readonly OutcomeCount[] {
   if (checkpoint.receipt !== undefined) return checkpoint.receipt.outcomes
   const counts = new Map<OutcomeCount['outcome'], number>()
-  for (const { outcome } of checkpoint.outcomes.values()) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+  for (const { outcome } of checkpoint.outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
   return Array.from(counts, ([outcome, count]) => ({ outcome, count }))
 }
 

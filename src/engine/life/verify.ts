@@ -2,9 +2,10 @@
 // files by the hashes in the journal. Nobody pays for it who does not ask (R15).
 
 import { Compaction } from '../../core/compact.ts'
-import { foldRecords, withoutChunks, type Checkpoint } from '../../core/checkpoint.ts'
+import { withoutChunks, type Checkpoint } from '../../core/checkpoint.ts'
 import { isTransferError, TransferError } from '../../errors.ts'
 import type { DiskFile } from '../../model/disk.ts'
+import type { EntryOutcome } from '../../model/messages.ts'
 import { pathText, type Path } from '../../model/names.ts'
 import { chunkLength, placeRuns } from '../../model/places.ts'
 import type { SessionId, Tally } from '../../model/session.ts'
@@ -90,11 +91,7 @@ async function* inPlace(
   { outcomes, revised }: Pick<Checkpoint, 'outcomes' | 'revised'>,
   pages: ManifestPages,
 ): AsyncGenerator<readonly DeliveredFile[]> {
-  const wanted = [...outcomes.values()]
-    .filter(({ outcome }) => placed.includes(outcome))
-    .toSorted((a, b) => a.entry - b.entry)
-  for (let from = 0; from < wanted.length; from += groupFiles) {
-    const group = wanted.slice(from, from + groupFiles)
+  for (const group of placedIn(outcomes)) {
     const listed = await pages.many(group.map(({ entry }) => entry))
     yield group.flatMap(({ entry, target, digest }, i) => {
       const { path: ownPath, ...rest } = listed[i]!
@@ -103,6 +100,17 @@ async function* inPlace(
       return [{ path, size: revised.get(entry)?.size ?? rest.size, digest: digest ?? null }]
     })
   }
+}
+
+function* placedIn(outcomes: Checkpoint['outcomes']): Generator<readonly EntryOutcome[]> {
+  let group: EntryOutcome[] = []
+  for (const outcome of outcomes) {
+    if (placed.includes(outcome.outcome)) group.push(outcome)
+    if (group.length < groupFiles) continue
+    yield group
+    group = []
+  }
+  if (group.length > 0) yield group
 }
 
 async function* singly<Item>(groups: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
@@ -118,13 +126,10 @@ async function verifyUnfinished(
   if (held === undefined) throw new TransferError('busy', { session: shortId(found.id), directory: found.base.label })
   try {
     const isHeld = (): Promise<boolean> => held.lock.isHeld()
-    const { journal, records } = await openJournal(held.directory, {
-      hash: world.hash,
-      compact: () => new Compaction(),
-      isHeld,
-    })
+    const compaction = new Compaction()
+    const { journal } = await openJournal(held.directory, { hash: world.hash, compact: () => compaction, isHeld })
     try {
-      const checkpoint = foldRecords(records)
+      const { checkpoint } = compaction
       const pages = new ManifestPages(await openManifest(held.directory), checkpoint.pages, world.hash)
       try {
         const reading = new Reading(world, folder!, checkpoint.bound?.chunkBytes ?? world.limits.chunkBytes, options)

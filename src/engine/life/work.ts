@@ -58,7 +58,7 @@ export class Work {
     this.resumed = resumed
     this.isHeardOf = resumed
     this.#counts = new OutcomeCounts(found.header.frozen['special'] === 'fail' ? 'fail' : 'list')
-    for (const outcome of found.checkpoint.outcomes.values()) this.#counts.note(outcome)
+    for (const outcome of found.checkpoint.outcomes) this.#counts.note(outcome)
   }
 
   /** Holds a session that was found; undefined if another process holds it, or if it is gone. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { emptyCheckpoint, foldRecords } from '../../../src/core/checkpoint.ts'
+import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
 import type { ArrivedFrame } from '../../../src/core/inputs.ts'
 import type { Message, Resync } from '../../../src/model/messages.ts'
 import { noManifest } from '../../../src/model/manifest.ts'
 import type { IntentFile, JournalRecord } from '../../../src/model/records.ts'
 import { Bench, chunkBytes, pageOf, survey, want } from '../../support/core-bench.ts'
+import { foldRecords } from '../../support/fold-records.ts'
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
 const end = { kind: 'finish', end: expect.objectContaining({ how: 'failed', code: 'protocol' }) }

@@ -1,9 +1,9 @@
 // What a journal folds into, where the order of its records matters.
 
 import { describe, expect, it } from 'vitest'
-import { foldRecords } from '../../../src/core/checkpoint.ts'
 import { goldenRecords } from '../../support/golden-records.ts'
 import { compacted } from '../../support/journals.ts'
+import { foldRecords } from '../../support/fold-records.ts'
 
 const [header, bound, joined] = goldenRecords
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { foldRecords } from '../../../src/core/checkpoint.ts'
 import { EntryTable, standing } from '../../../src/core/entry-table.ts'
 import { wantRuns } from '../../../src/core/wants.ts'
 import { Part } from '../../../src/core/part.ts'
@@ -10,6 +9,7 @@ import type { Outcome } from '../../../src/model/session.ts'
 import { chunkBytes, pageOf } from '../../support/core-bench.ts'
 import { goldenRecords } from '../../support/golden-records.ts'
 import { compacted } from '../../support/journals.ts'
+import { foldRecords } from '../../support/fold-records.ts'
 
 const durable = (...runs: readonly Partial<DurableRun>[]): JournalRecord => ({
   kind: 'durable',

@@ -228,7 +228,7 @@ describe('R11: recovery', () => {
         disk.cutPowerAfter(step)
         await live(directory, (serial) => (acknowledged = serial)).catch(() => undefined)
         const after = await disk.crash(seeded(seed)).openRoot('/s')
-        const { records } = await closed(await openJournal(after, tools))
+        const records = [...(await closed(await openJournal(after, tools))).records]
         expect(records.length - 1).toBeGreaterThanOrEqual(acknowledged)
         expect(records).toEqual([header, ...notes(1, records.length - 1)])
       }),

@@ -160,7 +160,7 @@ describe('commit', () => {
     await expectCode('disk-failed', second)
     await journal.close()
     const { records } = await closed(await openJournal(directory, tools))
-    expect(records.slice(0, 1)).toEqual([header])
+    expect([...records].slice(0, 1)).toEqual([header])
   })
 
   it('R23: a full disk refuses a record and keeps the journal; what parked us still goes in', async () => {

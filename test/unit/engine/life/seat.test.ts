@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { foldRecords } from '../../../../src/core/checkpoint.ts'
 import type { Runner } from '../../../../src/engine/runner.ts'
 import type { Arrival } from '../../../../src/engine/life/listening.ts'
 import { Seat, type Seated } from '../../../../src/engine/life/seat.ts'
@@ -8,6 +7,7 @@ import type { HeaderRecord, JournalRecord } from '../../../../src/model/records.
 import { sessionKey } from '../../../../src/transport/keys.ts'
 import { FakeClock } from './fake-clock.ts'
 import { headerOf, sessionId } from './header.ts'
+import { foldRecords } from '../../../support/fold-records.ts'
 
 const [first, second] = ['1'.repeat(32), '2'.repeat(32)]
 
