@@ -331,15 +331,12 @@ export class Outgoing {
     this.pump()
   }
 
-  #queueOf(file: SendingFile): Queue {
-    return file.nextOf(this.#window.chunksOf(file.entry)) === undefined ? this.#queue : this.#resends
-  }
-
   /** Checks the source once all of a file is at the receiver, and sends more of it otherwise. */
   #goOn(file: SendingFile): void {
     if (file.stage !== 'sending' || this.#hub.phase !== 'transferring') return
     const { entry, next } = file
-    if (next !== undefined) this.#queueOf(file).addFirst(entry)
+    const again = file.nextOf(this.#window.chunksOf(entry))
+    if (next !== undefined) (again === undefined ? this.#queue : this.#resends).addFirst(entry)
     else if (file.isSent && file.hasUnknown) this.revisions.collect(file)
     else if (file.isSent) {
       file.stage = 'checking'
@@ -361,9 +358,11 @@ export class Outgoing {
     hub.emit({ kind: 'closeSource', entry })
   }
 
+  /** What a read of an older epoch met is met again, once the entry is wanted in this one. */
   sourceFailed({ entry, revision, problem }: Input & { kind: 'sourceFailed' }): void {
     const { entries } = this.#hub
-    if (entries.standing(entry) === standing.done || revision !== entries.revision(entry)) return
+    const where = entries.standing(entry)
+    if (where === standing.unknown || where === standing.done || revision !== entries.revision(entry)) return
     if (problem.kind === 'vanished') this.#giveUp(entry, 'vanished', 'it was deleted after it was listed')
     else if (problem.kind === 'unreadable') this.#giveUp(entry, 'failed', problem.reason)
     else this.revisions.changed(this.#file(entry), problem.version)

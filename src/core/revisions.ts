@@ -8,6 +8,7 @@ import { parseHex64 } from '../model/hash.ts'
 import type { Hashes } from '../model/messages.ts'
 import { ChunkSet, type Run } from '../model/places.ts'
 import type { RevisedRecord } from '../model/records.ts'
+import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
 import type { Input, SourceVersion } from './inputs.ts'
 import { SendingFile } from './sending-file.ts'
@@ -182,7 +183,10 @@ export class Revisions {
     this.#hub.commit([record], { for: 'revision', entry, revision })
   }
 
-  /** The revision is on our disk: tell the receiver, which answers with a `want` once it is on its own. */
+  /**
+   * The revision is on our disk: tell the receiver, which answers with a `want` once it is on its own. One that has not yet
+   * said in this epoch what it wants of the entry may not know it; it will, and is told then.
+   */
   committed(entry: number): void {
     const record = this.#records.get(entry)!
     const before = this.#files.get(entry)
@@ -195,7 +199,7 @@ export class Revisions {
     for (const [first, count] of record.keep)
       for (let chunk = first; chunk < first + count; chunk++) file.know(chunk, before.hashes[chunk]!)
     this.#files.set(entry, file)
-    this.announce(file)
+    if (entries.standing(entry) !== standing.unknown) this.announce(file)
   }
 
   announce(file: SendingFile): void {

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint } from '../../src/core/checkpoint.ts'
-import { type Input, plans, type SourceVersion } from '../../src/core/inputs.ts'
+import { type Input, plans, type SourceProblem, type SourceVersion } from '../../src/core/inputs.ts'
 import type { Effect } from '../../src/core/effects.ts'
 import type { Resync } from '../../src/model/messages.ts'
 import { noManifest } from '../../src/model/manifest.ts'
@@ -138,6 +138,37 @@ describe('a changed source', () => {
     bench.tell({ kind: 'committed', purpose: commit.purpose })
     expect(bench.said().map(({ kind }) => kind)).toEqual(['resync'])
   })
+
+  it('is not announced to a receiver that has lost its journal before it has stored the page again', () => {
+    // It knew no such file, and ended the session.
+    const bench = sender([1024])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem: { kind: 'changed', version } })
+    const { purpose } = bench.effects.findLast((effect) => effect.kind === 'commit')!
+    bench.effects.length = 0
+    bench.open(noManifest)
+    bench.hear(want([], 0, true))
+    bench.said()
+    bench.tell({ kind: 'committed', purpose })
+    expect(bench.said()).toEqual([])
+    bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+    expect(bench.said().map(({ kind }) => kind)).toEqual(['resync'])
+  })
+
+  it.each<SourceProblem>([{ kind: 'changed', version }, { kind: 'vanished' }, { kind: 'unreadable', reason: 'no' }])(
+    'nor does a read of an older epoch say anything of it there: $kind',
+    (problem) => {
+      const bench = sender([1024])
+      bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+      bench.open(noManifest)
+      bench.hear(want([], 0, true))
+      bench.effects.length = 0
+      bench.tell({ kind: 'sourceFailed', entry: 0, revision: 0, problem })
+      expect(bench.effects).toEqual([])
+      bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
+      expect(bench.take('sendChunk').place).toEqual({ entry: 0, revision: 0, chunk: 0 })
+    },
+  )
 })
 
 describe('after a crash', () => {

@@ -42,5 +42,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     shows: 'a second greeting of the same process may be older than the pages that its first connection brought',
   },
   { seed: 68_469, shows: 'a part that is a file in place as well is not written to' },
+  {
+    seed: 89_808,
+    shows: 'a receiver that has lost its journal hears of no change in a page that it does not know yet',
+  },
   { seed: 70_318, shows: 'a copy of a disk whose journal was damaged has a damaged journal, too' },
 ]
