@@ -1,5 +1,7 @@
 // What carryon set out to reach, by scenario, and how far a result is from it. The page has the verdicts; nothing turns red.
 
+import { markdownTable } from './report.mjs'
+
 const MiB = 1024 * 1024
 
 /** @typedef {{ says: string, of: (result: object) => number | undefined, atLeast?: number, atMost?: number }} Goal */
@@ -28,11 +30,45 @@ const goals = {
   checkpoints: [faster('plain', 'plain, file', 0.95)],
   'slow-disk': [faster('plain', 'plain, file', 0.9)],
   stalled: [resident()],
+  lanes: [
+    {
+      says: '2 lanes / 2 x one lane',
+      of: (result) => rate(result, lanes(2)) / rate(result, lanes(1)) / 2,
+      atLeast: 0.9,
+    },
+    {
+      says: '4 lanes / 4 x one lane',
+      of: (result) => rate(result, lanes(4)) / rate(result, lanes(1)) / 4,
+      atLeast: 0.9,
+    },
+    { says: '8 lanes / iperf3, 8', of: (result) => rate(result, lanes(8)) / rate(result, 'iperf3, 8'), atLeast: 0.9 },
+    { says: '8 lanes / scp', of: (result) => rate(result, lanes(8)) / rate(result, 'scp'), atLeast: 3 },
+    {
+      says: '8 lanes / rsync daemon',
+      of: (result) => rate(result, lanes(8)) / rate(result, 'rsync daemon'),
+      atLeast: 2.5,
+    },
+    { says: 'auto / the best number', of: (result) => rate(result, lanes('auto')) / bestRate(result), atLeast: 0.85 },
+  ],
+  'lanes-small': [
+    {
+      says: 'time / rsync daemon',
+      of: (result) => row(result, lanes(1))?.seconds / row(result, 'rsync daemon')?.seconds,
+      atMost: 0.5,
+    },
+  ],
   start: [slower('carryon --version', 1.3), slower('first line of send', 4)],
 }
 
-/** @returns {{ says: string, found: number, bound: string, isReached: boolean }[]} of what was measured */
-export function verdictsOn(result) {
+/** As lines of Markdown; nothing where no goal was measured. */
+export function verdictsTable(result) {
+  const lines = verdictsOn(result).map(({ says, found, bound, isReached }) => {
+    return [says, found.toFixed(2), bound, isReached ? 'reached' : 'missed']
+  })
+  return lines.length === 0 ? '' : `${markdownTable(['goal', 'found', 'asked', ''], lines)}\n`
+}
+
+function verdictsOn(result) {
   return (goals[result.scenario] ?? []).flatMap(({ says, of, atLeast = -Infinity, atMost = Infinity }) => {
     const found = of(result)
     if (found === undefined || Number.isNaN(found)) return []
@@ -42,7 +78,7 @@ export function verdictsOn(result) {
 }
 
 function faster(base, rival, atLeast) {
-  return { says: `${base} / ${rival}`, of: (result) => row(result, rival)?.ratios?.[base].median, atLeast }
+  return { says: `speed of ${base} / ${rival}`, of: (result) => row(result, rival)?.ratios?.[base].median, atLeast }
 }
 
 function slower(name, atMost) {
@@ -60,3 +96,6 @@ function resident() {
 }
 
 const row = ({ rows }, name) => rows.find((one) => one.name === name)
+const lanes = (count) => `carryon, ${count} ${count === 1 ? 'lane' : 'lanes'}`
+const rate = (result, name) => row(result, name)?.bytesPerSecond
+const bestRate = (result) => Math.max(...[1, 2, 4, 8].map((count) => rate(result, lanes(count))))

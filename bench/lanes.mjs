@@ -1,9 +1,8 @@
-// The scenario `lanes`: what several connections gain on a link with a long way (docs/performance.md). Runs this very file
+// The scenarios `lanes` and `lanes-small`: what several connections gain on a link with a long way (docs/performance.md). Runs this very file
 // once more inside of bench/lab, where carryon and its rivals meet real congestion control.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,17 +20,28 @@ const settleMs = 2_500 // From the first byte: TCP has found its speed.
 const lookMs = 100
 const port = 22_790
 
-/** @param {{ seconds: number, megabytes: number, files: number, scratch: string }} options */
-export async function measureLanes(options) {
-  for (const { part, flags } of [
-    { part: 'rate', flags: ['--delay', '50', '--rate', '0', '--cc', 'cubic'] },
-    { part: 'files', flags: ['--delay', '50', '--rate', '1000', '--cc', 'cubic'] },
-  ]) {
-    const inside = [process.execPath, thisFile, part, JSON.stringify(options)]
-    const { status } = spawnSync('python3', [lab, ...flags, '--', ...inside], { stdio: 'inherit' })
-    if (status === skippedCode) return
-    if (status !== 0) throw new Error(`The laboratory ended with ${status}.`)
-  }
+/** The two scenarios: what they send, and over which link. */
+const parts = {
+  lanes: { says: () => 'one large file, 100 ms there and back, no rate', rate: 0 },
+  'lanes-small': { says: ({ files }) => `${files} files of 4 KiB, 100 ms there and back, 1 Gbit/s`, rate: 1000 },
+}
+
+export const isLanes = (scenario) => scenario in parts
+
+/**
+ * @param {'lanes' | 'lanes-small'} scenario
+ * @param {{ seconds: number, megabytes: number, files: number, scratch: string }} options
+ * @returns {object | undefined} the result; undefined where there can be no laboratory, which it says itself
+ */
+export function measureLanes(scenario, options) {
+  const { says, rate } = parts[scenario]
+  const out = join(options.scratch, 'rows.json')
+  const inside = [process.execPath, thisFile, scenario, JSON.stringify({ ...options, out })]
+  const link = ['--delay', '50', '--cc', 'cubic', '--rate', String(rate)]
+  const { status } = spawnSync('python3', [lab, ...link, '--', ...inside], { stdio: ['ignore', 'ignore', 'inherit'] })
+  if (status === skippedCode) return undefined
+  if (status !== 0) throw new Error(`The laboratory ended with ${status}.`)
+  return { scenario, says: says(options), rounds: 1, rows: JSON.parse(readFileSync(out, 'utf8')) }
 }
 
 const near = (command) => ['ip', 'netns', 'exec', process.env.LAB_NEAR, ...command]
@@ -41,49 +51,40 @@ const far = (command) => ['ip', 'netns', 'exec', process.env.LAB_FAR, ...command
 async function rates({ seconds, megabytes, scratch }) {
   const scenario = large(join(scratch, 'source'), megabytes * MiB)
   const rows = []
-  const note = (name, bytesPerSecond) => {
-    rows.push({ name, bytesPerSecond })
-    const shown = bytesPerSecond === undefined ? 'not measured' : `${(bytesPerSecond / MiB).toFixed(1)} MiB/s`
-    console.log(`${name.padEnd(24)} ${shown.padStart(14)}`)
+  for (const lanes of [1, 2, 4, 8, 'auto']) {
+    const time = lanes === 'auto' ? 30 : seconds // It has to find out.
+    const bytesPerSecond = await rateOf(scratch, time, carryon(scenario, lanes))
+    rows.push({ name: nameOf(lanes), isOurs: true, bytesPerSecond })
   }
-  for (const lanes of [1, 2, 4, 8, 'auto'])
-    note(
-      `carryon, ${lanes} ${lanes === 1 ? 'lane' : 'lanes'}`,
-      await rateOf(scratch, lanes === 'auto' ? 30 : seconds, carryon(scenario, lanes)), // It has to find out.
-    )
-  for (const streams of [1, 8]) note(`iperf3, ${streams}`, await iperf(seconds, streams))
-  note('rsync daemon', await rateOf(scratch, seconds, rsync(scenario)))
-  note('scp', await rateOf(scratch, seconds, scp(scenario)))
-  scenario.remove()
-  const of = (name) => rows.find((row) => row.name === name)?.bytesPerSecond ?? NaN
-  const one = of('carryon, 1 lane')
-  for (const lanes of [2, 4])
-    console.log(`${lanes} lanes / (${lanes} x one lane): ${(of(`carryon, ${lanes} lanes`) / lanes / one).toFixed(2)}`)
-  for (const rival of ['iperf3, 8', 'rsync daemon', 'scp'])
-    console.log(`8 lanes / ${rival}: ${(of('carryon, 8 lanes') / of(rival)).toFixed(2)}`)
+  for (const streams of [1, 8]) rows.push({ name: `iperf3, ${streams}`, bytesPerSecond: await iperf(seconds, streams) })
+  rows.push({ name: 'rsync daemon', bytesPerSecond: await rateOf(scratch, seconds, rsync(scenario)) })
+  rows.push({ name: 'scp', bytesPerSecond: await rateOf(scratch, seconds, scp(scenario)) })
+  return rows
 }
 
 /** Whole times of many small files. */
 async function times({ files, scratch }) {
   const scenario = small(join(scratch, 'source'), files)
-  for (const { name, contestant } of [
-    { name: 'carryon, 1 lane', contestant: carryon(scenario, 1) },
-    { name: 'carryon, 4 lanes', contestant: carryon(scenario, 4) },
-    { name: 'rsync daemon', contestant: rsync(scenario) },
-  ]) {
-    if (contestant === undefined) continue
-    const target = newFolder(scratch, 'target')
-    const { children, stop } = await contestant(target, scratch)
-    const began = performance.now()
-    const dialer = children()
-    const code = await endOf(dialer)
-    const took = (performance.now() - began) / 1000
-    await stop()
-    if (code !== 0) throw new Error(`${name} ended with ${code}`)
-    scenario.verify(target)
-    console.log(`${name.padEnd(24)} ${took.toFixed(2).padStart(12)} s for ${files} files of 4 KiB`)
-  }
-  scenario.remove()
+  return [
+    { name: nameOf(1), isOurs: true, seconds: await timeOf(scenario, scratch, carryon(scenario, 1)) },
+    { name: nameOf(4), isOurs: true, seconds: await timeOf(scenario, scratch, carryon(scenario, 4)) },
+    { name: 'rsync daemon', seconds: await timeOf(scenario, scratch, rsync(scenario)) },
+  ]
+}
+
+const nameOf = (lanes) => `carryon, ${lanes} ${lanes === 1 ? 'lane' : 'lanes'}`
+
+async function timeOf(scenario, scratch, contestant) {
+  if (contestant === undefined) return undefined
+  const target = newFolder(scratch, 'target')
+  const { children, stop } = await contestant(target, scratch)
+  const began = performance.now()
+  const code = await endOf(children())
+  const seconds = (performance.now() - began) / 1000
+  await stop()
+  if (code !== 0) throw new Error(`A contestant ended with ${code}.`)
+  scenario.verify(target)
+  return seconds
 }
 
 /** Bytes a second that land in the target, from when the first has settled until the end or until time is over. */
@@ -202,13 +203,10 @@ async function ended(child) {
 }
 
 /** Inside of the laboratory. */
-async function inside(part, options) {
-  const scratch = mkdtempSync(join(options.scratch ?? tmpdir(), 'lanes-'))
-  try {
-    await (part === 'rate' ? rates : times)({ ...options, scratch })
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
-  }
+async function inside(scenario, options) {
+  const scratch = mkdtempSync(join(options.scratch, 'lanes-'))
+  const rows = await (scenario === 'lanes' ? rates : times)({ ...options, scratch })
+  writeFileSync(options.out, JSON.stringify(rows))
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await inside(process.argv[2], JSON.parse(process.argv[3]))

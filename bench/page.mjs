@@ -2,8 +2,8 @@
 // `<!-- end -->` again, and the drawings, from the newest results of bench/results; `-- page --check` only compares.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { verdictsOn } from './goals.mjs'
-import { markdownTable, tableOf } from './report.mjs'
+import { verdictsTable } from './goals.mjs'
+import { tableOf } from './report.mjs'
 import { newest } from './results.mjs'
 
 const page = new URL('../docs/performance.md', import.meta.url)
@@ -34,15 +34,6 @@ function sectionOf(result) {
   if (result === undefined) return '\n*Not measured.*\n\n'
   const { scenario, date, commit, node, cores, kernel, fileSystem, command } = result
   const machine = `${date.slice(0, 10)}, commit ${commit}, node ${node}, ${cores} cores, Linux ${kernel}, ${fileSystem}`
-  const parts = [`\n\`npm run bench -- ${command}\`: ${machine}.\n`, tableOf(result), goalsTable(result)]
-  return `${parts.join('\n')}![seconds of each](performance/${scenario}.svg)\n\n`
-}
-
-function goalsTable(result) {
-  const verdicts = verdictsOn(result)
-  if (verdicts.length === 0) return ''
-  const lines = verdicts.map(({ says, found, bound, isReached }) => {
-    return [says, found.toFixed(2), bound, isReached ? 'reached' : 'missed']
-  })
-  return `${markdownTable(['goal', 'found', 'asked', ''], lines)}\n`
+  const parts = [`\n\`npm run bench -- ${command}\`: ${machine}.\n`, tableOf(result), verdictsTable(result)]
+  return `${parts.join('\n')}![as bars](performance/${scenario}.svg)\n\n`
 }

@@ -34,8 +34,17 @@ export function summarise(scenario, contestants, rounds) {
   const rows = contestants
     .filter((contestant) => contestant.runs(scenario))
     .map((contestant) => (contestant.isMissing ? { name: contestant.name } : rowOf(scenario, contestant, rounds)))
-  const { name, says, bytes, files, control = usualControl } = scenario
-  return { scenario: name, says, bytes, files, rounds: rounds.length, control: ratioOf(rounds, ...control), rows }
+  const { name, says, markSays, bytes, files, control = usualControl } = scenario
+  return {
+    scenario: name,
+    says,
+    markSays,
+    bytes,
+    files,
+    rounds: rounds.length,
+    control: ratioOf(rounds, ...control),
+    rows,
+  }
 }
 
 function rowOf({ bytes, bases = usualBases }, { name, isOurs = false }, rounds) {
@@ -49,6 +58,7 @@ function rowOf({ bytes, bases = usualBases }, { name, isOurs = false }, rounds) 
     cpuSeconds,
     ...(bytes > 0 ? { bytesPerSecond: bytes / seconds, cpuSecondsPerGiB: (cpuSeconds * GiB) / bytes } : {}),
     ...(samples[0].markSeconds === undefined ? {} : { markSeconds: medianOf('markSeconds') }),
+    isOurs,
     ...(isOurs ? { senderRssBytes: peakOf('dialerRssBytes'), receiverRssBytes: peakOf('listenerRssBytes') } : {}),
     ratios: Object.fromEntries(Object.entries(bases).map(([key, base]) => [key, ratioOf(rounds, base, name)])),
     samples,
@@ -56,30 +66,34 @@ function rowOf({ bytes, bases = usualBases }, { name, isOurs = false }, rounds) 
 }
 
 /** The same build against itself must come out even: where it does not, neither do the other ratios. */
-export function isQuiet({ control: { median } }) {
-  return median >= 0.95 && median <= 1.05
+export function isQuiet({ control }) {
+  return control.median >= 0.95 && control.median <= 1.05
 }
 
 /** The table of one scenario; lines of Markdown, so that it can be quoted as it is. */
-export function tableOf(summary) {
-  const { scenario, says, rounds, control, rows } = summary
-  const doubt = isQuiet(summary) ? '' : ': the machine was busy with something else, do not quote these ratios'
-  const title = `${scenario}: ${says}; ${rounds} rounds, control ${control.median.toFixed(2)}${doubt}`
-  const columns = columnsOf(rows)
-  return `${title}\n\n${markdownTable(
-    columns.map(({ head }) => head),
-    rows.map((row) => columns.map(({ cell }) => cell(row) ?? '')),
-  )}`
+export function tableOf(result) {
+  const { scenario, says, rounds, rows } = result
+  const columns = columnsOf(result)
+  const head = columns.map((column) => column.head)
+  const lines = rows.map((row) => columns.map(({ cell }) => cell(row) ?? ''))
+  const times = rounds === 1 ? '1 round' : `${rounds} rounds`
+  return `${scenario}: ${says}; ${times}, ${controlOf(result)}\n\n${markdownTable(head, lines)}`
+}
+
+function controlOf(result) {
+  if (result.control === undefined) return 'no control'
+  const doubt = isQuiet(result) ? '' : ': the machine was busy with something else, do not quote these ratios'
+  return `control ${result.control.median.toFixed(2)}${doubt}`
 }
 
 /** Those that have something to say about a row. */
-function columnsOf(rows) {
+function columnsOf({ rows, markSays }) {
   const times = (ratio) => ratio && `${ratio.median.toFixed(2)} x (${ratio.low.toFixed(2)}-${ratio.high.toFixed(2)})`
   const bases = Object.keys(rows.find(({ ratios }) => ratios !== undefined)?.ratios ?? {})
   const columns = [
-    { head: '', cell: ({ name }) => name },
-    { head: 'seconds', cell: ({ seconds }) => (seconds === undefined ? 'not measured' : shortly(seconds)) },
-    { head: 'first byte', cell: ({ markSeconds }) => markSeconds && shortly(markSeconds) },
+    { head: '', cell: ({ name, ...row }) => (isMeasured(row) ? name : `${name}: not measured`) },
+    { head: 'seconds', cell: ({ seconds }) => seconds && shortly(seconds) },
+    { head: markSays, cell: ({ markSeconds }) => markSays && markSeconds && shortly(markSeconds) },
     { head: 'MiB/s', cell: ({ bytesPerSecond }) => bytesPerSecond && `${inMiB(bytesPerSecond)}` },
     { head: 'CPU-s/GiB', cell: ({ cpuSecondsPerGiB }) => cpuSecondsPerGiB?.toFixed(2) },
     ...bases.map((key) => ({ head: `${key} is`, cell: ({ ratios }) => times(ratios?.[key]) })),
@@ -92,6 +106,7 @@ function columnsOf(rows) {
   return columns.filter(({ cell }) => rows.some(cell))
 }
 
+export const isMeasured = ({ seconds, bytesPerSecond }) => seconds !== undefined || bytesPerSecond !== undefined
 const shortly = (seconds) => seconds.toFixed(seconds < 1 ? 3 : 2)
 const inMiB = (bytes) => Math.round(bytes / MiB)
 

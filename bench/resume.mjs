@@ -26,6 +26,7 @@ export function resume(folder, bytes) {
     ...scenario,
     name: 'resume',
     says: `${scenario.says}, killed with 90 % acknowledged; rsync with --append-verify`,
+    markSays: 'first byte',
     rsyncFlags: ['--partial', '--append-verify'],
     contestants: (options, rivals) => [
       ...threeOfUs(options, resuming(interrupt)),
@@ -49,6 +50,7 @@ export function resumeHuge(folder) {
   return {
     name: 'resume-huge',
     says: 'a file of 1 TiB, all but its last 64 MiB acknowledged',
+    markSays: 'first byte',
     source,
     bytes: tailBytes,
     files: 1,

@@ -30,7 +30,7 @@ const ownFolder = new URL('.', import.meta.url)
 export function missingTools({ install, quick = false, also = {} }) {
   const wanted = { ...packages, ...also }
   const missing = () => Object.keys(wanted).filter((name) => pathOf(name) === undefined)
-  const toInstall = missing().filter((name) => !quick || always.includes(name))
+  const toInstall = missing().filter((name) => !quick || always.includes(name) || name in also)
   if (toInstall.length > 0 && install && process.getuid() === 0 && pathOf('apt-get') !== undefined)
     tryTo('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...toInstall.map((name) => wanted[name])])
   const hasPackages = () => existsSync(new URL('node_modules/tus-js-client', ownFolder))

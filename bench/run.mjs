@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util'
 import { carryon, count, threeOfUs } from './carryon.mjs'
 import { checkpoints, slowDisk, stalled } from './disk.mjs'
 import { countGates, hasCounts, ratioGates } from './gates.mjs'
-import { measureLanes } from './lanes.mjs'
+import { verdictsTable } from './goals.mjs'
+import { isLanes, measureLanes } from './lanes.mjs'
 import { isPageTrue, writePage } from './page.mjs'
 import { profile } from './profile.mjs'
 import { machineFacts, summarise, tableOf } from './report.mjs'
@@ -29,7 +30,7 @@ const usage = `npm run bench -- [SCENARIO ...] [FLAGS]
   checkpoints, slow-disk     what each level of durability costs, on disk; where each sync takes 50 ms more
   stalled                    a receiver that stands still for five seconds
   start                      until carryon has said its version, and its first line
-  lanes                      over a link with 100 ms there and back, in bench/lab; as root, about four minutes
+  lanes, lanes-small         over a link with 100 ms there and back, in bench/lab, as root: one file; many small ones
 npm run bench -- page        writes docs/performance.md's tables and drawings again, from bench/results/;
                              with --check it only compares
 
@@ -39,7 +40,7 @@ npm run bench -- page        writes docs/performance.md's tables and drawings ag
   --rounds COUNT  that count, behind one that is discarded; 8 unless set (start: 15)
   --minutes M     after which no further round begins; 7 unless set
   --dir DIR       where to work; /dev/shm unless set or said above, where that has room
-  --only NAME     of contestants, repeatable; carryon always runs
+  --only NAME     of rivals, repeatable; carryon always runs
   --build DIR     of the carryon to measure; this checkout unless set
   --before DIR    an older build, as another contestant: for one change, measured in one run
   --profile       instead of measuring: where the time of both sides goes
@@ -83,17 +84,17 @@ const { values: flags, positionals } = parseArgs({
   },
 })
 async function main() {
-  if (positionals[0] === 'lanes') return longWay()
   if (positionals[0] === 'page') return page()
   const names = positionals.length > 0 ? positionals : ['large', 'small', 'unchanged']
-  const unknown = names.find((name) => !(name in scenarios))
+  const unknown = names.find((name) => !(name in scenarios) && !isLanes(name))
   if (unknown !== undefined) throw new Error(`There is no scenario ${unknown}.\n${usage}`)
   const results = []
   for (const name of names) {
-    const plan = planOf(scenarios[name], flags)
+    const plan = isLanes(name) ? longWayPlan(flags) : planOf(scenarios[name], flags)
     const scratch = mkdtempSync(join(plan.dir, 'carryon-bench-'))
     try {
-      if (flags.profile) await printProfiles(scratch, plan)
+      if (isLanes(name)) longWay(name, { ...plan, scratch })
+      else if (flags.profile) await printProfiles(scratch, plan)
       else results.push(await measureOne(scratch, plan))
     } finally {
       rmSync(scratch, { recursive: true, force: true })
@@ -102,12 +103,15 @@ async function main() {
   judge(results)
 }
 
-async function longWay() {
-  const missing = missingTools({ install: !flags['no-install'], also: { iperf3: 'iperf3', ip: 'iproute2' } })
-  if (missing.length > 0) print(`not measured: ${missing.join(', ')}`)
-  const { size, files } = flags
+function longWayPlan({ size, files, dir }) {
   const megabytes = Number(size ?? 1_500)
-  await measureLanes({ seconds: 12, megabytes, files: Number(files ?? 20_000), scratch: placeFor(megabytes * MiB) })
+  return { seconds: 12, megabytes, files: Number(files ?? 20_000), dir: dir ?? placeFor(megabytes * MiB) }
+}
+
+function longWay(name, options) {
+  missingTools({ install: !flags['no-install'], quick: true, also: { iperf3: 'iperf3', ip: 'iproute2' } })
+  const result = measureLanes(name, options)
+  if (result !== undefined) tell({ ...machineFacts(options.scratch), ...result, counts: [] })
 }
 
 function planOf({ make, isOnDisk = false, ...usual }, { quick, size, files, rounds, minutes, dir, only }) {
@@ -139,20 +143,16 @@ async function measureOne(scratch, { make, rounds, minutes, only }) {
   const [sources, targets] = ['source', 'targets'].map((name) => join(scratch, name))
   mkdirSync(targets)
   const facts = machineFacts(scratch)
-  print(`node ${facts.node}, ${facts.cores} cores, kernel ${facts.kernel}, ${facts.fileSystem}, commit ${facts.commit}`)
   const scenario = make(sources)
   const { rivals, stop } = rivalsIn({ scratch, sources, targets })
-  const usual = [...ours(scratch), ...rivals]
-  const own = scenario.contestants?.({ scratch, build: flags.build }, rivals)
-  const contestants = (own ?? usual).filter(({ isOurs, name }) => isOurs || (only?.includes(name) ?? true))
+  const wanted = rivals.filter(({ name }) => only?.includes(name) ?? true)
+  const contestants = scenario.contestants?.({ scratch, build: flags.build }, wanted) ?? [...ours(scratch), ...wanted]
   try {
     const deadline = performance.now() + minutes * 60_000
     const done = await runRounds(scenario, contestants, { rounds, deadline, targets, tick })
     const counts = hasCounts(scenario) ? await countOne(scenario, join(targets, 'target'), scratch) : []
-    const result = { ...summarise(scenario, contestants, done), counts }
-    print(tableOf(result))
-    print(counts.map(({ what, count: found, atMost }) => `${what}: ${found} (at most ${atMost})\n`).join(''))
-    keep({ ...facts, date: new Date().toISOString(), command: process.argv.slice(2).join(' '), ...result })
+    const result = { ...facts, ...summarise(scenario, contestants, done), counts }
+    tell(result)
     return result
   } finally {
     await stop()
@@ -194,7 +194,15 @@ async function printProfiles(scratch, { make }) {
     )
 }
 
-function keep(result) {
+/** Prints a result, and keeps it where that is asked for. */
+function tell(found) {
+  const words = process.argv.slice(2).filter((word) => word !== '--keep' && !positionals.includes(word))
+  const command = [found.scenario, ...words.map((word) => (word.includes(' ') ? `"${word}"` : word))].join(' ')
+  const result = { date: new Date().toISOString(), command, ...found }
+  const { node, cores, kernel, fileSystem, commit, counts } = result
+  print(`node ${node}, ${cores} cores, kernel ${kernel}, ${fileSystem}, commit ${commit}`)
+  print(`${tableOf(result)}\n${verdictsTable(result)}`)
+  print(counts.map(({ what, count: number, atMost }) => `${what}: ${number} (at most ${atMost})\n`).join(''))
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   if (flags.keep) store(result)
 }

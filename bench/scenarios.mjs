@@ -19,6 +19,11 @@ const installed = fileURLToPath(new URL('../node_modules', import.meta.url))
  * @property {number} bytes
  * @property {number} files
  * @property {boolean} [isUnchanged] all of it is there already
+ * @property {string} [markSays] what the mark of a run means, as the head of a column (measure.mjs)
+ * @property {(options: import('./carryon.mjs').Options, rivals: import('./rounds.mjs').Contestant[]) => import('./rounds.mjs').Contestant[]} [contestants]
+ *   instead of the usual ones
+ * @property {Record<string, string>} [bases] contestants that all others are compared with, by their heads
+ * @property {readonly [string, string]} [control] two contestants that are the same
  * @property {(target: string) => void} prepareTarget makes the folder it lands in, before the stopwatch
  * @property {(target: string) => void} verify throws unless all has arrived, byte for byte
  * @property {() => void} remove

@@ -22,17 +22,18 @@ export function start(folder) {
     bases: { 'node -e 0': 'node -e 0' },
     control: ['node -e 0 again', 'node -e 0'],
     contestants: (options) => [
-      command('node -e 0', [process.execPath, '-e', '0']),
-      command('carryon --version', run(options, ['--version'])),
-      firstLine('first line of send', options, ['send', source, '--json']),
-      command('node -e 0 again', [process.execPath, '-e', '0']),
+      { ...node, name: 'node -e 0' },
+      timed('carryon --version', { command: run(options, ['--version']) }),
+      timed('first line of send', {
+        command: run(options, ['send', source, '--json']),
+        env: stateOf(options, 'sender'),
+        mark: () => true,
+        untilMark: true,
+      }),
+      { ...node, name: 'node -e 0 again' },
     ],
   }
 }
 
-const command = (name, words) => ({ name, runs: () => true, prepare: async () => ({ command: words }) })
-
-function firstLine(name, options, words) {
-  const prepared = { command: run(options, words), env: stateOf(options, 'sender'), mark: () => true, untilMark: true }
-  return { name, runs: () => true, prepare: async () => prepared }
-}
+const node = { runs: () => true, prepare: async () => ({ command: [process.execPath, '-e', '0'] }) }
+const timed = (name, prepared) => ({ name, isOurs: true, runs: () => true, prepare: async () => prepared })

@@ -163,6 +163,11 @@ describe('documents agree with code', () => {
     expect(missing).toEqual([])
   })
 
+  it('the figures of docs/performance.md are those of bench/results', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['bench/run.mjs', 'page', '--check'], { cwd: top })
+    expect(status, String(stderr)).toBe(0)
+  })
+
   it('local links point to something', () => {
     const broken = documents.flatMap((file) =>
       linksOf(textOf(file))
