@@ -54,6 +54,7 @@ const session: readonly OptionName[] = [
   'maxDuration',
   'failIfNothing',
   'durability',
+  'window',
 ]
 const dialogue: readonly OptionName[] = [
   ...(['listen', 'advertise', 'ticketFile', 'bwlimit', 'lanes', 'insecurePlaintext', 'tlsCert', 'tlsKey'] as const),
@@ -89,7 +90,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     operands: { min: 0, max: 1, what: 'one DIR' },
     options: [
       ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
-      ...(['sessionsMax', 'quota', 'bwlimit', 'minFree', 'allowRoot', 'printUnit'] as const),
+      ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'allowRoot', 'printUnit'] as const),
       ...(['deadAfter', 'expires', 'stdio'] as const),
     ],
     examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
@@ -124,7 +125,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     operands: oneSession,
     options: [
       ...(['all', 'rebuild', 'wait', 'retryFor', 'connectFor', 'deadAfter', 'files'] as const),
-      ...(['maxTransfer', 'maxDuration', 'failIfNothing', 'bwlimit', 'lanes'] as const),
+      ...(['maxTransfer', 'maxDuration', 'failIfNothing', 'window', 'bwlimit', 'lanes'] as const),
     ],
     examples: ['carryon resume', 'carryon resume --all'],
   },
@@ -170,7 +171,7 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 /** Commands that are promised and not built yet. */
 export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
-const laterSession = ['window', 'chunk-size', 'dry-run']
+const laterSession = ['chunk-size', 'dry-run']
 const reserved = [
   'verify',
   'on-change',
@@ -187,7 +188,7 @@ export const laterFlags: { readonly [Name in CommandName | '*']: readonly string
   '*': ['log-format', 'config'],
   send: laterTransfer,
   receive: laterTransfer,
-  serve: [...(['metrics', 'on-released'] as const), ...(['insecure-plaintext', 'ticket-file', 'lanes'] as const)],
+  serve: [...(['metrics', 'on-released'] as const), ...(['insecure-plaintext', 'ticket-file'] as const)],
   ticket: ['qr'],
   ls: [],
   status: [],

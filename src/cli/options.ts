@@ -51,6 +51,7 @@ export interface OptionValues {
   maxDuration: number
   failIfNothing: boolean
   durability: Durability
+  window: number
   // Dialogue
   listen: ListenAddress
   advertise: readonly string[]
@@ -111,7 +112,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     takes: 'TIME',
     help: 'Between two progress events of --json; off for none.',
     fallback: '1s',
-    parse: ([text]) => (text === 'off' ? Infinity : between(text, 10, 3_600_000, '10ms', '1h')),
+    parse: ([text]) => (text === 'off' ? Infinity : within(parseDuration(text), text, 10, 3_600_000, '10ms', '1h')),
   },
   noInput: flag('Never ask anything.'),
   yes: flag('Answer yes where carryon would ask.'),
@@ -178,6 +179,12 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     help: 'What outlives a power cut: every sync point, finished files, nothing.',
     fallback: 'checkpoint; receive: as the sender asks',
   },
+  window: {
+    takes: 'SIZE',
+    help: 'On its way and not acknowledged, at most; 2MiB to 1GiB, the smaller of both sides.',
+    fallback: '64MiB',
+    parse: ([size]) => within(parseSize(size), size, 2 * 1024 ** 2, 1024 ** 3, '2MiB', '1GiB'),
+  },
 
   listen: {
     takes: '[HOST]:PORT',
@@ -195,8 +202,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   },
   lanes: {
     takes: 'COUNT|auto',
-    help: 'Connections that carry data side by side, 1 to 16, or as many as pay.',
-    fallback: '1, or as the other side asks',
+    help: 'Connections that carry data side by side, 1 to 16, or as many as pay; serve: as a peer may ask.',
+    fallback: '1, or as the other side asks; serve: 16',
     parse: ([count]) => parseLanes(count),
   },
   insecurePlaintext: flag('No encryption; on loopback addresses only.'),
@@ -294,12 +301,16 @@ function word<Word extends string>(...words: readonly Word[]): Pick<OptionRow<Wo
 
 function duration(help: string, fallback: string, minMs: number, maxMs: number): OptionRow<number> {
   const [low, high] = [minMs === 60_000 ? '1m' : `${minMs / 1000}s`, maxMs === 300_000 ? '5m' : '365d']
-  return { takes: 'TIME', help, fallback, parse: ([text]) => between(text, minMs, maxMs, low, high) }
+  return {
+    takes: 'TIME',
+    help,
+    fallback,
+    parse: ([text]) => within(parseDuration(text), text, minMs, maxMs, low, high),
+  }
 }
 
-function between(text: string, minMs: number, maxMs: number, low: string, high: string): number {
-  const ms = parseDuration(text)
-  if (ms >= minMs && ms <= maxMs) return ms
+function within(value: number, text: string, min: number, max: number, low: string, high: string): number {
+  if (value >= min && value <= max) return value
   throw new TransferError('usage', { problem: `"${text}" is out of range.`, remedy: `It may be ${low} to ${high}.` })
 }
 

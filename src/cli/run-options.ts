@@ -20,6 +20,7 @@ export function runOptions(shell: Shell, values: Values): RunOptions {
     expiresMs: values.expires,
     files: values.files,
     bwlimit: values.bwlimit === Infinity ? undefined : values.bwlimit,
+    windowBytes: values.window,
     lanes: values.lanes,
     maxTransfer: values.maxTransfer,
     maxDurationMs: values.maxDuration,

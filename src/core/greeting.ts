@@ -201,8 +201,8 @@ export class GreetingMachine {
 
   /** Whoever names a number is heard, wherever he sits; where both do, the smaller one holds. */
   #lanesToLetIn(theirs: number): number {
-    const { lanes } = this.#hub.settings.limits
-    return typeof lanes === 'number' ? lanes : clamp(theirs, lanesRange, 1)
+    const { lanes, lanesMax } = this.#hub.settings.limits
+    return typeof lanes === 'number' ? lanes : clamp(theirs, { ...lanesRange, max: lanesMax }, 1)
   }
 
   #lanesToOpen(agreed: number): number {

@@ -29,6 +29,8 @@ export interface ServeOptions extends StateOptions {
   readonly quota?: number | undefined
   /** Bytes per second of payload, received and sent, of all sessions together. Default: no limit. */
   readonly bwlimit?: number | undefined
+  /** Connections that carry data side by side, which a peer may ask for: 1 to 16. Default 16. */
+  readonly lanes?: number | undefined
   /** Left free on the disk by what is received. Default: 5 %, at most 1 GiB. */
   readonly minFree?: number | undefined
   /** Serve as root. Default false. */

@@ -29,6 +29,8 @@ export interface Limits {
   readonly watchdogMs: number
   /** Lanes that carry data: so many, as many as pay, or what the other side asks for. */
   readonly lanes: number | 'auto' | 'any'
+  /** Of these, as many as the other side may ask for. */
+  readonly lanesMax: number
   /** How long a receiver waits for `release` after it gave the receipt. */
   readonly lingerMs: number
 }
@@ -49,6 +51,7 @@ export const defaultLimits: Limits = {
   pingIdleMs: 5_000,
   watchdogMs: 120_000,
   lanes: 'any',
+  lanesMax: lanesRange.max,
   lingerMs: 30_000,
 }
 

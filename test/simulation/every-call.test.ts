@@ -23,6 +23,7 @@ const scenario: Scenario = {
     pingIdleMs: 1_000,
     watchdogMs: 15_000,
     lanes: 1,
+    lanesMax: 16,
     lingerMs: 4_000,
   },
   dialer: 'sender',

@@ -114,6 +114,7 @@ export function limitsOf(chance: Chance): Limits {
     watchdogMs: 15_000,
     lingerMs: 4_000,
     lanes: chance.of('lanes').pick([1, 1, 2, 3, 4, 'auto']),
+    lanesMax: 16,
   }
 }
 

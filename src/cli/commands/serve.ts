@@ -18,13 +18,13 @@ const usualPort = 22_779
 /** What a unit would silently lack. */
 const notInTheUnit = [
   ...(['advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
-  ...(['sessionsMax', 'quota', 'bwlimit', 'minFree', 'deadAfter', 'expires'] as const),
+  ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'deadAfter', 'expires'] as const),
 ]
 
 /** What is for many, or for a port. */
 const notOverAPipe = [
   ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
-  ...(['sessionsMax', 'quota', 'bwlimit', 'minFree', 'allowRoot', 'printUnit', 'json'] as const),
+  ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'allowRoot', 'printUnit', 'json'] as const),
 ]
 
 export async function serve(call: Call): Promise<Result> {
@@ -46,6 +46,7 @@ export async function serve(call: Call): Promise<Result> {
     maxSessions: values.sessionsMax,
     quota: values.quota,
     bwlimit: values.bwlimit === Infinity ? undefined : values.bwlimit,
+    lanes: values.lanes === 'auto' ? undefined : values.lanes,
     minFree: values.minFree,
     allowRoot: values.allowRoot,
     deadAfterMs: values.deadAfter,

@@ -25,7 +25,6 @@ import { workOut } from './work-out.ts'
 /** What a session has of its server. */
 export interface HostTools {
   readonly world: World
-  readonly deadAfterMs: Millis | undefined
   readonly progressIntervalMs: Millis | undefined
   readonly stateDir: string | undefined
   /** Names this process in hellos: 16 hex digits. */
@@ -92,8 +91,8 @@ export class Hosted {
     this.#grant = goesBy ?? grant.id
     const left = deferred<Left | undefined>()
     this.left = left.promise
-    const { deadAfterMs, progressIntervalMs, stateDir } = tools
-    const options = { deadAfterMs, progressIntervalMs, stateDir }
+    const { progressIntervalMs, stateDir } = tools
+    const options = { progressIntervalMs, stateDir }
     this.run = startRun(
       role,
       options,

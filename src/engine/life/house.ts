@@ -110,7 +110,6 @@ export class House {
     const { world, folder, options } = this.#parts
     return {
       world,
-      deadAfterMs: options.deadAfterMs,
       progressIntervalMs: options.progressIntervalMs,
       stateDir: options.stateDir,
       instance: Buffer.from(world.random.bytes(8)).toString('hex'),

@@ -2,15 +2,7 @@
 // long to try. The dialing and the listening life are both led by it.
 
 import type { Millis } from '../../model/clock.ts'
-import {
-  clamp,
-  deadAfterMsRange,
-  entriesMax,
-  expireAfterMs,
-  expireAfterMsRange,
-  lanesRange,
-  ticketExpireMs,
-} from '../../model/limits.ts'
+import { clamp, entriesMax, expireAfterMs, expireAfterMsRange, ticketExpireMs } from '../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../model/records.ts'
 import type { SessionId } from '../../model/session.ts'
 import { isByCertificate, type Ticket, type Trust } from '../../model/ticket.ts'
@@ -22,6 +14,7 @@ import { expiresSoonMs, readCatalog, sweep, type Found, type PassedOver } from '
 import type { Home } from './home.ts'
 import type { RunContext } from './run.ts'
 import { expiresMsOf, shortId, wishesOf, withExpiry, type Frozen } from './same-command.ts'
+import { withLimits } from './with-limits.ts'
 import type { WorkTools } from './work.ts'
 
 export interface Plan {
@@ -98,21 +91,6 @@ export async function makePlan(
     connectForMs: options.connectForMs ?? connectForMsDefault,
     retryForMs: options.retryForMs ?? retryForMsDefault,
     ...own,
-  }
-}
-
-function withLimits(
-  { limits, ...world }: World,
-  { deadAfterMs, lanes }: Pick<RunOptions, 'deadAfterMs' | 'lanes'>,
-): World {
-  const dead = deadAfterMs === undefined ? undefined : clamp(deadAfterMs, deadAfterMsRange, limits.deadAfterMs)
-  return {
-    ...world,
-    limits: {
-      ...limits,
-      ...(lanes === undefined ? {} : { lanes: lanes === 'auto' ? lanes : clamp(lanes, lanesRange, 1) }),
-      ...(dead === undefined ? {} : { deadAfterMs: dead, pingIdleMs: Math.floor(dead / 3) }),
-    },
   }
 }
 

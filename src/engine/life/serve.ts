@@ -21,6 +21,7 @@ import { Reporter } from './reporter.ts'
 import { quoted, shortId } from './same-command.ts'
 import { ServedFolder } from './served-folder.ts'
 import { aborted, deferred, sleep } from './waiting.ts'
+import { withLimits } from './with-limits.ts'
 
 const usualPort = 22_779 // CARRY on a keypad.
 const lookEveryMs = 5_000
@@ -72,7 +73,8 @@ class Serving implements Server {
     let error: TransferError | Error | null = null
     try {
       refuseRoot(this.#options)
-      const world = await makeWorld()
+      const { deadAfterMs, lanes: lanesMax } = this.#options
+      const world = withLimits(await makeWorld(), { deadAfterMs, lanesMax })
       const sink = (event: RunEvent): void => this.#queue.push(event)
       this.#reporter = new Reporter({ clock: world.clock, role: () => null, files: false, intervalMs: Infinity, sink })
       await this.#inFolder(world)

@@ -122,6 +122,19 @@ describe('a greeting', () => {
     expect(agreed(0)).toMatchObject({ agreed: { chunkBytes: chunkBytesRange.min, windowBytes: windowBytesRange.min } })
   })
 
+  it.each([
+    [0, 1],
+    [3, 3],
+    [9, 4],
+    [2 ** 40, 4],
+  ])('that asks for %i lanes where 4 may be asked for gets %i', (asked, given) => {
+    const limits = { ...defaultLimits, lanesMax: 4 }
+    const bench = Bench.fresh('receiver', emptyCheckpoint(), [], [], { limits })
+    bench.tell(helloTo('receiver', { wishes: { chunkBytes, windowBytes: 4096, lanes: asked } }))
+    bench.commit()
+    expect(bench.said()[0]).toMatchObject({ agreed: { lanes: given } })
+  })
+
   it('that nobody answers is given up, and a lost one is forgotten', () => {
     const bench = Bench.inPhase('sender', 'greeting')
     bench.now = bench.core.deadline!
