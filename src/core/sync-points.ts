@@ -174,13 +174,13 @@ export class SyncPoints {
   checkpointCommitted(serial: number): void {
     const cycle = this.#current(serial)
     const hub = this.#hub
-    for (const { entry, revision, first, count } of cycle.durable) {
-      if (!this.#isCurrent({ entry, revision })) continue // The journal may have the revision before this record.
+    const durable = cycle.durable.filter((run) => this.#isCurrent(run)) // A newer revision may be in the journal before them.
+    for (const { entry, first, count } of durable) {
       const part = this.#parts.get(entry)!
       part.durable.addRun(first, count)
       hub.entries.credit(entry, part.durableBytes(hub.chunkBytes))
     }
-    if (cycle.durable.length > 0) this.acknowledge(cycle.durable, [])
+    if (durable.length > 0) this.acknowledge(durable, [])
     if (cycle.intents.length > 0) hub.emit({ kind: 'placeFiles', serial, files: cycle.intents })
     else this.#end()
   }

@@ -82,6 +82,19 @@ describe('a changed source', () => {
     expect(bench.said()).toContainEqual(want([{ need: 'part', from: 0, revision: 1, durable: [], received: [[0, 1]] }]))
   })
 
+  it('takes along what was on its way to the disk: nothing of the older revision is acknowledged any more', () => {
+    const bench = receiver([1024])
+    write(bench, 0, 0)
+    write(bench, 0, 1)
+    const { serial } = bench.take('syncData')
+    bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+    bench.hear(resync)
+    bench.said()
+    bench.commit() // The record of the chunks.
+    bench.commit() // The new revision.
+    expect(bench.said().filter(({ kind }) => kind === 'acknowledge')).toEqual([])
+  })
+
   it('is one change, however many reads see it', () => {
     // Four reads under way counted as four changes, one more than a file may have: it failed.
     const bench = sender([1024])
