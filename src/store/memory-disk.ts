@@ -201,11 +201,18 @@ export class MemoryDisk implements Disk {
     this.#changes.push({ edits })
   }
 
-  /** What fsync of a directory does. */
+  /** What fsync of a directory does. Older changes of a name that is settled are settled before it: they can't come back. */
   syncNames(directory: DirectoryInode): void {
-    const isOf = ({ edits }: NameChange): boolean => edits.some((edit) => edit.directory === directory)
-    for (const change of this.#changes.filter(isOf)) settle(change)
-    this.#changes = this.#changes.filter((change) => !isOf(change))
+    const names = new Map<DirectoryInode, Set<Name>>()
+    const isDue = (change: NameChange): boolean => {
+      const { edits } = change
+      if (!edits.some((edit) => edit.directory === directory || names.get(edit.directory)?.has(edit.name))) return false
+      for (const edit of edits) names.set(edit.directory, (names.get(edit.directory) ?? new Set()).add(edit.name))
+      return true
+    }
+    const due = new Set(this.#changes.toReversed().filter(isDue))
+    for (const change of this.#changes) if (due.has(change)) settle(change)
+    this.#changes = this.#changes.filter((change) => !due.has(change))
     directory.durableMeta = { ...directory.meta }
   }
 

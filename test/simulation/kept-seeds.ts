@@ -46,5 +46,7 @@ export const keptSeeds: readonly KeptSeed[] = [
     seed: 89_808,
     shows: 'a receiver that has lost its journal hears of no change in a page that it does not know yet',
   },
+  { seed: 82_781, shows: 'what a newer revision has overtaken on its way to the disk is not acknowledged' },
+  { seed: 88_770, shows: 'a name that was replaced before a sync does not come back' },
   { seed: 70_318, shows: 'a copy of a disk whose journal was damaged has a damaged journal, too' },
 ]

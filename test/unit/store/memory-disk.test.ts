@@ -26,6 +26,24 @@ describe('a power cut', () => {
     expect(await textOf(after, 'a')).toBe('synced')
   })
 
+  it.each([true, false])(
+    'never brings a name back that was replaced before a sync of either directory (coin: %s)',
+    async (coin) => {
+      const disk = new MemoryDisk()
+      const root = await disk.openRoot('/d')
+      await root.makeDirectory('sub', 0o755)
+      const below = await root.openDirectory('sub')
+      const part = await root.openFile('a', 'create')
+      await root.sync()
+      await below.openFile('b', 'create') // In its place soon.
+      await root.rename('a', below, 'b')
+      await root.sync()
+      const after = disk.crash(() => (coin ? 0 : 0.9))
+      const left = await (await after.openRoot('/d/sub')).stat('b')
+      expect(left?.inode).toBe((await part.stat()).inode)
+    },
+  )
+
   it('keeps a rename as a whole once either directory is synced', async () => {
     const disk = new MemoryDisk()
     const root = await disk.openRoot('/')
