@@ -37,7 +37,7 @@ export const ticketAddressesMax = 16
 const addressLengthMax = 255 // Its length is one byte.
 
 const format = 1
-const flags = { dialerReceives: 1, plain: 2, many: 4, bothWays: 8, pin: 16, public: 32, proxied: 64 } // All others are 0.
+const flags = { psk: 0, dialerReceives: 1, plain: 2, many: 4, bothWays: 8, pin: 16, public: 32, proxied: 64 } // All others are 0.
 const flagsKnown = Object.values(flags).reduce((all, flag) => all | flag)
 const idBytes = 16
 const secretBytes = 32
@@ -47,12 +47,13 @@ const checksumBytes = 4
 const fixedBytes = 2 + idBytes + secretBytes + expiryBytes + 1
 const addressForm =
   /^(?:\[[0-9a-fA-F:.]{2,64}\]|[0-9A-Za-z_-][0-9A-Za-z._-]{0,246}):([1-9][0-9]{0,4})(?:\/[0-9A-Za-z._~/-]{0,200})?$/
+const versionForm = /^carryon(\d{1,4}):/
 const trustForm = /^(?:psk|plain|public|proxied|pin:[0-9a-f]{64})$/
 
 /** Whether text is an address a ticket can hold: `host:port`, an IPv6 address in brackets, a port that exists, perhaps a path. */
 export function isTicketAddress(text: string): boolean {
-  const port = addressForm.exec(text)?.[1]
-  return port !== undefined && Number(port) <= 65_535 && text.length <= addressLengthMax
+  const port = Number(addressForm.exec(text)?.[1]) // NaN if it is none.
+  return port <= 65_535 && text.length <= addressLengthMax
 }
 
 /** Whether text says how a secret is proved. */
@@ -67,7 +68,7 @@ export function isByCertificate(trust: Trust): trust is CertificateTrust {
 
 /** Whether a text means to be a ticket, of whatever version. */
 export function isTicketText(text: string): boolean {
-  return /^carryon\d{1,4}:/.test(text.trim())
+  return versionForm.test(text.trim())
 }
 
 /** The text of a ticket: one line without white space. */
@@ -117,8 +118,8 @@ export function decodeTicket(text: string): Ticket {
 
 function flagsOf({ role, uses, tls }: Ticket): number {
   const ways = role === 'both' ? flags.bothWays : role === 'receiver' ? flags.dialerReceives : 0
-  const trust = tls.startsWith('pin:') ? flags.pin : tls === 'psk' ? 0 : flags[tls as 'plain' | 'public' | 'proxied']
-  return ways | trust | (uses === 'many' ? flags.many : 0)
+  const trust = tls.startsWith('pin:') ? 'pin' : (tls as Exclude<Trust, `pin:${string}`>)
+  return ways | flags[trust] | (uses === 'many' ? flags.many : 0)
 }
 
 /** What the flags say of how it is proved; nothing: by the key of TLS. */
@@ -138,7 +139,7 @@ function hexOf(bytes: Uint8Array): string {
 function bodyOf(text: string): string {
   if (text === '') throw damaged('it is empty')
   if (text.startsWith(ticketPrefix)) return text.slice(ticketPrefix.length)
-  const version = /^carryon(\d{1,4}):/.exec(text)?.[1]
+  const version = versionForm.exec(text)?.[1]
   if (version !== undefined) throw damaged(`it is of version ${version}, and this carryon reads version 1`)
   throw damaged(`it does not begin with "${ticketPrefix}"`)
 }

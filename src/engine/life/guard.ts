@@ -56,7 +56,7 @@ function publicAddressOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const extras = url === undefined || url.username + url.password + url.search + url.hash
   if (url?.protocol !== 'wss:' || extras !== '') throw notPublic(text)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const host = url.hostname.replace(/[[\]]/g, '')
   const path = url.pathname === '/' ? '' : url.pathname
   const address = formatAddress({ host, port: url.port === '' ? 443 : Number(url.port) }) + path
   if (!isTicketAddress(address)) throw notPublic(text)

@@ -4,7 +4,16 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hasCode } from '../../../src/errors.ts'
 import { encodeBase64 } from '../../../src/model/base64.ts'
-import { crc32, decodeTicket, encodeTicket, isTicketAddress, type Ticket } from '../../../src/model/ticket.ts'
+import {
+  crc32,
+  decodeTicket,
+  encodeTicket,
+  isByCertificate,
+  isTicketAddress,
+  isTicketText,
+  type Ticket,
+  type Trust,
+} from '../../../src/model/ticket.ts'
 import { hex, record } from '../../support/arbitrary.ts'
 import { goldenTicket } from '../../support/golden-frames.ts'
 
@@ -74,6 +83,50 @@ describe('round trip', () => {
   })
 })
 
+describe('a ticket at its limits', () => {
+  const address = `${'a'.repeat(247)}:65535/`
+
+  it('holds 16 addresses of 255 characters, and time from its first second to its last', () => {
+    const largest = {
+      ...goldenTicket,
+      addresses: Array<string>(16).fill(`${address}x`),
+      expiresAt: 2 ** 40 * 1000 - 1000,
+    }
+    expect(`${address}x`).toHaveLength(255)
+    for (const ticket of [largest, { ...largest, expiresAt: 0 }])
+      expect(decodeTicket(encodeTicket(ticket))).toStrictEqual(ticket)
+    expect([`${address}xy`, 'a:65536', 'a:0', 'a'].map(isTicketAddress)).toEqual([false, false, false, false])
+  })
+
+  it.each<readonly [string, Partial<Ticket>]>([
+    ['a ticket has no whole id and secret', { id: `${goldenTicket.id}0` }],
+    ['a ticket has no whole id and secret', { id: `x${goldenTicket.id}` }],
+    ['a ticket has no whole id and secret', { secret: new Uint8Array(31) }],
+    ['a ticket has too few or too many addresses', { addresses: [] }],
+    ['a ticket has too few or too many addresses', { addresses: Array<string>(17).fill('a:1') }],
+    ['a ticket has an address nobody can dial', { addresses: ['a:1', 'a'] }],
+    ['a ticket says nothing of how it is proved', { tls: 'pin:' }],
+    ['a ticket expires outside of what it can say', { expiresAt: 2 ** 40 * 1000 }],
+    ['a ticket expires outside of what it can say', { expiresAt: -1000 }],
+  ])('is a bug of ours beyond them: %s (%j)', (bug, over) => {
+    expect(() => encodeTicket({ ...goldenTicket, ...over })).toThrow(bug)
+  })
+})
+
+describe('a text', () => {
+  it('means to be a ticket if it begins as one of any version does', () => {
+    const tickets = ['carryon1:', ' carryon1:AA\n', 'carryon9999:x']
+    const others = ['', 'nas:carryon1:', 'carryon:', 'carryonx:', 'carryon12345:', 'Carryon1:', 'carryon1']
+    expect(tickets.map(isTicketText)).toEqual([true, true, true])
+    expect(others.map(isTicketText)).toEqual(others.map(() => false))
+  })
+})
+
+it('a certificate is shown where the ticket pins one, goes by its name, or by that of a proxy', () => {
+  const trusts: readonly Trust[] = ['psk', 'plain', `pin:${'0'.repeat(64)}`, 'public', 'proxied']
+  expect(trusts.map(isByCertificate)).toEqual([false, false, true, true, true])
+})
+
 describe('R85: a typo is found offline', () => {
   it('any single letter changed', () => {
     for (let i = 'carryon1:'.length; i < text.length; i++)
@@ -100,6 +153,10 @@ describe('R85: a typo is found offline', () => {
     ['Carryon1:AAAA', 'it does not begin with "carryon1:"'],
     ['carryon1', 'it does not begin with "carryon1:"'],
     ['carryon2:AAAA', 'it is of version 2, and this carryon reads version 1'],
+    ['carryon2026:AAAA', 'it is of version 2026, and this carryon reads version 1'],
+    ['my carryon2:AAAA', 'it does not begin with "carryon1:"'],
+    ['carryon1:.AAA', 'there is a character that no ticket has at position 10'],
+    [`carryon1:${encodeBase64(new Uint8Array(59), 'url')}`, 'most of it is missing'],
     ['carryon1:', 'most of it is missing'],
     ['carryon1:AAAA', 'most of it is missing'],
     ['carryon1:A', 'its end is missing, or its last letter is wrong'],

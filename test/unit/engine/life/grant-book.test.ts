@@ -60,6 +60,38 @@ describe('R91: a scope', () => {
   })
 })
 
+describe('who is refused', () => {
+  const wanted: Wanted = { role: 'sender', onConflict: null }
+
+  it.each<readonly [Partial<Grant>, Partial<Wanted>, string]>([
+    [{ scope: 'receive' }, {}, 'The ticket does not allow this: to send.'],
+    [{ scope: 'send' }, { role: 'receiver' }, 'The ticket does not allow this: to receive.'],
+    [
+      { path: ['a'] },
+      { path: ['b'] },
+      'The ticket does not allow this: the session is in another folder (--new begins another one).',
+    ],
+    [{}, { onConflict: 'update' }, 'The ticket does not allow this: to replace files (--on-conflict).'],
+    [{ revokedAt: 1 }, {}, 'The ticket ffffffff was revoked.'],
+    [{ expiresAt: 1 }, {}, 'The ticket expired at 1970-01-01T00:00:00.001Z.'],
+  ])('of %j, wanting %j, is told why', async (over, want, sentence) => {
+    const { book, grant } = await bookOf(over)
+    expect(() => book.check(grant.id, { ...wanted, ...want })).toThrow(sentence)
+  })
+
+  it('and a grant that is not there is as one that was revoked', async () => {
+    const { book } = await bookOf()
+    expect(() => book.check('9'.repeat(32), wanted)).toThrow('The ticket 99999999 was revoked.')
+  })
+})
+
+it('a book holds the grants that were there when it was read', async () => {
+  const { book, grant } = await bookOf({}, { id: 'e'.repeat(32) })
+  expect(book.all.map(({ id }) => id).sort()).toEqual(['e'.repeat(32), grant.id])
+  expect(book.get(grant.id)).toMatchObject(grant)
+  expect(book.get('9'.repeat(32))).toBeUndefined()
+})
+
 describe('R90: the end of a ticket', () => {
   const wanted: Wanted = { role: 'sender', onConflict: null }
 
@@ -90,7 +122,9 @@ describe('R90: the end of a ticket', () => {
     ]
     const { book, clock, grant } = await bookOf({ keys })
     expect(keys.map(({ ticket }) => book.passOf(ticket)?.grant.id)).toEqual([grant.id, grant.id])
-    await clock.pass(1001)
+    await clock.pass(1000)
+    expect(keys.map(({ ticket }) => book.passOf(ticket)?.key)).toEqual(['a'.repeat(64), 'b'.repeat(64)])
+    await clock.pass(1)
     expect(keys.map(({ ticket }) => book.passOf(ticket)?.key)).toEqual(['a'.repeat(64), undefined])
     expect(book.passOf('3'.repeat(32))).toBeUndefined()
   })

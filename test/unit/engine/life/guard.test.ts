@@ -94,6 +94,16 @@ describe('guardOf', () => {
     expect(problemOf(options)).toMatch(sentence)
   })
 
+  it.each<readonly [Options, string]>([
+    [{ trustedProxies: [] }, 'Say it with --public-url wss://HOST.'],
+    [{ ...own, insecurePlaintext: true }, 'Leave --insecure-plaintext away.'],
+    [{ ...own, publicUrl: 'wss://localhost/x' }, 'Leave the path away.'],
+    [{ tlsCert: chain }, 'A certificate is of no use without its key.'],
+    [{ publicUrl: 'a.test' }, 'Write wss://HOST, with :PORT or /PATH where it has them.'],
+  ])('says what to do instead (%#)', (options, remedy) => {
+    expect(() => guardOf(options, wall)).toThrow(expect.objectContaining({ hint: remedy }))
+  })
+
   it('asks for no name behind a proxy: dialers never see this certificate', () => {
     const options = { ...own, publicUrl: 'wss://a.test', trustedProxies: ['10.0.0.1'] }
     expect(guardOf(options, wall).trust).toBe('proxied')
