@@ -41,7 +41,6 @@ export class Pins {
   /** The root stays the caller's to close. */
   constructor(root: Directory) {
     this.#root = newPin('', root)
-    this.#root.users++
   }
 
   /**
@@ -69,7 +68,7 @@ export class Pins {
    */
   async syncAll(): Promise<boolean> {
     this.#hasMade = false
-    const pins = [this.#root, ...this.#pins.values()].filter((pin) => pin.isDirty || pin.syncing !== undefined)
+    const pins = [this.#root, ...this.#pins.values()]
     for (const pin of pins) pin.users++
     await Promise.all(pins.map((pin) => this.#settle(pin)))
     for (const pin of pins) await this.#release(pin)

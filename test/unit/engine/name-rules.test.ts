@@ -26,6 +26,12 @@ describe('R60: carryon’s own name at the root', () => {
     expect(leftOut({}, [[name], [name, 'root']])).toHaveLength(2)
   })
 
+  it('is left out with that reason', () => {
+    const rules = new NameRules(nowhere, () => {})
+    expect(rules.fault(['.carryon'])).toBe('carryon keeps its own state under that name')
+    expect(rules.fault(['other'])).toBeUndefined()
+  })
+
   it('is anybody’s further down', () => {
     expect(leftOut({}, [['a', '.carryon'], ['carryon'], ['.carryon2'], ['carryo~']])).toEqual([])
   })
@@ -49,6 +55,15 @@ describe('R62: names that a folding disk takes for one', () => {
     const alike: string[] = []
     expect(leftOut({}, paths, alike)).toEqual([])
     expect(alike, 'elsewhere they are said, once').toEqual([`${second} like ${first}`])
+  })
+
+  it('are told by the name that came first', () => {
+    const rules = new NameRules({ ...nowhere, folds: true }, () => {})
+    expect([['d'], ['d', 'A'], ['d', 'a', 'x']].map((path) => rules.fault(path))).toEqual([
+      undefined,
+      undefined,
+      'this disk takes its name and "A" for the same',
+    ])
   })
 
   it('are said of a few only, and looked for in directories of some size', () => {

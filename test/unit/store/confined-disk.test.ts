@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { confinedDisk } from '../../../src/store/confined-disk.ts'
 import { nodeDisk } from '../../../src/store/node-disk.ts'
 import { expectCode } from '../../conformance/disk-suite.ts'
+import { overridden } from '../../support/overridden.ts'
 import { scratchPath } from '../../support/scratch.ts'
 
 async function confined() {
@@ -24,12 +25,38 @@ async function confined() {
       await directory.close()
     }
   }
-  return { top, path, disk, inodeOf }
+  return { top, path, root, disk, inodeOf }
 }
 
 const inode = (path: string): bigint => fs.statSync(path, { bigint: true }).ino
 
 describe('R91: a confined disk', () => {
+  it('says what was asked for, and which folder it is that is not the one it was', async () => {
+    const { top, path, disk } = await confined()
+    await expect(disk.openRoot('/etc')).rejects.toMatchObject({ details: { path: '/etc', operation: 'open' } })
+    fs.renameSync(path, join(top, 'moved'))
+    fs.mkdirSync(path)
+    await expect(disk.openRoot(path)).rejects.toMatchObject({ details: { directory: path } })
+  })
+
+  it('opens nothing of another disk that has the same number there', async () => {
+    const { path, root } = await confined()
+    const elsewhere = overridden(root, { statSelf: async () => ({ ...(await root.statSelf()), device: 0n }) })
+    await expectCode('root-mismatch', confinedDisk(nodeDisk, path, elsewhere).openRoot(path))
+  })
+
+  it('keeps open what was asked for, and nothing on the way there', async () => {
+    const { path, disk } = await confined()
+    const open = (): number => fs.readdirSync('/proc/self/fd').length
+    const before = open()
+    const directory = await disk.openRoot(`${path}/deep/er`)
+    expect(open()).toBe(before + 1)
+    await directory.close()
+    await expectCode('not-found', disk.openRoot(`${path}/deep/no`))
+    await expectCode('permission-denied', disk.openRoot('/'))
+    expect(open()).toBe(before)
+  })
+
   it('opens the folder and what is below, as it is written', async () => {
     const { path, inodeOf } = await confined()
     for (const below of ['', '/', '/deep', '/deep/er', '//deep/./er/'])
