@@ -107,7 +107,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   usage: { say: (d) => d.problem, hint: '', retryable: 'never', exit: 2, close: 4000 },
   'no-such-path': {
     say: (d) => `Cannot send ${d.path}: there is no such file or folder.`,
-    hint: 'Nothing was sent. Check the spelling and run the command again.',
+    hint: 'Nothing was sent. Check the spelling and run the command again; where it is to go stands behind --to.',
     retryable: 'never',
     exit: 2,
     close: 4000,

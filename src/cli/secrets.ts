@@ -55,7 +55,10 @@ async function secretText(target: string, shell: Shell, mayAsk: boolean): Promis
   // What is too long for a name is probably a ticket without its beginning, and not repeated.
   if (target.length > nameLengthMax)
     throw new TransferError('ticket-damaged', { why: `it does not begin with "${ticketPrefix}"` })
-  throw notBuilt(`"${target}" is not a ticket, and a saved peer`)
+  throw new TransferError('usage', {
+    problem: `"${target}" is not a ticket, and a saved peer is not built yet.`,
+    remedy: /[/\s]/.test(target) ? tickets : `Over ssh it is ${target}:PATH. ${tickets}`,
+  })
 }
 
 async function fromFile(path: string, source: string): Promise<string> {
@@ -92,9 +95,11 @@ async function fromCredential(name: string, shell: Shell): Promise<string> {
   return fromFile(`${directory}/${name}`, source)
 }
 
+const tickets = 'Pass a ticket: carryon1:..., @FILE, -, env:NAME or credential:NAME.'
+
 function notBuilt(what: string): TransferError {
   return new TransferError('usage', {
     problem: `${what} is not built yet.`,
-    remedy: 'Pass a ticket: carryon1:..., @FILE, -, env:NAME or credential:NAME.',
+    remedy: tickets,
   })
 }

@@ -71,6 +71,15 @@ describe('refused', () => {
     expect(await refusal(target)).toMatch(/^usage: .*not built yet/)
   })
 
+  it('a name alone: the sentence says how it is spelt for ssh', async () => {
+    expect(await refusal('nas')).toBe(
+      'usage: "nas" is not a ticket, and a saved peer is not built yet. ' +
+        'Over ssh it is nas:PATH. Pass a ticket: carryon1:..., @FILE, -, env:NAME or credential:NAME.',
+    )
+    expect(await refusal('me@nas')).toContain('Over ssh it is me@nas:PATH.')
+    expect(await refusal('./file')).not.toContain('ssh')
+  })
+
   it('a ticket with something before it, or without its beginning, and never repeats it', async () => {
     const body = 'AbC-_123'.repeat(16)
     for (const target of [`x${ticket}`, body]) {
