@@ -3,9 +3,15 @@
 // that got in may say is the engine's business.
 
 import { constants, randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer as createSocketServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import { TransferError } from '../errors.ts'
@@ -82,10 +88,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const host = options.plain && options.host === '' ? '127.0.0.1' : options.host
   if (options.plain && !isLoopback(host)) throw plainBeyondLoopback(host)
   const lobby = new Lobby(lobbyLimits(options))
-  const server = serverFor(options, lobby)
-  server.on('connection', (socket: Socket) => lobby.enter(socket))
-  server.on('request', answerNotFound)
-  server.on('upgrade', upgrader(options, lobby))
+  const inner = serverFor(options, lobby)
+  inner.on('request', answerNotFound)
+  inner.on('upgrade', upgrader(options, lobby))
+  // Who is not admitted costs no TLS: a crowd makes hundreds of connections a second.
+  const server = createSocketServer({ allowHalfOpen: options.plain, noDelay: true }, (socket) => {
+    if (lobby.enter(socket)) inner.emit('connection', socket)
+  })
   await bind(server, { host, port: options.port }, options.descriptor)
   const at = server.address() as AddressInfo
   if (options.plain && !isLoopback(at.address)) {
@@ -108,7 +117,7 @@ function lobbyLimits(options: ListenOptions): LobbyLimits {
   }
 }
 
-function serverFor(options: ListenOptions, lobby: Lobby): Server {
+function serverFor(options: ListenOptions, lobby: Lobby): HttpServer {
   if (options.plain) return createServer(httpLimits)
   const { certificate } = options
   if (certificate === undefined) return serverWithKeys(options, lobby)
@@ -119,7 +128,7 @@ function serverFor(options: ListenOptions, lobby: Lobby): Server {
 /** The identity each socket named last, and where it came from: failed until its handshake is over, and proved then. */
 const proofs = new WeakMap<Socket, FailedProof>()
 
-function serverWithKeys({ keyFor }: ListenOptions, lobby: Lobby): Server {
+function serverWithKeys({ keyFor }: ListenOptions, lobby: Lobby): HttpServer {
   const server = createTlsServer({
     ...httpLimits,
     ...tlsWithKey,

@@ -51,12 +51,14 @@ export class Lobby {
   }
 
   /** Admits a socket until it leaves, closes, is too slow or says too much. A crowded network is refused; a full lobby loses one of its strangers. */
-  enter(socket: Socket): void {
+  enter(socket: Socket): boolean {
     socket.on('error', () => {}) // Told by 'close'; under TLS nobody else listens.
     const address = socket.remoteAddress ?? ''
     const network = networkOf(address)
-    if (network === '') return void socket.destroy()
-    if (!this.#limits.isProxy(address) && this.#isUnwelcome(network)) return void socket.destroy()
+    if (network === '' || (!this.#limits.isProxy(address) && this.#isUnwelcome(network))) {
+      socket.destroy()
+      return false
+    }
     if (this.#visitors.size >= this.#limits.max) this.#dropOne()
     const deadline = performance.now() + this.#limits.deadlineMs
     const visitor = { socket, network, deadline, heardBytes: () => socket.bytesRead, isProven: false }
@@ -64,6 +66,7 @@ export class Lobby {
     this.#visitors.set(name, visitor)
     this.#watch ??= setInterval(() => this.#look(), lookEveryMs)
     socket.once('close', () => this.#forget(name, visitor))
+    return true
   }
 
   /**
