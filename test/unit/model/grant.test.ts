@@ -29,6 +29,37 @@ describe('a grant', () => {
       expect(parseGrant(JSON.stringify({ ...grantOf(), v: 1, path })), String(path)).toBeUndefined()
   })
 
+  const key = { ticket: '1'.repeat(32), key: 'a'.repeat(64), until: 0 }
+
+  it.each<readonly [keyof Grant, readonly unknown[], readonly unknown[]]>([
+    ['id', ['0123456789abcdef'.repeat(2)], ['f'.repeat(31), 'f'.repeat(33), 'F'.repeat(32), `x${'f'.repeat(32)}`, 7, ['f'.repeat(32)]]], // prettier-ignore
+    ['scope', ['send', 'receive', 'both'], ['', 'all', null]],
+    ['path', [[], ['a', 'b']], ['a', null, ['a', '..'], [7], { length: 0 }]],
+    ['mayReplace', [true, false], [1, null, 'true']],
+    ['createdAt', [0, 1], [null, -1, 0.5, '1', 2 ** 53]],
+    ...(['maxBytes', 'maxFiles', 'maxSessions', 'uses', 'expiresAt', 'revokedAt'] as const).map(
+      (bound) => [bound, [null, 0, 2 ** 53 - 1], [-1, 0.5, '1', 2 ** 53, undefined]] as const,
+    ),
+    [
+      'keys',
+      [[], [key, { ...key, until: null }], Array(8).fill(key)],
+      [null, Array(9).fill(key), [null], { length: 1 }],
+    ],
+    ['keys', [[key]], [[{ ...key, ticket: '1' }], [key, { ...key, key: 'a'.repeat(63) }], [{ ...key, until: -1 }]]],
+    ['keys', [[key]], [[{ ...key, key: `b${key.key}` }], [{ ...key, key: [key.key] }], [{ ...key, until: 'x' }]]],
+    ['keys', [[key]], [[{ ...key, key: `${key.key}b` }], [{ ...key, key: 'A'.repeat(64) }], [{ ...key, ticket: 7 }]]],
+  ])('has %s of %j, and not of %j', (name, good, bad) => {
+    const read = (value: unknown): Grant | undefined => parseGrant(grantText({ ...grantOf(), [name]: value } as Grant))
+    for (const value of good) expect(read(value)?.[name]).toEqual(value)
+    for (const value of bad) expect(read(value), JSON.stringify(value)).toBeUndefined()
+  })
+
+  it('is kept in lines that people can read', () => {
+    const text = grantText(grantOf())
+    expect(text).toMatch(/^\{\n {2}"id": "f{32}",\n/)
+    expect(text).toMatch(/\n {2}"v": 1\n\}\n$/)
+  })
+
   it('is for a folder below, written as people do', () => {
     expect(['', 'a', 'a/b/', './a//b', 'ä ö'].map(parseBelow)).toEqual([[], ['a'], ['a', 'b'], ['a', 'b'], ['ä ö']])
     expect(['..', 'a/../b', '.carryon', 'a/.CARRYON', `a${'x'.repeat(255)}`, 'a\0'].map(parseBelow)).toEqual(

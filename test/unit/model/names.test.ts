@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest'
 import {
   decodeName,
   encodeName,
+  haveSameParent,
   isEscaped,
+  isPlainName,
   nameBytes,
   nameFault,
   pathFault,
@@ -13,6 +15,7 @@ import {
 } from '../../../src/model/names.ts'
 import { nameBytesOf } from '../../support/arbitrary.ts'
 
+const lone = '\udcff' // Byte 0xFF.
 const anyBytes = fc.oneof(fc.uint8Array({ maxLength: 40 }), nameBytesOf, nearlyUtf8())
 
 /** Lead bytes, continuation bytes and the edges of UTF-8, in any order: where decoders go wrong. */
@@ -76,6 +79,19 @@ describe('bytes', () => {
       expect(encodeName(text)).toEqual(bytes)
     }
   })
+})
+
+it('a plain name is short, of printable ASCII, and good', () => {
+  const plain = ['a', ' ', '~', '...', '.a', 'a.', '-', '0', 'x'.repeat(240)]
+  const others = ['', '.', '..', '/', 'a/b', 'é', '\u007f', '\u001f', 'a\n', '\na', lone, 'x'.repeat(241)]
+  expect(plain.map(isPlainName)).toEqual(plain.map(() => true))
+  expect(others.map(isPlainName)).toEqual(others.map(() => false))
+})
+
+it('names lie in one directory if all but their last components agree', () => {
+  const same = (a: string, b: string): boolean => haveSameParent(a.split('/'), b.split('/'))
+  expect([same('a', 'b'), same('a/b', 'a/c'), same('x/y/a', 'x/y/b'), same('a/b', 'a/b')]).toEqual(Array(4).fill(true))
+  expect([same('a', 'a/b'), same('a/b', 'a'), same('a/b', 'c/b'), same('x/y/a', 'x/z/a')]).toEqual(Array(4).fill(false))
 })
 
 describe('faults', () => {
