@@ -1,4 +1,4 @@
-// The scenarios `lanes` and `lanes-small`: what several connections gain on a link with a long way (docs/performance.md). Runs this very file
+// The scenarios `lanes`, `lanes-lossy` and `lanes-small`: what several connections gain on a link with a long way (docs/performance.md). Runs this very file
 // once more inside of bench/lab, where carryon and its rivals meet real congestion control.
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -20,25 +20,32 @@ const settleMs = 2_500 // From the first byte: TCP has found its speed.
 const lookMs = 100
 const port = 22_790
 
-/** The two scenarios: what they send, and over which link. */
+/** The scenarios: what they send, and over which link. */
 const parts = {
-  lanes: { says: () => 'one large file, 100 ms there and back, no rate', rate: 0 },
-  'lanes-small': { says: ({ files }) => `${files} files of 4 KiB, 100 ms there and back, 1 Gbit/s`, rate: 1000 },
+  lanes: { says: () => 'one large file, 100 ms there and back, no rate', link: ['--rate', '0'] },
+  'lanes-lossy': {
+    says: () => 'one large file, 100 ms there and back, 1 Gbit/s, one packet in a thousand lost',
+    link: ['--rate', '1000', '--loss', '0.1'],
+  },
+  'lanes-small': {
+    says: ({ files }) => `${files} files of 4 KiB, 100 ms there and back, 1 Gbit/s`,
+    link: ['--rate', '1000'],
+  },
 }
 
 export const isLanes = (scenario) => scenario in parts
 
 /**
- * @param {'lanes' | 'lanes-small'} scenario
+ * @param {'lanes' | 'lanes-lossy' | 'lanes-small'} scenario
  * @param {{ seconds: number, megabytes: number, files: number, scratch: string }} options
  * @returns {object | undefined} the result; undefined where there can be no laboratory, which it says itself
  */
 export function measureLanes(scenario, options) {
-  const { says, rate } = parts[scenario]
+  const { says, link } = parts[scenario]
   const out = join(options.scratch, 'rows.json')
   const inside = [process.execPath, thisFile, scenario, JSON.stringify({ ...options, out })]
-  const link = ['--delay', '50', '--cc', 'cubic', '--rate', String(rate)]
-  const { status } = spawnSync('python3', [lab, ...link, '--', ...inside], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const flags = ['--delay', '50', '--cc', 'cubic', ...link]
+  const { status } = spawnSync('python3', [lab, ...flags, '--', ...inside], { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status === skippedCode) return undefined
   if (status !== 0) throw new Error(`The laboratory ended with ${status}.`)
   return { scenario, says: says(options), rounds: 1, rows: JSON.parse(readFileSync(out, 'utf8')) }
@@ -205,7 +212,7 @@ async function ended(child) {
 /** Inside of the laboratory. */
 async function inside(scenario, options) {
   const scratch = mkdtempSync(join(options.scratch, 'lanes-'))
-  const rows = await (scenario === 'lanes' ? rates : times)({ ...options, scratch })
+  const rows = await (scenario === 'lanes-small' ? times : rates)({ ...options, scratch })
   writeFileSync(options.out, JSON.stringify(rows))
 }
 

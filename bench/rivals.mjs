@@ -4,6 +4,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { listens } from './measure.mjs'
 import { freePort, pathOf, serversOf, tus } from './servers.mjs'
 
@@ -21,6 +22,7 @@ const packages = {
 }
 const always = ['rsync', 'ssh', 'sshd', 'nc']
 const ownFolder = new URL('.', import.meta.url)
+const pump = fileURLToPath(new URL('pump.mjs', ownFolder))
 
 /**
  * Names of the tools that are not there, after trying to install them where that is allowed.
@@ -59,6 +61,7 @@ export function rivalsOf({ missing, isDurable, quick = false, ...places }) {
   const rivals = [
     cp(),
     nc(),
+    nodeSocket(),
     rsyncDaemon(servers),
     rsyncOverSsh(servers),
     ...scps(servers),
@@ -109,6 +112,23 @@ function nc() {
       const listener = spawn('sh', ['-c', take, target], { stdio: 'ignore' })
       await listens(port)
       return { listener, untilListener: true, command: ['sh', '-c', pack, source] }
+    },
+  }
+}
+
+/** What Node can do at all. */
+function nodeSocket() {
+  return {
+    name: 'node, raw socket',
+    needs: [],
+    runs: (scenario) => isFresh(scenario) && isOneFile(scenario),
+    async prepare({ source }, target) {
+      const port = String(await freePort())
+      const listener = spawn(process.execPath, [pump, 'take', port, join(target, basename(source))], {
+        stdio: 'ignore',
+      })
+      await listens(Number(port))
+      return { listener, untilListener: true, command: [process.execPath, pump, 'give', port, source] }
     },
   }
 }

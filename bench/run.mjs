@@ -30,7 +30,9 @@ const usage = `npm run bench -- [SCENARIO ...] [FLAGS]
   checkpoints, slow-disk     what each level of durability costs, on disk; where each sync takes 50 ms more
   stalled                    a receiver that stands still for five seconds
   start                      until carryon has said its version, and its first line
-  lanes, lanes-small         over a link with 100 ms there and back, in bench/lab, as root: one file; many small ones
+  lanes, lanes-lossy, lanes-small
+                             over a link with 100 ms there and back, in bench/lab, as root: one file; the same where
+                             packets get lost; many small ones
 npm run bench -- page        writes docs/performance.md's tables and drawings again, from bench/results/;
                              with --check it only compares
 
@@ -83,6 +85,7 @@ const { values: flags, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
+
 async function main() {
   if (positionals[0] === 'page') return page()
   const names = positionals.length > 0 ? positionals : ['large', 'small', 'unchanged']
