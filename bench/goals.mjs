@@ -56,7 +56,7 @@ const goals = {
 /** As lines of Markdown; nothing where no goal was measured. */
 export function verdictsTable(result) {
   const lines = verdictsOn(result).map(({ says, found, bound, isReached }) => {
-    return [says, found.toFixed(2), bound, isReached ? 'reached' : 'missed']
+    return [says, `${Number(found.toFixed(2))}`, bound, isReached ? 'reached' : 'missed']
   })
   return lines.length === 0 ? '' : `${markdownTable(['goal', 'found', 'asked', ''], lines)}\n`
 }

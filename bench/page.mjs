@@ -1,7 +1,7 @@
 // The figures of docs/performance.md: `npm run bench -- page` writes what stands between `<!-- bench: SCENARIO -->` and
 // `<!-- end -->` again, and the drawings, from the newest results of bench/results; `-- page --check` only compares.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { verdictsTable } from './goals.mjs'
 import { tableOf } from './report.mjs'
 import { newest } from './results.mjs'
@@ -12,7 +12,8 @@ const pictures = new URL('../docs/performance/', import.meta.url)
 /** Writes the tables into the page, and a drawing for each of them. */
 export async function writePage() {
   const { plotOf } = await import('./plots.mjs') // Only this needs the library that draws.
-  mkdirSync(pictures, { recursive: true })
+  rmSync(pictures, { recursive: true, force: true })
+  mkdirSync(pictures)
   for (const result of newest().values()) writeFileSync(new URL(`${result.scenario}.svg`, pictures), plotOf(result))
   writeFileSync(page, rewritten())
 }

@@ -1,6 +1,7 @@
 // What `--keep` stores: one JSON file a day and commit, a list of the scenarios measured, each with the machine it was on.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isQuiet } from './report.mjs'
 
 const folder = new URL('results/', import.meta.url)
 
@@ -12,10 +13,10 @@ export function store(result) {
   writeFileSync(file, `[\n${all.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`)
 }
 
-/** The newest result of each scenario, by its name. */
+/** The newest result of each scenario, by its name, of those whose control came out even, or that have none. */
 export function newest() {
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : []
-  const all = files.flatMap((name) => read(new URL(name, folder)))
+  const all = files.flatMap((name) => read(new URL(name, folder))).filter(isQuiet)
   return new Map(all.toSorted((a, b) => a.date.localeCompare(b.date)).map((result) => [result.scenario, result]))
 }
 

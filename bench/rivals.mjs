@@ -35,9 +35,14 @@ export function missingTools({ install, quick = false, also = {} }) {
   const toInstall = missing().filter((name) => !quick || always.includes(name) || name in also)
   if (toInstall.length > 0 && install && process.getuid() === 0 && pathOf('apt-get') !== undefined)
     tryTo('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...toInstall.map((name) => wanted[name])])
-  const hasPackages = () => existsSync(new URL('node_modules/tus-js-client', ownFolder))
-  if (!hasPackages() && install && !quick) tryTo('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
-  return [...missing(), ...(hasPackages() ? [] : ['tus'])]
+  return [...missing(), ...(hasPackages({ install: install && !quick }) ? [] : ['tus'])]
+}
+
+/** Whether the packages of bench/package.json are there: tus, and what draws. */
+export function hasPackages({ install }) {
+  const isThere = () => existsSync(new URL('node_modules/tus-js-client', ownFolder))
+  if (!isThere() && install) tryTo('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
+  return isThere()
 }
 
 /** What could not be installed reads "not measured". */

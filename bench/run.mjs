@@ -15,7 +15,7 @@ import { profile } from './profile.mjs'
 import { machineFacts, summarise, tableOf } from './report.mjs'
 import { resume, resumeHuge } from './resume.mjs'
 import { store } from './results.mjs'
-import { missingTools, rivalsOf } from './rivals.mjs'
+import { hasPackages, missingTools, rivalsOf } from './rivals.mjs'
 import { runRounds } from './rounds.mjs'
 import { large, mix, nodeModules, small, unchanged } from './scenarios.mjs'
 import { start } from './start.mjs'
@@ -244,7 +244,10 @@ function print(text) {
 }
 
 async function page() {
-  if (!flags.check) return writePage()
+  if (!flags.check) {
+    if (!hasPackages({ install: !flags['no-install'] })) throw new Error('What draws is missing: npm ci in bench/.')
+    return writePage()
+  }
   if (isPageTrue()) return
   console.error('docs/performance.md differs from bench/results: npm run bench -- page')
   process.exitCode = 1
