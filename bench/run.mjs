@@ -12,7 +12,7 @@ import { verdictsTable } from './goals.mjs'
 import { isLanes, measureLanes } from './lanes.mjs'
 import { isPageTrue, writePage } from './page.mjs'
 import { profile } from './profile.mjs'
-import { machineFacts, summarise, tableOf } from './report.mjs'
+import { isQuiet, machineFacts, summarise, tableOf } from './report.mjs'
 import { resume, resumeHuge } from './resume.mjs'
 import { store } from './results.mjs'
 import { hasPackages, missingTools, rivalsOf } from './rivals.mjs'
@@ -210,14 +210,14 @@ function tell(found) {
   if (flags.keep) store(result)
 }
 
-/** Red for a count that is off, or a ratio below half of its floor. */
+/** Red for a count that is off, or, where the machine was quiet, a ratio below half of its floor. */
 function judge(results) {
   const counts = results.flatMap(({ scenario, counts: gates }) => gates.map((gate) => ({ scenario, ...gate })))
   const off = [
     ...counts
       .filter(({ count: found, atMost }) => found > atMost)
       .map((gate) => `${gate.scenario}: ${gate.what}: ${gate.count}, at most ${gate.atMost}`),
-    ...results.flatMap((result) =>
+    ...results.filter(isQuiet).flatMap((result) =>
       ratioGates(result)
         .filter(({ ratio, atLeast }) => ratio < atLeast)
         .map(({ what, ratio, atLeast }) => `${result.scenario}: ${what}: ${ratio.toFixed(2)}, at least ${atLeast}`),
