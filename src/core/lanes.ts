@@ -9,6 +9,7 @@ import { earliest, type Hub } from './hub.ts'
 import type { ConnectionId, Input } from './inputs.ts'
 import { LaneCount } from './lane-count.ts'
 import { Pulse } from './pulse.ts'
+import { Tail } from './tail.ts'
 import { peerMust, Violation } from './violation.ts'
 
 const framesAlone = 4 // Under way while one connection carries all: reads ahead of the socket.
@@ -50,6 +51,8 @@ export class Lanes {
   #count: LaneCount | undefined
   #againMs = againMs
   #againAt: Millis | undefined
+  /** While nothing is left to be sent. */
+  #tail: Tail | undefined
 
   constructor(hub: Hub, owner: LanesOwner) {
     this.#hub = hub
@@ -88,6 +91,7 @@ export class Lanes {
     this.#wanted = 0
     this.#count?.pause()
     this.#againAt = undefined
+    this.#tail = undefined
   }
 
   // ---- dialer -----------------------------------------------------------------------------------------------------
@@ -175,6 +179,7 @@ export class Lanes {
       this.#drop(connection, `lane refused: ${message.sentence}`)
     } else if (message.kind === 'abort') this.#drop(connection, `the other side ended it: ${message.sentence}`)
     else if (message.kind === 'ping' && it.isOpen) this.#say(connection, it, 'pong')
+    else if (message.kind === 'pong') this.#tail?.answered(connection, this.#hub.now)
   }
 
   #say(connection: ConnectionId, { pulse }: Lane, kind: 'ping' | 'pong'): void {
@@ -248,8 +253,18 @@ export class Lanes {
     return this.#framesOnZero > 0
   }
 
+  /** Nothing is left to be sent: from now on the slowest lane decides when all is there. */
+  allSent(): void {
+    if (this.#tail !== undefined) return
+    const carriers = [...this.#lanes].filter(([, lane]) => this.#carries(lane))
+    if (carriers.length < 2) return
+    this.#tail = new Tail(new Map(carriers).keys(), this.#hub.now)
+    for (const [connection, lane] of carriers) this.#say(connection, lane, 'ping')
+  }
+
   /** A frame is on its way to the socket. */
   took(connection: ConnectionId): void {
+    this.#tail = undefined
     const lane = this.#lanes.get(connection)
     if (lane === undefined) this.#framesOnZero++
     else lane.framesUnderWay++
@@ -280,7 +295,7 @@ export class Lanes {
   }
 
   get deadline(): Millis | undefined {
-    let first = earliest(this.#againAt, this.#count?.deadline)
+    let first = earliest(this.#againAt, this.#count?.deadline, this.#tail?.deadline)
     for (const { pulse } of this.#lanes.values()) first = earliest(first, pulse.deadline)
     return first
   }
@@ -293,6 +308,8 @@ export class Lanes {
       else if (due === 'ping' && lane.isOpen) this.#say(connection, lane, 'ping')
       else if (due === 'ping') lane.pulse.sent(now) // Its hello was said, and is answered or not.
     }
+    for (const connection of this.#tail?.late(now) ?? [])
+      if (this.#owner.isOwed(connection)) this.#drop(connection, 'it holds up the end')
     if (this.#count?.look(now, this.#carriedBytes) === true) this.#want(this.#count.count)
     this.#closeIdle()
     if (this.#againAt === undefined || now < this.#againAt) return

@@ -216,6 +216,7 @@ export class Outgoing {
         queue.shift()
         if (sent === 'new') this.#queue.addFirst(entry)
       }
+    if (this.#hub.entries.manifest.complete) this.#lanes.allSent()
     return false
   }
 
