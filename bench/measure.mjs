@@ -20,6 +20,7 @@ const patienceMs = 180_000 // A run that takes longer hangs.
  * @property {boolean} [untilListener] the listener's end counts too: the dialer cannot know when all has arrived
  * @property {readonly number[]} [daemons] pids of servers that serve many runs
  * @property {(line: string) => boolean} [mark] the first such line of the command is noted
+ * @property {'stdout' | 'stderr'} [markOn] where it says it; stdout unless set
  * @property {() => void} [atMark] done at that moment
  * @property {boolean} [untilMark] all is over then: the command is ended, and timed until there
  *
@@ -58,10 +59,10 @@ export async function measure({ command, env = {}, listener, untilListener = fal
 }
 
 /** Notes when the mark comes, and does then what is to be done. */
-function watchLines(dialer, { mark, atMark, untilMark = false }, since) {
+function watchLines(dialer, { mark, markOn = 'stdout', atMark, untilMark = false }, since) {
   const marked = { seconds: undefined, isOver: false }
   if (mark === undefined) return marked
-  createInterface({ input: dialer.stdout }).on('line', (line) => {
+  createInterface({ input: dialer[markOn] }).on('line', (line) => {
     if (marked.seconds !== undefined || !mark(line)) return
     marked.seconds = since()
     atMark?.()

@@ -25,9 +25,10 @@ export function start(folder) {
       { ...node, name: 'node -e 0' },
       timed('carryon --version', { command: run(options, ['--version']) }),
       timed('first line of send', {
-        command: run(options, ['send', source, '--json']),
+        command: run(options, ['send', source]),
         env: stateOf(options, 'sender'),
         mark: () => true,
+        markOn: 'stderr',
         untilMark: true,
       }),
       { ...node, name: 'node -e 0 again' },
