@@ -290,7 +290,7 @@ class Restoring {
     const adopted = new Map<string, AdoptedPlace>()
     let bytesHinted = 0
     let bytesAdopted = 0
-    for (const { entry, revision, chunk, hash, isHole } of await readHints(directory, { hash: this.#world.hash })) {
+    for await (const { entry, revision, chunk, hash, isHole } of readHints(directory, { hash: this.#world.hash })) {
       if (!(await this.#isOpenPlace(entry, revision, chunk))) continue
       const length = chunkLength(await this.#check.sizeOf(entry), this.#chunkBytes, chunk)
       bytesHinted += length

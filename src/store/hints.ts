@@ -9,7 +9,7 @@ import type { Place } from '../model/places.ts'
 export const hintsName = 'hints'
 const hintBytes = 32
 const holeFlag = 1
-const hintsMax = 1_048_576 // 32 MiB of them: a window of 1 GiB in the smallest places. Beyond, it is not our file.
+const blockBytes = 65_536 * hintBytes // Read at once: without durable records the file only grows.
 
 export interface Hint extends Place {
   /** xxh64 of the chunk as it came. */
@@ -87,19 +87,19 @@ export async function openHints(directory: Directory, tools: { readonly hash: Ha
 }
 
 /** All hints that are whole, in the order in which they were noted. Torn or foreign bytes are passed over. */
-export async function readHints(directory: Directory, tools: { readonly hash: Hash64 }): Promise<Hint[]> {
-  if ((await directory.stat(hintsName)) === undefined) return []
+export async function* readHints(directory: Directory, tools: { readonly hash: Hash64 }): AsyncGenerator<Hint> {
+  if ((await directory.stat(hintsName)) === undefined) return
   const file = await directory.openFile(hintsName, 'read')
   try {
-    const { size } = await file.stat()
-    const bytes = new Uint8Array(Math.min(Math.floor(size / hintBytes), hintsMax) * hintBytes)
-    const count = await file.read(bytes, 0)
-    const hints: Hint[] = []
-    for (let position = 0; position + hintBytes <= count; position += hintBytes) {
-      const hint = decodeHint(bytes.subarray(position, position + hintBytes), tools.hash)
-      if (hint !== undefined) hints.push(hint)
+    const block = new Uint8Array(Math.min((await file.stat()).size, blockBytes))
+    for (let position = 0; ; position += blockBytes) {
+      const count = await file.read(block, position)
+      for (let at = 0; at + hintBytes <= count; at += hintBytes) {
+        const hint = decodeHint(block.subarray(at, at + hintBytes), tools.hash)
+        if (hint !== undefined) yield hint
+      }
+      if (count < blockBytes) return
     }
-    return hints
   } finally {
     await file.close()
   }
