@@ -207,6 +207,14 @@ describe('R31: a further lane', () => {
     expect(pingsAt()).toEqual([at + signOfLifeEveryMs / 2, at + 1.5 * signOfLifeEveryMs])
   })
 
+  it('is looked at when its own time has come, whatever lane 0 has said and heard meanwhile', () => {
+    const bench = twoLanes([2 * chunkBytes])
+    bench.now = pingIdleMs / 2
+    bench.tell({ kind: 'heard', connection: 1, arrivingBytes: 0, isReading: true })
+    bench.hear(signOfLife)
+    expect(bench.core.deadline).toBe(pingIdleMs)
+  })
+
   it('answers a ping', () => {
     const { bench, join } = listener('receiver', 2)
     join(2, 1)
