@@ -91,7 +91,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     options: [
       ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
       ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'allowRoot', 'printUnit'] as const),
-      ...(['deadAfter', 'expires', 'stdio'] as const),
+      ...(['deadAfter', 'expires', 'durability', 'stdio'] as const),
     ],
     examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
   },

@@ -177,7 +177,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   durability: {
     ...word('checkpoint', 'file', 'none'),
     help: 'What outlives a power cut: every sync point, finished files, nothing.',
-    fallback: 'checkpoint; receive: as the sender asks',
+    fallback: 'checkpoint; receive, serve: as the sender asks',
   },
   window: {
     takes: 'SIZE',

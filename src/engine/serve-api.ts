@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { TransferError } from '../errors.ts'
 import type { Event, ExitEvent } from '../model/events.ts'
 import type { Scope } from '../model/grant.ts'
-import type { Role } from '../model/session.ts'
+import type { Durability, Role } from '../model/session.ts'
 import type { ListenAddress, StateOptions } from './api.ts'
 
 /** A server of one folder. `directory` is made if its parent exists. Durations in ms, bytes are bytes. */
@@ -39,6 +39,8 @@ export interface ServeOptions extends StateOptions {
   readonly deadAfterMs?: number | undefined
   /** A session without progress expires after this. Default 7 d. */
   readonly expiresMs?: number | undefined
+  /** What an acknowledge has to outlive in sessions that begin from now on. Default: as the sender asks; the stronger holds. */
+  readonly durability?: Durability | undefined
   /** Between two `progress` events of a session. Default 1000. */
   readonly progressIntervalMs?: number | undefined
   /** Aborting closes the server. */

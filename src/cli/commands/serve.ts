@@ -18,13 +18,13 @@ const usualPort = 22_779
 /** What a unit would silently lack. */
 const notInTheUnit = [
   ...(['advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
-  ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'deadAfter', 'expires'] as const),
+  ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'deadAfter', 'expires', 'durability'] as const),
 ]
 
 /** What is for many, or for a port. */
 const notOverAPipe = [
   ...(['listen', 'advertise', 'tlsCert', 'tlsKey', 'publicUrl', 'trustedProxy'] as const),
-  ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'allowRoot', 'printUnit', 'json'] as const),
+  ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'allowRoot', 'printUnit', 'json', 'durability'] as const),
 ]
 
 export async function serve(call: Call): Promise<Result> {
@@ -48,6 +48,7 @@ export async function serve(call: Call): Promise<Result> {
     bwlimit: values.bwlimit === Infinity ? undefined : values.bwlimit,
     lanes: values.lanes === 'auto' ? undefined : values.lanes,
     minFree: values.minFree,
+    durability: values.durability,
     allowRoot: values.allowRoot,
     deadAfterMs: values.deadAfter,
     expiresMs: values.expires,

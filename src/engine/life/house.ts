@@ -146,7 +146,7 @@ export class House {
       directory: home.folder,
       identity: folder.identity,
       frozen: {},
-      wishes: { onConflict: null, checksum: false },
+      wishes: { onConflict: null, checksum: false, ...(options.durability && { durability: options.durability }) },
     }
     return options.expiresMs === undefined ? header : withExpiry(header, options.expiresMs)
   }
