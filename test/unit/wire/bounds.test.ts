@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import * as limits from '../../../src/model/limits.ts'
-import type { Acknowledge, Message } from '../../../src/model/messages.ts'
+import type { Acknowledge, Message, ReceiptMessage } from '../../../src/model/messages.ts'
 import { decodeMessage, encodeMessage } from '../../../src/wire/messages.ts'
 import { changed, golden } from '../../support/golden-messages.ts'
 import { codeOf } from '../../support/rejection.ts'
@@ -140,7 +140,8 @@ describe('bounds', () => {
     ['turn', 'freeBytes', [null, 0, max], [max + 1, -1, '1']],
     ['exception', 'entry', [null, 0, limits.entriesMax - 1], [limits.entriesMax]],
     ['exception', 'outcome', [null, 'failed'], ['burnt', '']],
-    ['end', 'manifest', ['0'.repeat(16)], ['0'.repeat(15), 0]],
+    ['hashes.answer', 'first', [0, 2 ** 32 - 1], [2 ** 32]],
+    ['end', 'manifest', ['0'.repeat(16)], ['0'.repeat(15), `x${'0'.repeat(16)}`, `${'0'.repeat(16)}x`, 0]],
     ['ping', 'number', [0, 1, max], [max + 1, -1, null, '1', 1e300]],
   ]
 
@@ -151,6 +152,23 @@ describe('bounds', () => {
         codeOf(() => decodeMessage(changed(name, { [field]: value }))),
         JSON.stringify(value)?.slice(0, 80),
       ).toBe('protocol')
+  })
+
+  it.each<[string, readonly unknown[], readonly unknown[]]>([
+    ['digest', [`xxh64c:${'f'.repeat(16)}`], [`_xxh64c:${'f'.repeat(16)}`, `xxh64c:${'f'.repeat(17)}`, 'f'.repeat(16)]],
+    [
+      'finishedAt',
+      ['2026-11-23T21:09:00Z', '2026-11-23T21:09:00.123456789Z'],
+      ['12026-11-23T21:09:00Z', '2026-11-23T21:09:00Z.', '2026-11-23T21:09:00.Z', '2026-11-23'],
+    ],
+    ['degraded', [true, undefined], [false, null]],
+  ])('R72: %s of a receipt holds at its edges', (field, good, bad) => {
+    const taken = (value: unknown): string => {
+      const { receipt } = golden['receipt'] as ReceiptMessage
+      return codeOf(() => decodeMessage(changed('receipt', { receipt: { ...receipt, [field]: value } })))
+    }
+    expect(good.map(taken)).toEqual(good.map(() => 'returned'))
+    expect(bad.map(taken)).toEqual(bad.map(() => 'protocol'))
   })
 
   it('every field that is no option must be there', () => {
