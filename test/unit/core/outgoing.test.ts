@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
 import { standing } from '../../../src/core/entry-table.ts'
-import type { SourceProblem } from '../../../src/core/inputs.ts'
+import { entryKinds, type SourceProblem } from '../../../src/core/inputs.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
 import { noManifest } from '../../../src/model/manifest.ts'
 import type { Want } from '../../../src/model/messages.ts'
@@ -221,10 +221,10 @@ describe('what the receiver says', () => {
   })
 
   it.each<[string, (bench: Bench) => void]>([
-    ['chunks behind the end', (bench) => acknowledge(bench, 4, 1)],
-    ['places of what is no file', (bench) => acknowledge(bench, 0, 1, 0, 7)],
+    ['chunks behind the end of a file were acknowledged', (bench) => acknowledge(bench, 4, 1)],
+    ['entry 7 was acknowledged and is no file', (bench) => acknowledge(bench, 0, 1, 0, 7)],
     [
-      'an outcome of what was not sent',
+      'an outcome names an entry that was not sent',
       (bench) =>
         bench.hear({
           kind: 'acknowledge',
@@ -236,24 +236,58 @@ describe('what the receiver says', () => {
         }),
     ],
     [
-      'a want behind the end of a file',
-      (bench) => bench.hear(want([{ need: 'again', from: 0, revision: 0, chunks: [[4, 1]] }])),
+      'a want names chunks behind the end',
+      (bench) =>
+        bench.hear(
+          want([
+            {
+              need: 'again',
+              from: 0,
+              revision: 0,
+              chunks: [
+                [0, 1],
+                [4, 1],
+              ],
+            },
+          ]),
+        ),
     ],
     [
-      'a part behind the end of a file',
+      'a want names chunks behind the end of a file',
       (bench) => bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[3, 2]], received: [] }])),
     ],
     [
-      'a part in a revision to come',
+      'a want names a revision that was not announced',
       (bench) => bench.hear(want([{ need: 'part', from: 0, revision: 1, durable: [], received: [] }])),
     ],
-    ['all of a revision to come', (bench) => bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 1 }]))],
-    ['a want of nobody', (bench) => bench.hear(want([{ need: 'all', from: 0, count: 0, revision: 0 }]))],
-    ['answers to pages that were not sent', (bench) => bench.hear(want([], 2))],
-  ])('is refused by name if it names %s', (_what, act) => {
+    [
+      'a want names a revision that was not announced',
+      (bench) => bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 1 }])),
+    ],
+    [
+      'a want names an entry that was not sent',
+      (bench) => bench.hear(want([{ need: 'all', from: 0, count: 0, revision: 0 }])),
+    ],
+    ['a want answers pages that were not sent', (bench) => bench.hear(want([], 2))],
+  ])('is refused by name: %s', (why, act) => {
     const bench = sender(4 * chunkBytes)
     act(bench)
     expect(bench.effects).toContainEqual(broken)
+    expect(bench.said()).toMatchObject([{ kind: 'abort', code: 'protocol', sentence: expect.stringContaining(why) }])
+  })
+
+  it.each<Want>([
+    { need: 'all', from: 0, count: 1, revision: 0 },
+    { need: 'again', from: 0, revision: 0, chunks: [] },
+    { need: 'part', from: 0, revision: 0, durable: [], received: [] },
+  ])('is refused by name: $need of what is no file', (wanted) => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.take('walkPage')
+    bench.tell({ kind: 'pageWalked', shape: { ...pageOf([0]), kinds: Uint8Array.of(entryKinds.directory) } })
+    bench.said()
+    bench.hear(want([wanted]))
+    const why = 'bytes are wanted of entry 0, which is no file'
+    expect(bench.said()).toMatchObject([{ kind: 'abort', code: 'protocol', sentence: expect.stringContaining(why) }])
   })
 
   it('gives a turn back that was never held, and changes nothing', () => {
