@@ -67,7 +67,7 @@ class Twins {
       if (!level.has(folded) && level.size < this.#namesMax) level.set(folded, path[depth]!)
     }
     for (let depth = 0; depth < path.length; depth++) {
-      const first = this.#levels[depth]?.get(foldName(path[depth]!))
+      const first = this.#levels[depth]!.get(foldName(path[depth]!))
       if (first !== undefined && first !== path[depth]) return { first, depth }
     }
     return undefined

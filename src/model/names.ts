@@ -11,8 +11,6 @@ export type Name = string
 export type Path = readonly Name[]
 
 const isEscape = (unit: number): boolean => unit >= 0xdc80 && unit <= 0xdcff
-const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
-const isLow = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff
 
 // What nearly every name is: a few letters of printable ASCII. Each is its own byte, and none makes a name unusable.
 const plainName = /^(?!\.{1,2}$)[ -.0-~]{1,240}$/
@@ -22,15 +20,11 @@ export function isPlainName(name: Name): boolean {
   return plainName.test(name)
 }
 
+const escape = /[\udc80-\udcff]/u // Not as the second half of a character.
+
 /** Whether a name is not valid UTF-8, that is, whether it holds an escaped byte. */
 export function isEscaped(name: Name): boolean {
-  if (isPlainName(name)) return false
-  for (let i = 0; i < name.length; i++) {
-    const unit = name.charCodeAt(i)
-    if (isHigh(unit) && isLow(name.charCodeAt(i + 1))) i++
-    else if (isEscape(unit)) return true
-  }
-  return false
+  return escape.test(name)
 }
 
 /** The bytes a name stands for. A lone surrogate that is no escape has none: it becomes U+FFFD's bytes, and `nameFault` refuses it. */
@@ -102,14 +96,9 @@ export function nameBytes(name: Name): number {
 
 /** Orders names by their bytes: negative, 0 or positive. */
 export function compareNames(a: Name, b: Name): number {
-  if (a === b) return 0
-  let same = 0
-  while (same < a.length && same < b.length && a[same] === b[same]) same++
-  if (same === a.length || same === b.length) return a.length - b.length
-  const [unitA, unitB] = [a.charCodeAt(same), b.charCodeAt(same)]
-  if (unitA < 0x80 && unitB < 0x80) return unitA - unitB
-  if (same > 0 && isHigh(a.charCodeAt(same - 1))) same-- // Both continue the same half character: compare it whole.
-  const [bytesA, bytesB] = [encodeName(a.slice(same)), encodeName(b.slice(same))]
+  // Where they first differ one is ASCII, which lies before everything else, in letters as in bytes.
+  if (isPlainName(a)) return a < b ? -1 : Number(a > b)
+  const [bytesA, bytesB] = [encodeName(a), encodeName(b)]
   const length = Math.min(bytesA.length, bytesB.length)
   for (let i = 0; i < length; i++) if (bytesA[i] !== bytesB[i]) return bytesA[i]! - bytesB[i]!
   return bytesA.length - bytesB.length

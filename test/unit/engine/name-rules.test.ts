@@ -57,6 +57,10 @@ describe('R62: names that a folding disk takes for one', () => {
     expect(alike, 'elsewhere they are said, once').toEqual([`${second} like ${first}`])
   })
 
+  it('are none of one name, though it is asked for again', () => {
+    expect(leftOut({ folds: true }, [['a'], ['a'], ['a', 'b'], ['a', 'b']])).toEqual([])
+  })
+
   it('are told by the name that came first', () => {
     const rules = new NameRules({ ...nowhere, folds: true }, () => {})
     expect([['d'], ['d', 'A'], ['d', 'a', 'x']].map((path) => rules.fault(path))).toEqual([

@@ -23,6 +23,7 @@ describe('names that fold to one text', () => {
     ['.a', 'a'],
     [' a', 'a'],
     ['a. .b', 'ab'],
+    ['é. b', 'éb'],
     ['é', 'e'],
   ])('%j and %j do not', (one, other) => {
     expect(foldName(one)).not.toBe(foldName(other))

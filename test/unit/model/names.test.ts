@@ -69,7 +69,27 @@ describe('bytes', () => {
   })
 
   it('of half a character are those of U+FFFD; such a name is refused before', () => {
-    expect(encodeName('\ud83d')).toEqual(Uint8Array.of(0xef, 0xbf, 0xbd))
+    for (const half of ['\ud83d', '\ud800', '\udfff']) expect(encodeName(half)).toEqual(Uint8Array.of(0xef, 0xbf, 0xbd))
+  })
+
+  it('are as many as Unicode says, at the edges of each length', () => {
+    for (const text of [
+      '\u007f',
+      '\u0080',
+      '\u07ff',
+      '\u0800',
+      '\ud7ff',
+      '\ue000',
+      '\uffff',
+      '\u{10000}',
+      '\u{10ffff}',
+    ]) {
+      const bytes = new TextEncoder().encode(text)
+      expect(encodeName(text)).toEqual(bytes)
+      expect(nameBytes(text)).toBe(bytes.length)
+      expect(decodeName(bytes)).toBe(text)
+      expect(isEscaped(text)).toBe(false)
+    }
   })
 
   it('are never normalised', () => {
@@ -105,6 +125,8 @@ describe('faults', () => {
     ['x'.repeat(256), 'it has more than 255 bytes'],
     ['\u00e9'.repeat(128), 'it has more than 255 bytes'],
     ['\ud83d', 'it holds half a character'],
+    ['\ud800', 'it holds half a character'],
+    ['\udfff', 'it holds half a character'],
     ['\udc7f', 'it holds half a character'],
     ['\udd00', 'it holds half a character'],
   ])('R60: %j cannot be a name: %s', (name, why) => {

@@ -106,6 +106,8 @@ describe('a ticket at its limits', () => {
     ['a ticket has too few or too many addresses', { addresses: Array<string>(17).fill('a:1') }],
     ['a ticket has an address nobody can dial', { addresses: ['a:1', 'a'] }],
     ['a ticket says nothing of how it is proved', { tls: 'pin:' }],
+    ['a ticket says nothing of how it is proved', { tls: 'xpsk' as Trust }],
+    ['a ticket says nothing of how it is proved', { tls: `pin:${'0'.repeat(65)}` }],
     ['a ticket expires outside of what it can say', { expiresAt: 2 ** 40 * 1000 }],
     ['a ticket expires outside of what it can say', { expiresAt: -1000 }],
   ])('is a bug of ours beyond them: %s (%j)', (bug, over) => {

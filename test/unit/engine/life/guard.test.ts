@@ -116,7 +116,17 @@ describe('a session that waits again', () => {
   it('does so behind the kind of door that it began at', () => {
     checkSameGuard('9f2c', 'psk', byKey)
     checkSameGuard('9f2c', 'public', shown) // Another certificate, or another mode: its dialer takes it or does not.
-    expect(() => checkSameGuard('9f2c', pinOf({ chain }), byKey)).toThrow('Session 9f2c waits behind a certificate')
-    expect(() => checkSameGuard('9f2c', 'psk', shown)).toThrow('Session 9f2c waits without a certificate')
+    expect(() => checkSameGuard('9f2c', pinOf({ chain }), byKey)).toThrow(
+      expect.objectContaining({
+        message: 'Session 9f2c waits behind a certificate: its other side knows it by that.',
+        hint: 'Run the command it began with, --tls-cert and --tls-key included; or add --new to begin another one.',
+      }),
+    )
+    expect(() => checkSameGuard('9f2c', 'psk', shown)).toThrow(
+      expect.objectContaining({
+        message: 'Session 9f2c waits without a certificate: its other side takes none.',
+        hint: 'Leave --tls-cert and --tls-key away to go on with it, or add --new to begin another one.',
+      }),
+    )
   })
 })
