@@ -19,7 +19,7 @@ export function foldName(name: Name): string {
 
 /** Whether some file system may take the name for that of carryon's own directory. */
 export function isOwnName(name: Name): boolean {
-  return name === '.carryon' || foldName(name) === '.carryon' || /^carryo~\d$/i.test(name)
+  return foldName(name) === '.carryon' || /^carryo~\d$/i.test(name)
 }
 
 const device = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(\.|:|$)/i
