@@ -48,5 +48,9 @@ export const keptSeeds: readonly KeptSeed[] = [
   },
   { seed: 82_781, shows: 'what a newer revision has overtaken on its way to the disk is not acknowledged' },
   { seed: 88_770, shows: 'a name that was replaced before a sync does not come back' },
+  {
+    seed: 13_372,
+    shows: "a name that was reserved, and that a damaged journal has forgotten, is taken for somebody else's",
+  },
   { seed: 70_318, shows: 'a copy of a disk whose journal was damaged has a damaged journal, too' },
 ]

@@ -283,7 +283,7 @@ export class Nemesis {
   }
 
   async #damageJournal(): Promise<void> {
-    const { disks, processes, ledger } = this.#world
+    const { disks, processes, ledger, trees } = this.#world
     const role = this.#chance.pick(roles)
     if (processes[role] === undefined || this.#world.hasEnded(role)) return
     this.#world.kill(role)
@@ -291,7 +291,7 @@ export class Nemesis {
       this.#note('journal damaged', role)
       this.#damaged.add(role)
       this.#forgets(role)
-      this.#mayAllFail = true
+      this.#mayAllFail = trees.mayBeReserved = true
       if (role === 'receiver') ledger.rollBack({ places: new Map(), outcomes: new Map() })
     }
     this.#world.respawn(processes[role])

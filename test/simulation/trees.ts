@@ -33,6 +33,8 @@ export class Trees {
   readonly #edited = new Set<string>()
   /** Power was cut, and files in their places had not been synced. */
   mayBeTorn = false
+  /** A journal that was damaged may have forgotten a name that it had reserved: the empty file is somebody's, for all it knows. */
+  mayBeReserved = false
 
   constructor(tools: TreeTools) {
     this.#tools = tools
@@ -191,7 +193,8 @@ export class Trees {
         onConflict !== 'fail'
       )
         if (found === undefined || textOf(found) !== textOf(content)) this.#fail(`${key} of somebody else was lost: R6`)
-      if (this.#edited.has(key) || foreign !== undefined || isExcused(this.#landing(path))) continue
+      const isReserved = this.mayBeReserved && found?.length === 0 && content.length > 0
+      if (this.#edited.has(key) || foreign !== undefined || isReserved || isExcused(this.#landing(path))) continue
       if (found === undefined || textOf(found) !== textOf(content)) {
         this.#fail(`${key} did not arrive as it is: ${found?.length} of ${content.length} bytes`)
         continue
