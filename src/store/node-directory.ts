@@ -1,4 +1,4 @@
-// A pinned directory of the real file system. Node has no openat(), but on Linux `/proc/self/fd/<fd>/<name>` is one: the
+// A pinned directory of the real file system. Node has no openat(), but on Linux `/proc/<pid>/fd/<fd>/<name>` is one: the
 // descriptor stays with the directory it was opened on, whatever becomes of its path, and a name is a single component, so
 // no link is ever walked through (R65, M8). Where there is no /proc, the real path is used and checked against the pinned
 // inode before each call; an attacker who swaps a directory between the check and the call wins that race (residual,
@@ -29,6 +29,10 @@ const readNames = promisify(
 )
 const fsync = promisify(fs.fsync)
 
+/** Where our descriptors are. With our number in it as this /proc counts: to follow `self` takes 1 us of each call (measured). */
+const ownDescriptors = (): string => (descriptors ??= `/proc/${fs.readlinkSync('/proc/self')}/fd`)
+let descriptors: string | undefined
+
 /** How a name below a pinned directory is reached: through its descriptor, or by its path and a check. */
 export type PinWay = 'proc' | 'path'
 
@@ -42,11 +46,17 @@ export class NodeDirectory implements Directory {
   /** Set where there is no /proc: the inode that the path must still lead to. */
   readonly #mustBe: bigint | undefined
 
+  /** Whether there is no disk to wait for: then a sync costs less than its turn through the thread pool (35 us, measured). */
+  readonly #isInMemory = (): boolean => {
+    this.#fileSystem ??= this.#attemptSelf('stat', () => fs.statfsSync(this.#base).type)
+    return inMemory.has(this.#fileSystem)
+  }
+
   private constructor(fd: number, label: string, realPath: Buffer, way: PinWay) {
     this.#fd = fd
     this.label = label
     this.#way = way
-    this.#base = way === 'proc' ? Buffer.from(`/proc/self/fd/${fd}`) : realPath
+    this.#base = way === 'proc' ? Buffer.from(`${ownDescriptors()}/${fd}`) : realPath
     this.#mustBe = way === 'proc' ? undefined : fs.fstatSync(fd, { bigint: true }).ino
   }
 
@@ -150,7 +160,8 @@ export class NodeDirectory implements Directory {
 
   async sync(): Promise<boolean> {
     try {
-      await fsync(this.#fd)
+      if (this.#isInMemory()) fs.fsyncSync(this.#fd)
+      else await fsync(this.#fd)
       return true
     } catch (error) {
       if (meansNoDirectorySync(error)) return false
@@ -227,7 +238,7 @@ export class NodeDirectory implements Directory {
 
   #openFile(name: Name, mode: OpenMode): NodeFile {
     const fd = this.#attempt('open', name, (path) => fs.openSync(path, openFlags[mode], 0o600))
-    if (mode === 'create' || fs.fstatSync(fd).isFile()) return new NodeFile(fd, this.#labelOf(name))
+    if (mode === 'create' || fs.fstatSync(fd).isFile()) return new NodeFile(fd, this.#labelOf(name), this.#isInMemory)
     fs.closeSync(fd)
     throw new TransferError('not-a-file', { path: this.#labelOf(name) })
   }
@@ -246,12 +257,6 @@ export class NodeDirectory implements Directory {
     }
   }
 
-  /** Whether there is no disk to wait for: then a sync costs less than its turn through the thread pool (35 us, measured). */
-  #isInMemory(): boolean {
-    this.#fileSystem ??= this.#attemptSelf('stat', () => fs.statfsSync(this.#base).type)
-    return inMemory.has(this.#fileSystem)
-  }
-
   /** All but the sync. @param open takes the file, whatever happens to it */
   #writeWhole({ name, bytes, mode, mtimeUs }: NewFile, open: NodeFile[]): bigint {
     const file = this.#openFile(name, 'create')
@@ -266,7 +271,7 @@ export class NodeDirectory implements Directory {
   /** The path of a name below the pin: as bytes, or as text that stands for the same bytes, which is cheaper. */
   #at(name: Name): Buffer | string {
     this.#check()
-    if (this.#mustBe === undefined && isPlainName(name)) return `/proc/self/fd/${this.#fd}/${name}`
+    if (this.#mustBe === undefined && isPlainName(name)) return `${ownDescriptors()}/${this.#fd}/${name}`
     const fault = nameFault(name)
     assert(fault === undefined, `a name below ${this.label} can't be used: ${fault}`)
     return Buffer.concat([this.#base, Buffer.from('/'), encodeName(name)])

@@ -12,14 +12,16 @@ const smallBytes = 64 * 1024
 
 export class NodeFile implements DiskFile {
   readonly #label: string
+  readonly #isInMemory: () => boolean
   #fd: number
   /** Why the first sync failed. A second one would succeed and mean nothing: the kernel has marked the pages clean (R16, M3). */
   #syncFault: Error | undefined
 
-  /** Takes over the descriptor. */
-  constructor(fd: number, label: string) {
+  /** Takes over the descriptor. @param isInMemory whether there is no disk that a sync would wait for */
+  constructor(fd: number, label: string, isInMemory: () => boolean = () => false) {
     this.#fd = fd
     this.#label = label
+    this.#isInMemory = isInMemory
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
@@ -122,6 +124,7 @@ export class NodeFile implements DiskFile {
   }
 
   async #sync(call: (fd: number, done: (error: NodeJS.ErrnoException | null) => void) => void): Promise<void> {
+    if (this.#isInMemory()) return this.syncNow()
     if (this.#syncFault !== undefined) throw this.#failed('sync', 'an earlier sync failed', this.#syncFault)
     try {
       await new Promise<void>((resolve, reject) => {

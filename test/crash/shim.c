@@ -55,10 +55,10 @@ static int path_of_fd(int fd, char *path) {
   return 1;
 }
 
-/* Names below a pinned directory come as /proc/self/fd/N/name. */
+/* Names below a pinned directory come as /proc/PID/fd/N/name. */
 static void resolve(const char *given, char *path) {
   int fd, used = 0;
-  if (sscanf(given, "/proc/self/fd/%d%n", &fd, &used) == 1 && path_of_fd(fd, path))
+  if (sscanf(given, "/proc/%*[^/]/fd/%d%n", &fd, &used) == 1 && path_of_fd(fd, path))
     strncat(path, given + used, PATH_MAX - 1 - strlen(path));
   else
     snprintf(path, PATH_MAX, "%s", given);

@@ -103,6 +103,21 @@ describe('the real disk', () => {
     },
   )
 
+  it.runIf(process.platform === 'linux')(
+    'asks a disk in memory to sync at once: there is nothing to wait for',
+    async () => {
+      const path = fs.mkdtempSync('/dev/shm/carryon-sync-')
+      onTestFinished(() => fs.rmSync(path, { recursive: true }))
+      const root = await nodeDisk.openRoot(path)
+      const calls = recordedCalls()
+      const file = await root.openFile('a', 'create')
+      for (const sync of [() => root.sync(), () => file.sync(), () => file.datasync()]) await sync()
+      expect(calls.map(({ name }) => name)).toEqual(['fsyncSync', 'fsyncSync', 'fsyncSync'])
+      await file.close()
+      await root.close()
+    },
+  )
+
   it('R7: a directory that cannot be synced says so', async () => {
     const directory = await nodeDisk.openRoot('/proc')
     expect(await directory.sync()).toBe(false)
