@@ -9,23 +9,24 @@ import type { Target } from '../store/target.ts'
 /** What is there, if anything, or why it can't be told for this entry alone. */
 export type Look = Stat | TransferError | undefined
 
-/** Looks at files and directories, in walk order. Links and what is omitted are not looked at: they need it at the end only. */
-export async function lookAtEach(entries: readonly Entry[], target: Target): Promise<ReadonlyMap<Entry, Look>> {
-  const looks = new Map<Entry, Look>()
+/** Links and what is omitted are not looked at: they need it at the end only. */
+export function isLookedAt({ kind }: Entry): boolean {
+  return kind === 'file' || kind === 'directory'
+}
+
+/** Looks at files and directories, in walk order. @returns what is there, in the same order */
+export async function lookAtEach(entries: readonly Entry[], target: Target): Promise<Look[]> {
+  const looks: Look[] = []
   /** Directories that are not there. To look in there costs an error each; one that appears meanwhile is met again when its files are placed. */
   const missing = new Set<string>()
-  const wanted = entries.filter(({ kind }) => kind === 'file' || kind === 'directory')
-  for (let first = 0; first < wanted.length;) {
+  for (let first = 0; first < entries.length; first = looks.length) {
     let end = first + 1
-    while (end < wanted.length && haveSameParent(wanted[first]!.path, wanted[end]!.path)) end++
-    const run = wanted.slice(first, end)
-    const found = await lookAtRun(run, missing, target)
-    for (const [i, look] of found.entries()) {
-      const { path, kind } = run[i]!
-      looks.set(run[i]!, look)
+    while (end < entries.length && haveSameParent(entries[first]!.path, entries[end]!.path)) end++
+    for (const look of await lookAtRun(entries.slice(first, end), missing, target)) {
+      const { path, kind } = entries[looks.length]!
       if (look === undefined && kind === 'directory') missing.add(pathText(path))
+      looks.push(look)
     }
-    first += found.length
   }
   return looks
 }

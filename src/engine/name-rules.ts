@@ -49,6 +49,8 @@ class Twins {
   readonly #levels: Map<string, Name>[] = []
   readonly #namesMax: number
   #last: Path = []
+  /** What came before each component of the last path, if that is another name. */
+  readonly #firsts: (Name | undefined)[] = []
 
   /** @param namesMax remembered of each directory */
   constructor(namesMax: number) {
@@ -61,15 +63,17 @@ class Twins {
     while (same < path.length && path[same] === this.#last[same]) same++
     this.#last = path
     this.#levels.length = Math.min(this.#levels.length, same + 1)
-    for (let depth = same; depth < path.length; depth++) {
-      const level = (this.#levels[depth] ??= new Map())
-      const folded = foldName(path[depth]!)
-      if (!level.has(folded) && level.size < this.#namesMax) level.set(folded, path[depth]!)
-    }
-    for (let depth = 0; depth < path.length; depth++) {
-      const first = this.#levels[depth]!.get(foldName(path[depth]!))
-      if (first !== undefined && first !== path[depth]) return { first, depth }
-    }
-    return undefined
+    this.#firsts.length = same
+    for (let depth = same; depth < path.length; depth++) this.#firsts.push(this.#firstBefore(path[depth]!, depth))
+    const depth = this.#firsts.findIndex((first) => first !== undefined)
+    return depth === -1 ? undefined : { first: this.#firsts[depth]!, depth }
+  }
+
+  #firstBefore(name: Name, depth: number): Name | undefined {
+    const level = (this.#levels[depth] ??= new Map())
+    const folded = foldName(name)
+    const first = level.get(folded)
+    if (first === undefined && level.size < this.#namesMax) level.set(folded, name)
+    return first === name ? undefined : first
   }
 }

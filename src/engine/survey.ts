@@ -11,7 +11,7 @@ import type { Outcome, Shape } from '../model/session.ts'
 import { type PageSurvey, plans } from '../core/inputs.ts'
 import type { Target } from '../store/target.ts'
 import { digestOfFile } from './digest-of-file.ts'
-import { type Look, lookAtEach, refusalOf } from './looks.ts'
+import { isLookedAt, type Look, lookAtEach, refusalOf } from './looks.ts'
 import type { NameRules } from './name-rules.ts'
 import { nameRefused, reasonOf } from './reasons.ts'
 
@@ -42,13 +42,13 @@ export async function surveyPage(
   const there: number[] = []
   const before = existed === undefined ? undefined : new Set(existed)
   const faults = entries.map(({ path }) => tools.names.fault(path))
-  const looks = await lookAtEach(
-    entries.filter((_, i) => faults[i] === undefined),
-    tools.target,
-  )
+  const lookedAt = entries.filter((entry, i) => faults[i] === undefined && isLookedAt(entry))
+  const looks = await lookAtEach(lookedAt, tools.target)
+  let looksUsed = 0
   for (const [i, entry] of entries.entries()) {
     const wasThere = before === undefined ? undefined : before.has(first + i)
-    let result = surveyEntry(entry, wasThere, faults[i], looks.get(entry), tools)
+    const look = entry === lookedAt[looksUsed] ? looks[looksUsed++] : undefined
+    let result = surveyEntry(entry, wasThere, faults[i], look, tools)
     if (result instanceof Promise) result = await result
     if (typeof result === 'number') found[i] = result
     else {
