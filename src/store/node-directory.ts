@@ -236,8 +236,9 @@ export class NodeDirectory implements Directory {
     return this.#unless('ENOENT', 'remove', name, (path) => fs.unlinkSync(path))
   }
 
-  #openFile(name: Name, mode: OpenMode): NodeFile {
-    const fd = this.#attempt('open', name, (path) => fs.openSync(path, openFlags[mode], 0o600))
+  /** @param permissions of one that is made */
+  #openFile(name: Name, mode: OpenMode, permissions = 0o600): NodeFile {
+    const fd = this.#attempt('open', name, (path) => fs.openSync(path, openFlags[mode], permissions))
     if (mode === 'create' || fs.fstatSync(fd).isFile()) return new NodeFile(fd, this.#labelOf(name), this.#isInMemory)
     fs.closeSync(fd)
     throw new TransferError('not-a-file', { path: this.#labelOf(name) })
@@ -259,13 +260,13 @@ export class NodeDirectory implements Directory {
 
   /** All but the sync. @param open takes the file, whatever happens to it */
   #writeWhole({ name, bytes, mode, mtimeUs }: NewFile, open: NodeFile[]): bigint {
-    const file = this.#openFile(name, 'create')
+    const file = this.#openFile(name, 'create', mode | 0o600) // Whoever finds it after a crash can write to it.
     open.push(file)
     file.writeNow(bytes, 0)
-    const { inode } = file.statNow()
-    file.setModeNow(mode)
+    const stat = file.statNow()
+    if (stat.mode !== mode) file.setModeNow(mode) // A umask was in the way, or a list of rights.
     file.setTimesNow(mtimeUs)
-    return inode
+    return stat.inode
   }
 
   /** The path of a name below the pin: as bytes, or as text that stands for the same bytes, which is cheaper. */
