@@ -362,7 +362,7 @@ class SessionRunner implements Runner {
     for (const [i, entry] of entries.entries()) {
       const bytes = entry.kind === 'file' ? entry.size : 0
       const outcome = entry.kind === 'omitted' ? { reason: entry.reason, ...outcomes[i]! } : outcomes[i]!
-      this.#options.observer({ kind: 'outcome', path: pathText(entry.path), outcome, bytes })
+      this.#options.observer({ kind: 'outcome', path: entry.path, outcome, bytes })
     }
   }
 

@@ -5,6 +5,7 @@
 import type { Connection } from '../model/connection.ts'
 import type { Directory } from '../model/disk.ts'
 import type { EntryOutcome, Hello } from '../model/messages.ts'
+import type { Path } from '../model/names.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
 import type { Durability, PauseReason, Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
 import type { SessionEnd } from '../core/effects.ts'
@@ -70,7 +71,7 @@ export type RunnerEvent =
       readonly freeBytes: number | null
     }
   | { readonly kind: 'checkpoint'; readonly serial: number; readonly grade: 'minor' | 'major'; readonly syncMs: number }
-  | { readonly kind: 'outcome'; readonly path: string; readonly outcome: EntryOutcome; readonly bytes: number }
+  | { readonly kind: 'outcome'; readonly path: Path; readonly outcome: EntryOutcome; readonly bytes: number }
   | { readonly kind: 'warning'; readonly code: string; readonly sentence: string; readonly path: string | null }
   /** Chunks known only from hints, read back and written again after a crash. Receiver only, before anything else. */
   | {

@@ -5,7 +5,7 @@ import { errorTable, type ErrorCode } from '../../errors.ts'
 import { encodeBase64 } from '../../model/base64.ts'
 import type { Clock, Millis } from '../../model/clock.ts'
 import type { EventBody, SessionEvent, SummaryEvent, WarningCode } from '../../model/events.ts'
-import { encodeName, isEscaped } from '../../model/names.ts'
+import { encodeName, isEscaped, pathText } from '../../model/names.ts'
 import type {
   Durability,
   Outcome,
@@ -299,7 +299,7 @@ export class Reporter {
     if (!this.#options.files && (became === 'delivered' || became === 'unchanged')) return
     this.say({
       type: 'file',
-      ...named(path),
+      ...named(pathText(path)),
       index,
       outcome: became,
       bytes,

@@ -64,7 +64,7 @@ const state = (over: Partial<RunnerEvent & { kind: 'state' }>): RunnerEvent => (
 })
 const outcome = (path: string, over: Partial<EntryOutcome>): RunnerEvent => ({
   kind: 'outcome',
-  path,
+  path: path.split('/'),
   outcome: { entry: 4, outcome: 'delivered', bytes: 5, ...over },
   bytes: 5,
 })
