@@ -246,6 +246,6 @@ export class SyncPoints {
 }
 
 function outcomeOf({ entry, outcome, size, digest, target }: IntentFile): EntryOutcome {
-  const base = { entry, outcome, bytes: size, digest }
-  return outcome === 'renamed' || outcome === 'conflict' ? { ...base, target } : base
+  if (outcome === 'renamed' || outcome === 'conflict') return { entry, outcome, bytes: size, digest, target }
+  return { entry, outcome, bytes: size, digest }
 }

@@ -22,11 +22,15 @@ export function intentOf(
   inode: string,
   target: Name,
 ): IntentFile {
-  const { entry, revision, digest, plan } = file
-  const common = { entry, revision, digest, size, mtimeUs, inode, target }
-  if (!hasItsName(file)) return { ...common, method: 'link', outcome: plan === plans.rename ? 'renamed' : 'conflict' }
-  if (plan === plans.replace) return { ...common, method: 'replace', outcome: 'replaced' }
-  return { ...common, method: 'link', outcome: 'delivered' }
+  const { entry, revision, digest } = file
+  const outcome = outcomeOf(file)
+  const method = outcome === 'replaced' ? 'replace' : 'link'
+  return { entry, revision, digest, size, mtimeUs, inode, target, method, outcome }
+}
+
+function outcomeOf(file: FinishFile): IntentFile['outcome'] {
+  if (hasItsName(file)) return file.plan === plans.replace ? 'replaced' : 'delivered'
+  return file.plan === plans.rename ? 'renamed' : 'conflict'
 }
 
 export interface PlacingTools {
