@@ -16,12 +16,20 @@ export function loadHash(): Promise<Hash64> {
 
 /** A file's digest, 16 hex digits: xxh64 over the hashes of its chunks in order, then its size in bytes; each as u64, little endian. */
 export function fileDigest(hashes: BigUint64Array | readonly bigint[], size: number, hash: Hash64): string {
-  const bytes = new Uint8Array(hashes.length * 8 + 8)
-  const view = new DataView(bytes.buffer)
+  const length = hashes.length * 8 + 8
+  const { bytes, view } = length <= scratchBytes ? scratch : roomFor(length)
   for (let chunk = 0; chunk < hashes.length; chunk++) view.setBigUint64(chunk * 8, hashes[chunk]!, true)
   view.setBigUint64(hashes.length * 8, BigInt(size), true)
-  return hex64(hash(bytes))
+  return hex64(hash(bytes.subarray(0, length)))
 }
+
+function roomFor(length: number): { readonly bytes: Uint8Array; readonly view: DataView } {
+  const bytes = new Uint8Array(length)
+  return { bytes, view: new DataView(bytes.buffer) }
+}
+
+const scratchBytes = 64 // For files of a few chunks, whose digests cost less than room for each.
+const scratch = roomFor(scratchBytes)
 
 const zerosKept = 64 // A session needs the hash of a whole chunk and of a few tails; more are made again.
 const zeros = new WeakMap<Hash64, Map<number, bigint>>()
