@@ -39,6 +39,10 @@ const mayImport: Record<string, readonly string[]> = {
   cli: ['errors', 'index', 'node:', 'zod', 'yargs', 'yargs-parser', 'cli-progress'],
 }
 
+/** The rooms of the engine, each above those before it. */
+const rooms = ['src/engine', 'known', 'running', 'roads', 'serving', 'managing', 'src/engine/life']
+const roomOf = (file: string): number => rooms.indexOf(dirname(file).replace(/^src\/engine\/life\//, ''))
+
 /** A file may be longer if its first comment says why with these words. */
 const linesMax = 400
 const excuse = `longer than ${linesMax} lines because`
@@ -66,6 +70,17 @@ describe('direction', () => {
     const allowed = [own, ...(mayImport[own] ?? [])]
     expect(importsOf(sourceOf(file)).filter((name) => !allowed.includes(layerOf(name)))).toEqual([])
   })
+
+  it.each(sources.filter((file) => file.startsWith('src/engine/')))(
+    '%s imports only its room and those below',
+    (file) => {
+      const own = roomOf(file)
+      expect(own, 'every folder of src/engine/life is a room of the list').toBeGreaterThanOrEqual(0)
+      expect(importsOf(sourceOf(file)).filter((name) => name.startsWith('src/engine/') && roomOf(name) > own)).toEqual(
+        [],
+      )
+    },
+  )
 
   it('reads imports in every form', () => {
     const forms = [

@@ -13,7 +13,7 @@ export default defineConfig({
       'test/unit/store/{pins,confined-disk,target}.test.ts',
       'test/unit/transport/{keys,proof,failed-proofs}.test.ts',
       'test/unit/engine/name-rules.test.ts',
-      'test/unit/engine/life/{grant-book,tickets,guard}.test.ts',
+      'test/unit/engine/life/{serving/grant-book,known/tickets,roads/guard}.test.ts',
       'test/compat/wire.test.ts',
     ],
   },

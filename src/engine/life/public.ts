@@ -1,16 +1,16 @@
 // The functions of the library (engine/api.ts) over the real world.
 
 import type { CarryonApi } from '../api.ts'
-import { doctor as diagnose } from './doctor.ts'
-import * as manage from './manage.ts'
-import { nodeWorld } from './node-world.ts'
-import { startRun } from './run.ts'
-import { startServer } from './serve.ts'
-import * as stdio from './serve-stdio.ts'
-import * as office from './ticket-office.ts'
-import { describe, writeTicketFile } from './tickets.ts'
-import * as verifying from './verify.ts'
-import { receiveBody, resumeBody, sendBody, watchBody } from './transfer.ts'
+import { doctor as diagnose } from './managing/doctor.ts'
+import * as manage from './managing/manage.ts'
+import { nodeWorld } from './running/node-world.ts'
+import { startRun } from './running/run.ts'
+import { startServer } from './serving/serve.ts'
+import * as stdio from './serving/serve-stdio.ts'
+import * as office from './serving/ticket-office.ts'
+import { describe, writeTicketFile } from './known/tickets.ts'
+import * as verifying from './running/verify.ts'
+import { receiveBody, resumeBody, sendBody, watchBody } from './roads/transfer.ts'
 
 export const send: CarryonApi['send'] = (paths, options = {}) =>
   startRun('sender', options, nodeWorld, (context) => sendBody(context, paths, options))

@@ -3,7 +3,7 @@
 
 import { expect, it } from 'vitest'
 import { Compaction } from '../../../src/core/compact.ts'
-import { nodeWorld } from '../../../src/engine/life/node-world.ts'
+import { nodeWorld } from '../../../src/engine/life/running/node-world.ts'
 import { openRunner } from '../../../src/engine/open-runner.ts'
 import type { Runner, RunnerEvent } from '../../../src/engine/runner.ts'
 import type { Disk } from '../../../src/model/disk.ts'
