@@ -2,8 +2,8 @@
 // changes some test sees; below 85 % it fails (R106). `-- door` does the same with names, paths, tickets and proofs, where
 // it must be 95 %. It takes long, so it runs on demand, and on parts (`-- 'src/wire/*.ts'`, `-- door src/model/ticket.ts`).
 // It works in a copy, in which it is installed: 160 packages are no part of this project. TypeScript 7 has no API for its
-// checker of types, so mutants that would not compile count, too. The tests of core, wire and the journal run without
-// Vitest (runner.mjs); those listed in stryker.json as left out take long, and could only kill more.
+// checker of types, so mutants that would not compile count, too. The tests run without Vitest (runner.mjs); those listed in
+// stryker.json as left out take long, and could only kill more.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const version = '9.6.1' // The last that runs on Node 20.
+const stryker = '@stryker-mutator/core@9.6.1' // The last that runs on Node 20.
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const copied = ['src', 'test', 'fixtures', 'docs', 'node_modules', 'package.json', 'package-lock.json', 'tsconfig.json']
 const words = process.argv.slice(2)
@@ -20,15 +20,11 @@ const [config, patterns] = words[0] === 'door' ? ['door.json', words.slice(1)] :
 const tree = mkdtempSync(join(tmpdir(), 'carryon-mutation-'))
 try {
   for (const name of copied) cpSync(join(root, name), join(tree, name), { recursive: true, verbatimSymlinks: true })
-  run('npm', 'install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--legacy-peer-deps', ...stryker())
+  run('npm', 'install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--legacy-peer-deps', stryker)
   const mutate = patterns.length === 0 ? [] : ['--mutate', patterns.join()]
   run('npx', 'stryker', 'run', `test/mutation/${config}`, ...mutate)
 } finally {
   rmSync(tree, { recursive: true, force: true })
-}
-
-function stryker() {
-  return ['core', 'vitest-runner'].map((name) => `@stryker-mutator/${name}@${version}`)
 }
 
 function run(command, ...args) {

@@ -61,7 +61,14 @@ describe('R62: names that a folding disk takes for one', () => {
     expect(leftOut({ folds: true }, [['a'], ['a'], ['a', 'b'], ['a', 'b']])).toEqual([])
   })
 
+  it('are none of one name that a manifest out of order comes back to', () => {
+    expect(leftOut({ folds: true }, [['a', 'x'], ['b'], ['a', 'y']])).toEqual([])
+  })
+
   it('are told by the name that came first', () => {
+    const alike: string[] = []
+    leftOut({}, [['FOO'], ['Foo'], ['foo']], alike)
+    expect(alike).toEqual(['Foo like FOO', 'foo like FOO'])
     const rules = new NameRules({ ...nowhere, folds: true }, () => {})
     expect([['d'], ['d', 'A'], ['d', 'a', 'x']].map((path) => rules.fault(path))).toEqual([
       undefined,
