@@ -52,5 +52,6 @@ export const keptSeeds: readonly KeptSeed[] = [
     seed: 13_372,
     shows: "a name that was reserved, and that a damaged journal has forgotten, is taken for somebody else's",
   },
+  { seed: 43_861, shows: "somebody else's file is in a folder that no power cut takes" },
   { seed: 70_318, shows: 'a copy of a disk whose journal was damaged has a damaged journal, too' },
 ]

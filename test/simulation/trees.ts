@@ -130,6 +130,7 @@ export class Trees {
     if (this.#disks.receiver.capacityBytes !== Infinity) return undefined
     this.#foreign.set(key, textOf(content))
     await put(target, path, content, 0o644)
+    for (const depth of path.keys()) await (await enter(target, path.slice(0, depth))).sync() // A folder that carryon made, too.
     return key
   }
 
