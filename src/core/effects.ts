@@ -66,7 +66,7 @@ export type SharedEffect =
 /** What only a sender asks for. */
 export type SenderEffect =
   | { readonly kind: 'walkPage' } // -> pageWalked
-  | { readonly kind: 'sendPage'; readonly connection: ConnectionId; readonly page: number }
+  | { readonly kind: 'sendPage'; readonly connection: ConnectionId; readonly page: number } // -> pageSent
   | {
       readonly kind: 'sendChunk'
       readonly connection: ConnectionId

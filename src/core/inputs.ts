@@ -119,6 +119,7 @@ export type Input =
   | { readonly kind: 'pageSurveyed'; readonly survey: PageSurvey }
   | { readonly kind: 'pageRefused'; readonly code: 'protocol' | 'limit' | 'bad-name'; readonly sentence: string }
   // Sender's data
+  | { readonly kind: 'pageSent'; readonly connection: ConnectionId }
   | {
       readonly kind: 'chunkSent'
       readonly connection: ConnectionId

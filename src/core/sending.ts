@@ -7,7 +7,7 @@ import type { Outcome } from '../model/session.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
-import { entryKinds, type PageShape } from './inputs.ts'
+import { type ConnectionId, entryKinds, type PageShape } from './inputs.ts'
 import type { Lanes } from './lanes.ts'
 import { Outgoing } from './outgoing.ts'
 import { Releasing } from './releasing.ts'
@@ -19,6 +19,8 @@ export class Sending {
   readonly #hub: Hub
   readonly #lanes: Lanes
   #pagesSent = 0
+  /** Of this epoch, being read: what is said meanwhile overtakes them. */
+  #pagesUnderWay = 0
   #pagesAnswered = 0
   /** What the receiver had made durable when this epoch began, as far as this side knows; 0 once compared. */
   #bytesRemembered: number
@@ -55,6 +57,7 @@ export class Sending {
     const { entries, bytesDurable } = this.#hub
     this.#bytesRemembered = Math.max(this.#bytesRemembered, bytesDurable)
     this.#pagesSent = pagesAtReceiver
+    this.#pagesUnderWay = 0
     this.#pagesAnswered = 0
     this.outgoing.opened()
     if (this.releasing.receipt !== undefined) return this.releasing.opened()
@@ -78,8 +81,10 @@ export class Sending {
     const hub = this.#hub
     const { pages, complete } = hub.entries.manifest
     if (hub.open !== undefined && hub.phase !== 'greeting')
-      while (this.#pagesSent < pages && this.#pagesSent - this.#pagesAnswered < pagesUnansweredMax)
+      while (this.#pagesSent < pages && this.#pagesSent - this.#pagesAnswered < pagesUnansweredMax) {
+        this.#pagesUnderWay++
         hub.emit({ kind: 'sendPage', connection: hub.open, page: this.#pagesSent++ })
+      }
     const ahead = pages - Math.max(this.#pagesAnswered, 0)
     if (complete || this.#isWalking || ahead >= pagesUnansweredMax) return
     this.#isWalking = true
@@ -97,6 +102,13 @@ export class Sending {
     this.#isWalking = false
     this.#addPage(shape)
     this.#pumpPages()
+    this.endIfDone()
+  }
+
+  /** A page is in the socket. One of an older connection says nothing of this one's. */
+  pageSent(connection: ConnectionId): void {
+    if (connection !== this.#hub.open) return
+    this.#pagesUnderWay--
     this.endIfDone()
   }
 
@@ -185,12 +197,12 @@ export class Sending {
 
   // ---- the end ----------------------------------------------------------------------------------------------------
 
-  /** No data may come behind the end: a chunk may still be being read that nobody needs any more. */
+  /** No data and no page may come behind the end: a chunk or a page may still be being read that nobody needs any more. */
   endIfDone(): void {
     const hub = this.#hub
     const { manifest, unfinished } = hub.entries
     if (hub.phase !== 'transferring' || !manifest.complete || unfinished > 0) return
-    if (this.#pagesAnswered < manifest.pages || this.#lanes.isZeroBusy) return
+    if (this.#pagesAnswered < manifest.pages || this.#pagesUnderWay > 0 || this.#lanes.isZeroBusy) return
     hub.phase = 'finishing'
     hub.send({ kind: 'end', manifest: manifest.digest, entries: manifest.entries, bytes: manifest.bytes })
   }

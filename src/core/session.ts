@@ -38,6 +38,7 @@ type ReceiverInput =
 
 type SenderInput =
   | 'pageWalked'
+  | 'pageSent'
   | 'chunkSent'
   | 'packSent'
   | 'sendFailed'
@@ -244,6 +245,7 @@ export class Session {
       case 'diskCleared':
         return this.#toReceiver(input)
       case 'pageWalked':
+      case 'pageSent':
       case 'chunkSent':
       case 'packSent':
       case 'sendFailed':
@@ -300,6 +302,8 @@ export class Session {
     switch (input.kind) {
       case 'pageWalked':
         return sending.pageWalked(input.shape)
+      case 'pageSent':
+        return sending.pageSent(input.connection)
       case 'chunkSent':
         sending.outgoing.chunkSent(input)
         return sending.endIfDone()

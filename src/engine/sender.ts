@@ -121,8 +121,9 @@ export class Sender {
   }
 
   async #sendPage({ connection, page }: Of<'sendPage'>): Promise<void> {
-    const { pages, links } = this.#parts
+    const { pages, links, tell } = this.#parts
     links.sendText(connection, encodePage(pages.record(page), await pages.text(page)))
+    tell({ kind: 'pageSent', connection })
   }
 
   // ---- data -------------------------------------------------------------------------------------------------------

@@ -342,6 +342,19 @@ describe('the end of the data', () => {
     bench.tell({ kind: 'chunkSent', connection: second.connection, place: second.place, hash: 1n, zeros: false })
     expect(bench.said().map(({ kind }) => kind)).toContain('end')
   })
+
+  it('waits for a page that is still being read, though the receiver has it already', () => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.page([])
+    bench.open(noManifest)
+    const { connection } = bench.take('sendPage')
+    bench.hear(want([], 1, true)) // The page had come over the older connection.
+    expect(bench.said().map(({ kind }) => kind)).not.toContain('end')
+    bench.tell({ kind: 'pageSent', connection: connection - 1 })
+    expect(bench.said().map(({ kind }) => kind)).not.toContain('end')
+    bench.tell({ kind: 'pageSent', connection })
+    expect(bench.said().map(({ kind }) => kind)).toContain('end')
+  })
 })
 
 describe('a second greeting of the same process', () => {

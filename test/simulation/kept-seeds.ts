@@ -53,5 +53,7 @@ export const keptSeeds: readonly KeptSeed[] = [
     shows: "a name that was reserved, and that a damaged journal has forgotten, is taken for somebody else's",
   },
   { seed: 43_861, shows: "somebody else's file is in a folder that no power cut takes" },
+  { seed: 48_308, shows: 'no page that is still being read comes behind the end' },
+  { seed: 65_433, shows: 'nor one of files that are all there already' },
   { seed: 70_318, shows: 'a copy of a disk whose journal was damaged has a damaged journal, too' },
 ]

@@ -118,12 +118,19 @@ export class Bench {
     return messages
   }
 
+  /** All pages that the sender was asked for are in the socket. */
+  pagesSent(): void {
+    while (this.effects.some(({ kind }) => kind === 'sendPage'))
+      this.tell({ kind: 'pageSent', connection: this.take('sendPage').connection })
+  }
+
   /** The manifest, one page of files: walked, or come and stored with nothing in their places. */
   page(sizes: readonly number[], plan: number = plans.link): void {
     const shape = pageOf(sizes)
     if (this.#role === 'sender') {
       this.take('walkPage')
       this.tell({ kind: 'pageWalked', shape })
+      this.pagesSent()
       return
     }
     this.hear({

@@ -38,6 +38,7 @@ describe.each(roles)('a %s', (role) => {
 const inputsOf: Readonly<Record<Role, readonly Input['kind'][]>> = {
   sender: [
     'pageWalked',
+    'pageSent',
     'chunkSent',
     'packSent',
     'sendFailed',
