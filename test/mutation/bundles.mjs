@@ -24,7 +24,15 @@ async function bundled(file) {
     plugins: [{ name: 'place', transform: placed }],
   })
   const { output } = await bundle.generate({ format: 'es', codeSplitting: false })
-  return asFunction(output[0].code)
+  return asFunction(counted(output[0].code))
+}
+
+/** Where the mutated sources ask which mutant is active, steps are counted, and too many of them are an end. */
+function counted(code) {
+  return code.replaceAll(
+    'function isActive(id) {',
+    `$& if (++ns.steps > ns.stepLimit) throw new Error('too many steps');`,
+  )
 }
 
 /** In a bundle, too, a file knows where it was. */

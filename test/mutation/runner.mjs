@@ -1,7 +1,7 @@
 // Runs the tests for Stryker, in its process and without Vitest around them, which would start anew for each of thousands of
 // mutants: a file of tests is evaluated afresh instead, and what its sources do when they are loaded is mutated, too. The
 // quickest files are asked first, and the first red test ends it. Who waits for what nothing can bring is found at once, by
-// an event loop that has run dry; Stryker counts those among its timeouts.
+// an event loop that has run dry, and who goes round and round by counting (bundles.mjs); Stryker calls both timeouts.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,10 @@ import { globSync } from 'tinyglobby'
 import { evaluatorOf } from './bundles.mjs'
 
 const bundles = '.bundles' // In the copy that Stryker has mutated, where its processes work.
-const timesFile = join(bundles, 'times.json')
+const costsFile = join(bundles, 'costs.json')
+
+/** So many times the steps that a file of tests takes are an endless loop: one of promises alone lets no clock end it. */
+const stepFactor = 20
 
 /** Stryker's names for what became of a test. */
 const passed = 0
@@ -38,8 +41,8 @@ class Runner {
   #leaveOut
   /** By file, what evaluates it. */
   #evaluators = new Map()
-  /** By file, how long its tests took. */
-  #times
+  /** By file, how long its tests took, and in how many steps. */
+  #costs
 
   constructor({ carryon: { tests, leaveOut } }) {
     this.#tests = tests
@@ -57,9 +60,9 @@ class Runner {
   /** What a file does while it is loaded counts for each of its tests. */
   async dryRun() {
     const perTest = {}
-    Object.assign(mutation, { activeMutant: undefined, mutantCoverage: { static: {}, perTest } })
+    Object.assign(mutation, { activeMutant: undefined, mutantCoverage: { static: {}, perTest }, stepLimit: Infinity })
     const tests = []
-    this.#times = {}
+    this.#costs = {}
     for (const file of this.#evaluators.keys()) {
       const { results } = await this.#run(file, {
         isWanted: ({ name }) => !this.#leaveOut.includes(name),
@@ -68,26 +71,29 @@ class Runner {
       })
       for (const { id } of results) perTest[id] = sum(perTest[id], perTest[file])
       delete perTest[file]
-      this.#times[file] = results.reduce((ms, { timeSpentMs }) => ms + timeSpentMs, 0)
+      const ms = results.reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0)
+      this.#costs[file] = { ms, steps: mutation.steps }
       tests.push(...results)
     }
-    writeFileSync(timesFile, JSON.stringify(this.#times))
+    writeFileSync(costsFile, JSON.stringify(this.#costs))
     return { status: 'complete', tests, mutantCoverage: mutation.mutantCoverage }
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit }) {
-    this.#times ??= JSON.parse(readFileSync(timesFile, 'utf8'))
+    this.#costs ??= JSON.parse(readFileSync(costsFile, 'utf8'))
     Object.assign(mutation, { activeMutant: activeMutant.id, hitCount: 0, hitLimit })
     const wanted = new Set(testFilter)
-    const files = [...new Set(testFilter.map(fileOf))].sort((a, b) => this.#times[a] - this.#times[b])
+    const files = [...new Set(testFilter.map(fileOf))].sort((a, b) => this.#costs[a].ms - this.#costs[b].ms)
     let nrOfTests = 0
     for (const file of files) {
       let isRed = false
+      mutation.stepLimit = this.#costs[file].steps * stepFactor
       const { results, isStuck } = await this.#run(file, {
         isWanted: ({ id }) => wanted.has(id) && !isRed,
         ended: (isFailed) => (isRed ||= isFailed),
       })
-      if (mutation.hitCount > hitLimit) return { status: 'timeout', reason: 'it goes round and round' }
+      const hasGoneRound = mutation.hitCount > hitLimit || mutation.steps > mutation.stepLimit
+      if (hasGoneRound) return { status: 'timeout', reason: 'it goes round and round' }
       if (isStuck) return { status: 'timeout', reason: 'it waits for ever' }
       nrOfTests += results.length
       const red = results.find(({ status }) => status === failed)
@@ -97,7 +103,7 @@ class Runner {
   }
 
   async #run(file, { isWanted, began, ended }) {
-    mutation.currentTestId = file
+    Object.assign(mutation, { currentTestId: file, steps: 0 })
     const tests = vitestRunner.startTests([file], {
       config,
       importFile: () => this.#evaluators.get(file)((name) => (name === 'vitest' ? vitest : import(name))),

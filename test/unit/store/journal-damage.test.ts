@@ -46,9 +46,8 @@ describe('a torn journal', () => {
 
   it('R9: finds every flipped bit', { timeout: slowly }, async () => {
     const { bytes, ends } = await appended(3, true)
-    const short = bytes.subarray(0, ends.at(-1)! + 512) // Of the zeros ahead a few tell all, thousands of times sooner.
     for (let bit = 0; bit < ends.at(-1)! * 8; bit++) {
-      const flipped = Uint8Array.from(short)
+      const flipped = Uint8Array.from(bytes)
       flipped[bit >> 3]! ^= 1 << (bit & 7)
       const { content } = await contentOf(flipped)
       const isLast = bit >> 3 >= ends.at(-2)!
@@ -93,6 +92,50 @@ describe('a torn journal', () => {
     const third = encodeRecord(note(3), placeOf(3, first.checksum), hash)
     await file.write(Buffer.concat([head, first.bytes, third.bytes]), 0)
     expect(await readJournal(directory, tools)).toMatchObject({ records: [header], sequence: 1, tail: 'torn' })
+  })
+
+  it('R9: ends before a record that is whole and was written behind another one', async () => {
+    const { directory } = await fresh()
+    const file = await directory.openFile('journal', 'create')
+    const head = encodeFileHeader(hash)
+    const first = encodeRecord(header, placeOf(1, readFileHeader(head, hash)!.checksum), hash)
+    const second = encodeRecord(note(2), placeOf(2, first.checksum + 1n), hash)
+    await file.write(Buffer.concat([head, first.bytes, second.bytes]), 0)
+    expect(await readJournal(directory, tools)).toMatchObject({ records: [header], sequence: 1, tail: 'torn' })
+  })
+
+  it('R10: is clean if all behind the last record is zero, and torn by any byte that is not, wherever it is', async () => {
+    const { bytes, ends } = await appended(2)
+    for (const length of [40, 41, 47]) {
+      const behind = Uint8Array.from(bytes.subarray(0, ends[2]! + length))
+      expect((await contentOf(behind)).content.tail, `${length} zeros`).toBe('clean')
+      for (let at = ends[2]!; at < behind.length; at++) {
+        behind[at] = 1
+        expect((await contentOf(behind)).content.tail, `${at - ends[2]!} of ${length}`).toBe('torn')
+        behind[at] = 0
+      }
+    }
+  })
+
+  it('is read once, in blocks, however long it is, and closed', async () => {
+    const { bytes, ends } = await appended(2)
+    const long = new Uint8Array(1024 * 1024)
+    long.set(bytes.subarray(0, ends[2]))
+    const { directory } = await placed(long)
+    let reads = 0
+    let closes = 0
+    const counting = overridden(directory, {
+      openFile: async (...args) => {
+        const file = await directory.openFile(...args)
+        return overridden(file, {
+          read: (...what) => (reads++, file.read(...what)),
+          close: () => (closes++, file.close()),
+        })
+      },
+    })
+    expect((await readJournal(counting, tools)).tail).toBe('clean')
+    expect(reads).toBeLessThanOrEqual(1 + 4 + 1) // Blocks of 256 KiB, the header and the end.
+    expect(closes).toBe(1)
   })
 
   it.each<[string, (payload: Uint8Array) => void]>([

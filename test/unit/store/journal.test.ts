@@ -232,7 +232,8 @@ describe('R12: a journal of another version', () => {
     new DataView(bytes.buffer).setBigUint64(16, hash(bytes.subarray(0, 16)), true)
     const { directory } = await placed(bytes)
     for (const open of [readJournal, openJournal, rebuildJournal]) {
-      await expectCode('journal-version', open(directory, tools))
+      const details = { path: '/s/journal', format: 2 }
+      await expect(open(directory, tools)).rejects.toMatchObject({ code: 'journal-version', details })
     }
     expect(await directory.list()).toEqual(['journal'])
   })
