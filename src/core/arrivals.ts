@@ -64,10 +64,7 @@ export class Arrivals {
   restoreHeld(entry: number, { runs }: HeldPart): void {
     const part = this.#part(entry)
     part.restored()
-    for (const run of runs)
-      run.hashes.forEach((hash, i) => {
-        if (run.first + i < part.chunks) part.restore(run.first + i, hash, run.holes > 0)
-      })
+    for (const { first, hashes, holes } of runs) part.restore(first, hashes, holes > 0)
     this.#hub.entries.credit(entry, part.durableBytes(this.#hub.chunkBytes))
   }
 
@@ -364,9 +361,10 @@ export class Arrivals {
     const part = this.parts.get(entry)
     peerMust(count <= hashesPerMessageMax, 'too many hashes were asked for at once')
     let hashes = ''
-    if (part !== undefined && part.revision === revision)
-      for (let chunk = first; chunk < Math.min(first + count, part.chunks) && part.held.has(chunk); chunk++)
-        hashes += hex64(part.hashes[chunk]!)
+    if (part !== undefined && part.revision === revision) {
+      const end = Math.min(first + count, part.held.nextMissing(first))
+      for (let chunk = first; chunk < end; chunk++) hashes += hex64(part.hashes[chunk]!)
+    }
     this.#hub.send({ kind: 'hashes', way: 'answer', entry, revision, first, hashes })
   }
 }

@@ -68,10 +68,15 @@ export class Part {
     this.#isNew = false
   }
 
-  /** A chunk that the journal vouches for. */
-  restore(chunk: number, hash: bigint, hole: boolean): void {
-    this.hold(chunk, hash, hole)
-    this.durable.add(chunk)
+  /** Neighbours that the journal vouches for; what lies behind the end of the file is passed over. */
+  restore(first: number, hashes: BigUint64Array, areHoles: boolean): void {
+    const count = Math.min(hashes.length, this.chunks - first)
+    if (count <= 0) return
+    this.hashes.set(hashes.subarray(0, count), first)
+    this.held.addRun(first, count)
+    this.durable.addRun(first, count)
+    if (areHoles) this.holes.addRun(first, count)
+    else for (let chunk = first; chunk < first + count; chunk++) this.holes.remove(chunk)
   }
 
   durableBytes(chunkBytes: number): number {

@@ -3,8 +3,7 @@
 // new revision: on both disks before a frame of it, so never a mix under the final name (R51, R52).
 
 import { assert } from '../errors.ts'
-import { hashesPerMessageMax, revisionMax, sampleChunks, sourceChangesMax } from '../model/limits.ts'
-import { parseHex64 } from '../model/hash.ts'
+import { hashesPerMessageMax, hashesPerQuestion, revisionMax, sampleChunks, sourceChangesMax } from '../model/limits.ts'
 import type { Hashes } from '../model/messages.ts'
 import { ChunkSet, type Run } from '../model/places.ts'
 import type { RevisedRecord } from '../model/records.ts'
@@ -82,16 +81,19 @@ export class Revisions {
     this.#owner.goOn(file)
   }
 
-  /** As many at once as one message holds, however many runs they are in: the answers take room on both sides. */
+  /** As many at once as one message may hold, however many runs they are in: the answers take room on both sides. */
   #ask(file: SendingFile, chunks: ChunkSet): void {
     const { entry, revision } = file
     let left = hashesPerMessageMax
-    for (const [first, held] of chunks.runs()) {
-      const count = Math.min(left, held)
-      if (count === 0) return
-      this.#hub.send({ kind: 'hashes', way: 'ask', entry, revision, first, count })
-      file.questions++
-      left -= count
+    for (const [start, held] of chunks.runs()) {
+      const end = start + Math.min(left, held)
+      for (let first = start; first < end; first += hashesPerQuestion) {
+        const count = Math.min(hashesPerQuestion, end - first)
+        this.#hub.send({ kind: 'hashes', way: 'ask', entry, revision, first, count })
+        file.questions++
+        left -= count
+      }
+      if (left === 0) return
     }
   }
 
@@ -100,7 +102,7 @@ export class Revisions {
     if (file?.revision !== revision) return // The answer to a question about an older revision.
     const count = Math.floor(hashes.length / hexDigits)
     peerMust(first + count <= file.chunks, 'hashes were answered for chunks behind the end of a file')
-    for (let i = 0; i < count; i++) file.know(first + i, parseHex64(hashes.slice(i * hexDigits, (i + 1) * hexDigits)))
+    file.learn(first, count, hashes)
     peerMust(count > 0 || !file.held.has(first), 'hashes were not answered for chunks that are held')
     file.questions = Math.max(0, file.questions - 1)
     if (file.questions > 0) return

@@ -1,5 +1,6 @@
 // One file that is being sent, or may have to be sent again: which chunks the receiver has, which hashes are known.
 
+import { parseHex64s } from '../model/hash.ts'
 import { chunkCount, chunkLength, ChunkSet, type Run } from '../model/places.ts'
 import type { ConnectionId, SourceVersion } from './inputs.ts'
 
@@ -117,6 +118,12 @@ export class SendingFile {
   know(chunk: number, hash: bigint): void {
     this.hashes[chunk] = hash
     this.known.add(chunk)
+  }
+
+  /** The receiver tells the hashes of neighbours: 16 hex digits each. */
+  learn(first: number, count: number, digits: string): void {
+    parseHex64s(digits, this.hashes.subarray(first, first + count))
+    this.known.addRun(first, count)
   }
 
   /** Whether chunks are held whose hash is not known: without it there is no digest. */

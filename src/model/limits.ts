@@ -91,6 +91,7 @@ export const badChunkTriesMax = 3
 export const sourceChangesMax = 3 // Per run: a file that changes more often has the outcome `failed`.
 export const sampleChunks = 8 // Random acknowledged chunks compared on resume, beside the first and the last.
 export const hashesPerMessageMax = 32_768 // 16 hex digits each: half of controlMaxBytes.
+export const hashesPerQuestion = 4_096 // That we ask: longer answers left 40 MiB of garbage with the asker (R15, measured).
 export const runsPerMessageMax = 8_192 // Of each list in `want`, `resync` and `acknowledge`.
 export const outcomesPerMessageMax = 512 // Of `acknowledge`: each may name a target of 255 bytes and a whole sentence.
 export const authorisedPerMessageMax = 8_192 // Files of a major `sync`.

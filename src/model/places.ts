@@ -100,10 +100,11 @@ export class ChunkSet {
   /** Its chunks that are not in the other set of this size. */
   without(other: ChunkSet): ChunkSet {
     const rest = new ChunkSet(this.size)
-    for (let chunk = 0; chunk < this.size; chunk++) {
-      const word = chunk >>> 5
-      if ((chunk & 31) === 0 && (this.#word(word) & ~other.#word(word)) === 0) chunk += 31
-      else if (this.has(chunk) && !other.has(chunk)) rest.add(chunk)
+    for (let word = 0; word < this.size / 32; word++) {
+      const bits = this.#word(word) & ~other.#word(word)
+      if (bits === 0) continue
+      rest.#setWord(word, bits)
+      rest.#count += onesIn(bits)
     }
     return rest
   }
@@ -117,18 +118,22 @@ export class ChunkSet {
     return this.size
   }
 
+  /** The first chunk at or after `from` that is in the set, or `size`. */
+  nextHeld(from: number): number {
+    for (let chunk = from; chunk < this.size; chunk++) {
+      if ((chunk & 31) === 0 && this.#word(chunk >>> 5) === 0) chunk += 31
+      else if (this.has(chunk)) return chunk
+    }
+    return this.size
+  }
+
   /** Its chunks as runs. */
   runs(): Run[] {
     const runs: [number, number][] = []
-    for (let chunk = 0; chunk < this.size; chunk++) {
-      if ((chunk & 31) === 0 && this.#word(chunk >>> 5) === 0) {
-        chunk += 31
-        continue
-      }
-      if (!this.has(chunk)) continue
-      const last = runs[runs.length - 1]
-      if (last !== undefined && last[0] + last[1] === chunk) last[1]++
-      else runs.push([chunk, 1])
+    for (let chunk = this.nextHeld(0); chunk < this.size;) {
+      const end = this.nextMissing(chunk)
+      runs.push([chunk, end - chunk])
+      chunk = this.nextHeld(end)
     }
     return runs
   }
@@ -142,6 +147,13 @@ export class ChunkSet {
     if (index === 0) this.#first = word >>> 0
     else this.#rest![index - 1] = word
   }
+}
+
+/** How many bits of a word are set (Hacker's Delight 5-2). */
+function onesIn(bits: number): number {
+  const pairs = bits - ((bits >>> 1) & 0x55555555)
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
 /** Groups places into runs of neighbours of one (entry, revision). The input may come in any order and is not changed. */

@@ -163,5 +163,8 @@ function cut(sentence: string): string {
 
 /** Counts bytes only where a count of characters does not answer. */
 function isLonger(text: string, bytes: number): boolean {
-  return text.length > bytes || (text.length * 3 > bytes && nameBytes(text) > bytes)
+  return text.length > bytes || (text.length * 3 > bytes && !isAscii.test(text) && nameBytes(text) > bytes)
 }
+
+// eslint-disable-next-line no-control-regex
+const isAscii = /^[\0-\x7f]*$/

@@ -43,14 +43,23 @@ describe('a part', () => {
 
   it('takes what its journal vouches for as held and durable', () => {
     const part = partOf()
-    part.restore(2, 9n, true)
+    part.restore(2, BigUint64Array.of(9n), true)
     expect([part.held, part.durable, part.holes].map((set) => set.runs())).toEqual([[[2, 1]], [[2, 1]], [[2, 1]]])
     expect(part.hashes[2]).toBe(9n)
   })
 
+  it('takes neighbours together, the later word for each, and nothing behind the end of the file', () => {
+    const part = partOf()
+    part.restore(0, BigUint64Array.of(1n, 2n, 3n), true)
+    part.restore(1, BigUint64Array.of(12n, 13n, 14n, 15n, 16n), false)
+    part.restore(6, BigUint64Array.of(17n), true)
+    expect([...part.hashes]).toEqual([1n, 12n, 13n, 14n])
+    expect([part.held, part.durable, part.holes].map((set) => set.runs())).toEqual([[[0, 4]], [[0, 4]], [[0, 1]]])
+  })
+
   it('counts a last chunk that is shorter as what it is, held or durable', () => {
     const part = partOf()
-    part.restore(0, 1n, false)
+    part.restore(0, BigUint64Array.of(1n), false)
     part.hold(1, 1n, false)
     expect([part.durableBytes(chunkBytes), part.heldBytes(chunkBytes)]).toEqual([10, 20])
     part.hold(3, 1n, false)
@@ -63,8 +72,8 @@ describe('a part', () => {
 describe('a part in its next revision', () => {
   function revised(size = 35) {
     const part = partOf()
-    part.restore(0, 10n, false)
-    part.restore(1, 11n, true)
+    part.restore(0, BigUint64Array.of(10n), false)
+    part.restore(1, BigUint64Array.of(11n), true)
     part.hold(3, 13n, false)
     return part.revised(3, size, chunkBytes, [
       [1, 1],

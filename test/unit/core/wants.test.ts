@@ -24,7 +24,7 @@ class Entries {
 
   part(entry: number, durable: readonly number[], received: readonly number[], revision = 0): void {
     const part = new Part(entry, revision, this.#sizes[entry]!, 1)
-    for (const chunk of durable) part.restore(chunk, 1n, false)
+    for (const chunk of durable) part.restore(chunk, BigUint64Array.of(1n), false)
     for (const chunk of received) part.hold(chunk, 1n, false)
     this.parts.set(entry, part)
     this.table.stand(entry, standing.part)
