@@ -67,7 +67,18 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     does: 'Send files and folders; the same command again carries on.',
     operands: { min: 1, max: Infinity, what: 'a PATH to send' },
     options: [
-      ...(['to', 'as', 'exclude', 'excludeFrom', 'links', 'special', 'onConflict', 'vanished', 'checksum'] as const),
+      ...([
+        'to',
+        'as',
+        'exclude',
+        'excludeFrom',
+        'links',
+        'special',
+        'onConflict',
+        'vanished',
+        'checksum',
+        'chunkSize',
+      ] as const),
       ...session,
       ...dialogue,
     ],
@@ -171,7 +182,6 @@ export const commandNames: readonly CommandName[] = Object.keys(commandTable) as
 /** Commands that are promised and not built yet. */
 export const laterCommands: readonly string[] = ['run', 'schedule', 'completion']
 
-const laterSession = ['chunk-size', 'dry-run']
 const reserved = [
   'verify',
   'on-change',
@@ -181,7 +191,7 @@ const reserved = [
   'preserve-special',
   'follow-parent',
 ]
-const laterTransfer = ['n', ...laterSession, ...reserved, 'mirror', 'max-delete', 'compress']
+const laterTransfer = ['n', 'dry-run', ...reserved, 'mirror', 'max-delete', 'compress']
 
 /** Flags that are promised or reserved and not built yet, by command; `*` is every one. */
 export const laterFlags: { readonly [Name in CommandName | '*']: readonly string[] } = {

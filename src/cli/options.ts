@@ -36,6 +36,7 @@ export interface OptionValues {
   onConflict: ConflictPolicy
   vanished: Exclude<VanishedPolicy, 'report'>
   checksum: boolean
+  chunkSize: number
   maxBytes: number
   maxFiles: number
   // Session
@@ -150,6 +151,12 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   },
   vanished: { ...word('ok', 'fail'), help: 'Files deleted while sending: code 0, or 3 instead of 6.' },
   checksum: flag('Compare existing files by content, not by size and time.'),
+  chunkSize: {
+    takes: 'SIZE',
+    help: 'Sent, checked and sent again as one; smaller for links that keep dropping; 64KiB to 1MiB.',
+    fallback: '1MiB',
+    parse: ([size]) => within(parseSize(size), size, 64 * 1024, 1024 ** 2, '64KiB', '1MiB'),
+  },
   maxBytes: { takes: 'SIZE', help: 'Refuse more bytes than this.', parse: ([size]) => parseSize(size) },
   maxFiles: { takes: 'COUNT', help: 'Refuse more files and folders than this.', parse: ([count]) => parseCount(count) },
 

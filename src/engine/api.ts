@@ -102,6 +102,8 @@ export interface SendOptions extends TransferOptions {
   readonly special?: SpecialPolicy | undefined
   /** Compare existing files by content instead of size and modification time. Default false. Frozen. */
   readonly checksum?: boolean | undefined
+  /** Bytes that are sent, checked and sent again as one: 64 KiB to 1 MiB. Default 1 MiB. A session keeps those it began with. */
+  readonly chunkBytes?: number | undefined
 }
 
 export interface ReceiveOptions extends TransferOptions {

@@ -137,7 +137,7 @@ class SessionRunner implements Runner {
     for (const { entry, fingerprint } of checkpoint.revised.values())
       if (fingerprint !== null) revised.set(entry, fingerprint)
     const behind = pages.nextEntry === 0 ? undefined : await pages.entry(pages.nextEntry - 1)
-    const { chunkBytes } = world.limits
+    const { chunkBytes } = this.#core // Of a session that is not agreed: the most that it can become.
     const digestOf = this.header.wishes.checksum ? digestOfFile(chunkBytes, world.hash) : undefined
     const walking = walk(roots, { behind, ...options, digestOf })
     this.#closers.push(async () => void (await walking.return()))

@@ -157,3 +157,35 @@ describe('what a receiver refuses', () => {
 })
 
 const begunSending = (command: Command) => command.until('progress', ({ bytesDurable }) => bytesDurable > 0)
+
+describe('--chunk-size', () => {
+  const asked = ['--chunk-size', '64KiB'] as const
+
+  it('is what is sent and checked as one; the session keeps it, and says so where another one is asked for', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const receiver = scene.receive()
+    const ticket = await receiver.ticket()
+    const stopped = scene.send('disk.img', '--to', ticket, ...asked, '--max-transfer', '1MiB')
+    expect(await stopped.code(), stopped.transcript).toBe(8)
+    for (const side of ['sender', 'receiver'] as const)
+      expect(await scene.document(side, 'status')).toMatchObject({ session: { chunkBytes: 64 * 1024 } })
+    const sender = scene.send('disk.img', '--to', ticket, '--chunk-size', '128KiB')
+    await bothSucceed(sender, receiver)
+    const [warning] = sender.all('warning').filter(({ code }) => code === 'frozen-chunk-size')
+    expect(warning?.message).toContain('keeps them')
+    expect(listing(scene.target)).toEqual(listing(scene.source))
+    expectBalanced(sender)
+    scene.expectClean()
+  })
+
+  it('agrees with --checksum: what is there already is known again', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    plant(scene.target, { 'disk.img': noise(size) })
+    const receiver = scene.receive()
+    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...asked, '--checksum')
+    await bothSucceed(sender, receiver)
+    expect(sender.last('summary').bytesSentThisRun).toBe(0)
+  })
+})

@@ -38,6 +38,7 @@ export async function send(call: Call): Promise<Result> {
       onConflict: values.onConflict,
       durability: values.durability,
       checksum: values.checksum,
+      chunkBytes: values.chunkSize,
       new: values.new,
       restart: values.restart,
     }),

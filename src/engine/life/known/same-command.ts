@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { TransferError } from '../../../errors.ts'
 import type { Millis } from '../../../model/clock.ts'
-import { expireAfterMs } from '../../../model/limits.ts'
+import { chunkBytesRange, clamp, defaultLimits, expireAfterMs } from '../../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../../model/records.ts'
 import type { Durability, SessionId, ShapeWishes } from '../../../model/session.ts'
 import type { ReceiveOptions, SendOptions } from '../../api.ts'
@@ -63,6 +63,19 @@ export function expiresMsOf({ frozen }: Pick<HeaderRecord, 'frozen'>): Millis {
 /** The same header with another expiry. */
 export function withExpiry(header: HeaderRecord, expiresMs: Millis): HeaderRecord {
   return { ...header, frozen: { ...header.frozen, [expiryName]: String(expiresMs) } }
+}
+
+const chunkSizeName = 'chunk-size' // Kept there too, and stays as it was: another wish is no reason to refuse a command.
+
+/** Bytes of a chunk, if the sender named a number when the session began: the digests of its manifest are made of such chunks. */
+export function chunkBytesOf({ frozen }: Pick<HeaderRecord, 'frozen'>): number | undefined {
+  const asked = frozen[chunkSizeName]
+  return asked === undefined ? undefined : clamp(Number(asked), chunkBytesRange, defaultLimits.chunkBytes)
+}
+
+/** The same header with another size of chunks. */
+export function withChunkBytes(header: HeaderRecord, chunkBytes: number): HeaderRecord {
+  return { ...header, frozen: { ...header.frozen, [chunkSizeName]: String(chunkBytes) } }
 }
 
 /** What the frozen options mean for the walk of a session that has this header. */

@@ -2,18 +2,26 @@
 // long to try. The dialing and the listening life are both led by it.
 
 import type { Millis } from '../../../model/clock.ts'
-import { clamp, entriesMax, expireAfterMs, expireAfterMsRange, ticketExpireMs } from '../../../model/limits.ts'
+import {
+  chunkBytesRange,
+  clamp,
+  defaultLimits,
+  entriesMax,
+  expireAfterMs,
+  expireAfterMsRange,
+  ticketExpireMs,
+} from '../../../model/limits.ts'
 import type { HeaderRecord, SourceRoot } from '../../../model/records.ts'
 import type { SessionId } from '../../../model/session.ts'
 import { isByCertificate, type Ticket, type Trust } from '../../../model/ticket.ts'
 import { ticketKey } from '../../../transport/keys.ts'
 import { Meter } from '../../../transport/meter.ts'
-import type { ReceiveOptions, ResumeOptions, RunOptions, TransferOptions } from '../../api.ts'
+import type { ReceiveOptions, ResumeOptions, RunOptions, SendOptions, TransferOptions } from '../../api.ts'
 import type { World } from '../../context.ts'
 import { expiresSoonMs, readCatalog, sweep, type Found, type PassedOver } from '../known/catalog.ts'
 import type { Home } from '../known/home.ts'
 import type { RunContext } from './run.ts'
-import { expiresMsOf, shortId, wishesOf, withExpiry, type Frozen } from '../known/same-command.ts'
+import { expiresMsOf, shortId, wishesOf, withChunkBytes, withExpiry, type Frozen } from '../known/same-command.ts'
 import { withLimits } from './with-limits.ts'
 import type { WorkTools } from './work.ts'
 
@@ -44,14 +52,20 @@ export interface PlanParts {
   readonly sources: readonly SourceRoot[]
 }
 
+/** What one role or command alone can say. */
+type PlanOptions = Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'> &
+  Pick<ResumeOptions, 'rebuild'> &
+  Pick<SendOptions, 'chunkBytes'>
+
 /** Reads what sessions there are, puts away those whose time is over, and gathers the rest. */
 export async function makePlan(
   context: RunContext,
   home: Home,
-  options: Plan['options'] & Pick<ReceiveOptions, 'maxBytes' | 'maxFiles'> & Pick<ResumeOptions, 'rebuild'>,
+  options: Plan['options'] & PlanOptions,
   { spared, ...own }: PlanParts,
 ): Promise<Plan> {
-  const world = withLimits(context.world, options)
+  const { chunkBytes, ...given } = options
+  const world = withLimits(context.world, given) // The size of chunks is each session's own.
   const { found: there, passedOver } = await readCatalog(world, home.base, home.target?.rootId)
   for (const { id, error } of passedOver)
     context.reporter.warn('passed-over', `Session ${shortId(id)} was passed over: ${error.message}`)
@@ -83,6 +97,7 @@ export async function makePlan(
       instance: Buffer.from(world.random.bytes(8)).toString('hex'),
       rebuild: options.rebuild === true,
       expiresMs,
+      chunkBytes: chunkBytes && clamp(chunkBytes, chunkBytesRange, defaultLimits.chunkBytes),
     },
     home,
     options,
@@ -128,7 +143,9 @@ export function newHeader(plan: Plan, offer: Offer, side: HeaderRecord['side']):
     frozen: offer.tls === 'plain' ? { ...frozen, [plainMark]: 'yes' } : frozen,
     wishes: wishesOf(frozen),
   }
-  return tools.expiresMs === undefined ? header : withExpiry(header, tools.expiresMs)
+  const { expiresMs, chunkBytes } = tools
+  const sized = chunkBytes === undefined ? header : withChunkBytes(header, chunkBytes)
+  return expiresMs === undefined ? sized : withExpiry(sized, expiresMs)
 }
 
 /** Kept among the frozen options, though no command can ask for it: this session's connections are plain text. */

@@ -17,7 +17,8 @@ import { noteTarget } from '../../../store/state-directory.ts'
 import type { Home } from '../known/home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
-import { expiresMsOf, walkOptions, withExpiry } from '../known/same-command.ts'
+import { chunkBytesOf, expiresMsOf, shortId, walkOptions, withExpiry } from '../known/same-command.ts'
+import { withLimits } from './with-limits.ts'
 import { keepDelivered } from './verify.ts'
 
 /** What a receiver refuses, and how fast it takes the rest. */
@@ -35,6 +36,8 @@ export interface WorkTools {
   readonly rebuild: boolean
   /** How long the session shall live without progress; undefined: as before. */
   readonly expiresMs: Millis | undefined
+  /** Bytes of a chunk in sessions that begin; undefined: as usual. */
+  readonly chunkBytes: number | undefined
 }
 
 /** One held session. */
@@ -111,7 +114,7 @@ export class Work {
     const early: Parameters<typeof reporter.hear>[0][] = []
     let isFollowed = false
     const runner = await openRunner({
-      world,
+      world: withLimits(world, { chunkBytes: chunkBytesOf(this.header) }),
       session: this.id,
       directory: this.#held.directory,
       isHeld: () => this.#held.lock.isHeld(),
@@ -135,6 +138,7 @@ export class Work {
     context.broadcastTo(this.#held.lock)
     reporter.follow({ session: this.id, resumed: this.resumed, view: () => runner.view })
     for (const event of early) reporter.hear(event)
+    this.#noteChunks()
     context.employ(runner)
     return runner
   }
@@ -144,6 +148,15 @@ export class Work {
     if (expiresMs === undefined || expiresMs === expiresMsOf(this.header)) return
     const ticketKey = this.found.checkpoint.isJoined ? '' : this.header.ticketKey
     runner.note([withExpiry({ ...this.header, ticketKey }, expiresMs)])
+  }
+
+  /** Its places and hashes are counted in chunks: they can't become others. */
+  #noteChunks(): void {
+    const { context, world, chunkBytes: asked } = this.#tools
+    const chunkBytes = chunkBytesOf(this.header) ?? world.limits.chunkBytes
+    if (asked === undefined || asked === chunkBytes) return
+    const sentence = `Session ${shortId(this.id)} began with chunks of ${chunkBytes} bytes and keeps them.`
+    context.reporter.warn('frozen-chunk-size', sentence)
   }
 
   /** Where its receipt is, or will be. */

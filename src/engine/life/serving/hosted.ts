@@ -168,7 +168,8 @@ export class Hosted {
         reserve: this.#tools.reserve(this),
         meter: this.#tools.meter,
       }
-      const tools: WorkTools = { context, world, home, quota, instance, rebuild: false, expiresMs: undefined }
+      const asUsual = { rebuild: false, expiresMs: undefined, chunkBytes: undefined } as const
+      const tools: WorkTools = { context, world, home, quota, instance, ...asUsual }
       const work = await this.#hold(tools, grant, pass)
       const { bound, isJoined } = work.found.checkpoint
       context.takeHandedOver((handed) => this.#tools.takeOver(handed))

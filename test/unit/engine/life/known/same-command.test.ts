@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   checkFrozen,
+  chunkBytesOf,
   quoted,
   receiverFrozen,
   receiverIdentity,
@@ -8,6 +9,7 @@ import {
   senderFrozen,
   senderIdentity,
   walkOptions,
+  withChunkBytes,
 } from '../../../../../src/engine/life/known/same-command.ts'
 import type { HeaderRecord } from '../../../../../src/model/records.ts'
 import { headerOf } from '../header.ts'
@@ -46,6 +48,17 @@ describe('frozen options', () => {
   it('come back for the walk of every later run', () => {
     expect(walkOptions(header)).toEqual({ exclude: ['*.tmp', 'cache/'], links: 'follow' })
     expect(walkOptions(headerOf({ frozen: senderFrozen({}) }))).toEqual({ exclude: [], links: 'keep' })
+  })
+
+  it.each([
+    [2 ** 17, 2 ** 17],
+    [1, 2 ** 16],
+    [2 ** 30, 2 ** 20],
+    [NaN, 2 ** 20],
+  ])('chunks of %s bytes are chunks of %s in every later run', (chunkBytes, expected) => {
+    expect(chunkBytesOf(header)).toBeUndefined()
+    expect(chunkBytesOf(withChunkBytes(header, chunkBytes))).toBe(expected)
+    expect(walkOptions(withChunkBytes(header, chunkBytes))).toEqual(walkOptions(header))
   })
 
   it('need not be said again', () => {
