@@ -2,7 +2,7 @@
 // a file is complete. When written chunks become durable and files get their names is sync-points.ts.
 
 import { assert } from '../errors.ts'
-import { hex64, parseHex64 } from '../model/hash.ts'
+import { hex64s, parseHex64 } from '../model/hash.ts'
 import { badChunkTriesMax, fileChunksMax, hashesPerMessageMax, partsMaxBytes, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Exception, Hashes, Resync, Sync, Want } from '../model/messages.ts'
 import { chunkLength, type Place } from '../model/places.ts'
@@ -360,11 +360,7 @@ export class Arrivals {
   hashesAsked({ entry, revision, first, count }: Hashes & { way: 'ask' }): void {
     const part = this.parts.get(entry)
     peerMust(count <= hashesPerMessageMax, 'too many hashes were asked for at once')
-    let hashes = ''
-    if (part !== undefined && part.revision === revision) {
-      const end = Math.min(first + count, part.held.nextMissing(first))
-      for (let chunk = first; chunk < end; chunk++) hashes += hex64(part.hashes[chunk]!)
-    }
+    const hashes = part?.revision === revision ? hex64s(part.heldFrom(first, count)) : ''
     this.#hub.send({ kind: 'hashes', way: 'answer', entry, revision, first, hashes })
   }
 }

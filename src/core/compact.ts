@@ -3,10 +3,10 @@
 
 import type { EntryOutcome } from '../model/messages.ts'
 import type { DurableRun, JournalRecord } from '../model/records.ts'
-import { type Checkpoint, emptyCheckpoint, fold, type HeldRun } from './checkpoint.ts'
+import { type Checkpoint, emptyCheckpoint, fold, hashesPerRun, type HeldRun } from './checkpoint.ts'
 
 const outcomesPerRecord = 4_096 // Keeps a record far below recordMaxBytes, long names included.
-const hashesPerRecord = 8 * 1024 // 8 bytes each, 11 as text: short texts cost a reader of a million hashes little memory.
+const hashesPerRecord = hashesPerRun // 8 bytes each, 11 as text: short texts cost a reader of a million hashes little memory.
 
 /** Folds the records of a journal as they are read, and says them again. */
 export class Compaction {

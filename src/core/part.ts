@@ -79,6 +79,11 @@ export class Part {
     else for (let chunk = first; chunk < first + count; chunk++) this.holes.remove(chunk)
   }
 
+  /** Hashes of `count` neighbours from `first` on, as far as they are held. */
+  heldFrom(first: number, count: number): BigUint64Array {
+    return this.hashes.subarray(first, Math.min(first + count, this.held.nextMissing(first)))
+  }
+
   durableBytes(chunkBytes: number): number {
     return this.#bytesOf(this.durable, chunkBytes)
   }

@@ -37,10 +37,8 @@ export class PartCheck {
     return bad
   }
 
-  /** All runs of a part that looks cut or punched, else the last one. */
+  /** All runs of a part that looks cut or punched, else their end. */
   async #suspects(entry: number, runs: readonly HeldRun[]): Promise<readonly HeldRun[]> {
-    const last = runs.at(-1)
-    if (last === undefined) return []
     const size = await this.sizeOf(entry)
     const data = new ChunkSet(chunkCount(size, this.#chunkBytes))
     for (const { first, hashes, holes } of runs) {
@@ -56,14 +54,20 @@ export class PartCheck {
     }
     const stat = await this.#files.stat(entry)
     if (stat === undefined) return dataBytes === 0 ? [] : runs
-    return stat.size < end || stat.allocatedBytes < dataBytes ? runs : [this.#tailOf(last)]
+    return stat.size < end || stat.allocatedBytes < dataBytes ? runs : this.#tailOf(runs)
   }
 
-  /** The end of a run, as much as one sync covers: resuming reads a tail, however long the file (R15). */
-  #tailOf({ first, hashes, holes }: HeldRun): HeldRun {
-    const chunks = Math.max(1, Math.ceil(this.#syncEveryBytes / this.#chunkBytes))
-    const from = Math.max(0, hashes.length - chunks)
-    return { first: first + from, hashes: hashes.subarray(from), holes }
+  /** The end of what is held, as much as one sync covers: resuming reads a tail, however long the file (R15). */
+  #tailOf(runs: readonly HeldRun[]): readonly HeldRun[] {
+    const tail: HeldRun[] = []
+    let chunks = Math.max(1, Math.ceil(this.#syncEveryBytes / this.#chunkBytes))
+    for (let i = runs.length - 1; i >= 0 && chunks > 0; i--) {
+      const { first, hashes, holes } = runs[i]!
+      const from = Math.max(0, hashes.length - chunks)
+      tail.push({ first: first + from, hashes: hashes.subarray(from), holes })
+      chunks -= hashes.length - from
+    }
+    return tail.toReversed()
   }
 
   async #isOnDisk(entry: number, chunk: number, hash: bigint, isHole: boolean): Promise<boolean> {

@@ -2,34 +2,58 @@
 // damage, not forgery. Runs in a browser too. Definitions: docs/protocol.md, section Hashes and digests.
 
 import xxhash from 'xxhash-wasm'
-import { hex64, type Hash64 } from '../model/hash.ts'
+import { assert } from '../errors.ts'
+import { hex64, type Hash64, type RunningHash } from '../model/hash.ts'
 import { encodeName, isEscaped, pathText, type Path } from '../model/names.ts'
 import type { Entry } from '../model/manifest.ts'
 
 let loading: Promise<Hash64> | undefined
+const beginnings = new WeakMap<Hash64, () => RunningHash>()
 
 /** The hash, compiled once per process. */
 export function loadHash(): Promise<Hash64> {
-  loading ??= xxhash().then((xxh) => (bytes) => xxh.h64Raw(bytes))
+  loading ??= xxhash().then((xxh) => {
+    const hash: Hash64 = (bytes) => xxh.h64Raw(bytes)
+    beginnings.set(hash, () => xxh.create64())
+    return hash
+  })
   return loading
 }
 
-/** A file's digest, 16 hex digits: xxh64 over the hashes of its chunks in order, then its size in bytes; each as u64, little endian. */
+/**
+ * A file's digest, 16 hex digits: xxh64 over the hashes of its chunks in order, then its size in bytes; each as u64, little
+ * endian.
+ * @param hash what `loadHash` returned
+ */
 export function fileDigest(hashes: BigUint64Array | readonly bigint[], size: number, hash: Hash64): string {
-  const length = hashes.length * 8 + 8
-  const { bytes, view } = length <= scratchBytes ? scratch : roomFor(length)
-  for (let chunk = 0; chunk < hashes.length; chunk++) view.setBigUint64(chunk * 8, hashes[chunk]!, true)
-  view.setBigUint64(hashes.length * 8, BigInt(size), true)
-  return hex64(hash(bytes.subarray(0, length)))
+  if (hashes.length >= roomValues) return longDigest(hashes, size, hash)
+  fillRoom(hashes, 0, hashes.length)
+  room.setBigUint64(hashes.length * 8, BigInt(size), true)
+  return hex64(hash(roomBytes.subarray(0, hashes.length * 8 + 8)))
 }
 
-function roomFor(length: number): { readonly bytes: Uint8Array; readonly view: DataView } {
-  const bytes = new Uint8Array(length)
-  return { bytes, view: new DataView(bytes.buffer) }
+/** Piece by piece: a million hashes in one would take 8 MiB here, and 8 more that WebAssembly never gives back. */
+function longDigest(hashes: BigUint64Array | readonly bigint[], size: number, hash: Hash64): string {
+  const begin = beginnings.get(hash)
+  assert(begin !== undefined, 'files are hashed with what was loaded')
+  const running = begin()
+  for (let from = 0; from < hashes.length; from += roomValues) {
+    const count = Math.min(roomValues, hashes.length - from)
+    fillRoom(hashes, from, count)
+    running.update(roomBytes.subarray(0, count * 8))
+  }
+  room.setBigUint64(0, BigInt(size), true)
+  running.update(roomBytes.subarray(0, 8))
+  return hex64(running.digest())
 }
 
-const scratchBytes = 64 // For files of a few chunks, whose digests cost less than room for each.
-const scratch = roomFor(scratchBytes)
+function fillRoom(hashes: BigUint64Array | readonly bigint[], from: number, count: number): void {
+  for (let i = 0; i < count; i++) room.setBigUint64(i * 8, hashes[from + i]!, true)
+}
+
+const roomValues = 1024
+const roomBytes = new Uint8Array(roomValues * 8)
+const room = new DataView(roomBytes.buffer)
 
 const zerosKept = 64 // A session needs the hash of a whole chunk and of a few tails; more are made again.
 const zeros = new WeakMap<Hash64, Map<number, bigint>>()

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { hashesPerRun } from '../../../src/core/checkpoint.ts'
 import { EntryTable, standing } from '../../../src/core/entry-table.ts'
 import { wantRuns } from '../../../src/core/wants.ts'
 import { Part } from '../../../src/core/part.ts'
@@ -55,6 +56,17 @@ describe('folding a journal', () => {
       [1503, 1, 0],
     ])
     expect(runs[0]!.hashes).toEqual(hashes(1500))
+  })
+
+  it('begins another run where one is long', () => {
+    const pieces = Array.from({ length: 2 * hashesPerRun + 1 }, (_, first) =>
+      durable({ first, hashes: BigUint64Array.of(BigInt(first)) }),
+    )
+    const { runs } = foldRecords(pieces).parts.get(0)!
+    expect(runs.map(({ hashes: { length } }) => length)).toEqual([hashesPerRun, hashesPerRun, 1])
+    expect(runs.map(({ first, hashes }) => [first, hashes[0], hashes.at(-1)])).toEqual(
+      runs.map(({ first, hashes }) => [first, BigInt(first), BigInt(first + hashes.length - 1)]),
+    )
   })
 
   it('does not write behind what was cut out of a run', () => {

@@ -46,6 +46,12 @@ describe('R14: what the journal calls durable is held against the disk', () => {
     expect((await scene.restore()).held).toEqual([0, 1, 2])
   })
 
+  it('the tail of it over several runs, if the last one is short', async () => {
+    const scene = await Scene.with([durable(0, 3), durable(4, 1)], content(5))
+    await (await partFile(scene.disk)).write(chunk(9), 2 * chunkBytes)
+    expect((await scene.restore()).held).toEqual([0, 1, 4])
+  })
+
   it('R15: reading no more than the tail, where nothing looks cut', async () => {
     const scene = await Scene.with([durable(0, 6)], content(6))
     await (await partFile(scene.disk)).write(chunk(9), 0) // Found at the end of the file, not here.

@@ -65,6 +65,14 @@ describe('file digest', () => {
     expect(fileDigest(BigUint64Array.from(hashes), 2 ** 52 + 9, hash)).toBe(expected)
   })
 
+  it.each([1, 1023, 1024, 1025, 2048, 5000])('is the same piece by piece, of %i chunks', (chunks) => {
+    const hashes = BigUint64Array.from({ length: chunks }, (_, i) => (BigInt(i) * 0x9e3779b97f4a7c15n) % 2n ** 64n)
+    const bytes = new DataView(new ArrayBuffer(chunks * 8 + 8))
+    hashes.forEach((value, i) => bytes.setBigUint64(i * 8, value, true))
+    bytes.setBigUint64(chunks * 8, 77n, true)
+    expect(fileDigest(hashes, 77, hash)).toBe(hex64(naiveXxh64(new Uint8Array(bytes.buffer))))
+  })
+
   it('tells sizes and orders apart', () => {
     const digests = [
       fileDigest([1n, 2n], 9, hash),

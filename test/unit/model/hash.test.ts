@@ -2,13 +2,21 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { hex64, isHex64, parseHex64, parseHex64s } from '../../../src/model/hash.ts'
+import { hex64, hex64s, isHex64, parseHex64, parseHex64s } from '../../../src/model/hash.ts'
 
 it('any 64-bit value comes back from its digits', () => {
   fc.assert(
     fc.property(fc.bigInt(0n, 2n ** 64n - 1n), (value) => {
       expect(hex64(value)).toMatch(/^[0-9a-f]{16}$/)
       expect(parseHex64(hex64(value))).toBe(value)
+    }),
+  )
+})
+
+it('the digits of many values are those of each', () => {
+  fc.assert(
+    fc.property(fc.bigUint64Array({ maxLength: 300 }), fc.nat(3), (values, at) => {
+      expect(hex64s(values.subarray(at))).toBe([...values.subarray(at)].map(hex64).join(''))
     }),
   )
 })
