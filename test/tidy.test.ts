@@ -2,7 +2,7 @@
 // functions stay short enough to be read. It reads the checkout; it runs none of the code it reads.
 
 import { spawnSync } from 'node:child_process'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   asyncWordsOf,
@@ -253,6 +253,18 @@ describe('tests and documents', () => {
       .flatMap(([file, titles]) => titles.map((title) => ({ in: file.slice('test/'.length), title })))
       .filter((test) => !rows.some((row) => row.in === test.in && test.title.endsWith(row.title)))
     expect(untold).toEqual([])
+  })
+
+  it('R103: each patch that takes a mend away is named in the row of the bug, beside the test it must turn red', () => {
+    const rows = textOf('docs/museum.md').split('\n')
+    const patches = filesBelow('test/mutants/museum').map((file) => ({ file, name: basename(file, '.patch') }))
+    const namedIn = (row: string): string[] => row.match(/(?<=, red on .*`)[\w-]+(?=`)/g) ?? []
+    expect(rows.flatMap(namedIn).toSorted()).toEqual(patches.map(({ name }) => name).toSorted())
+    const astray = patches.filter(({ file, name }) => {
+      const told = testsNamedIn(rows.find((row) => namedIn(row).includes(name)) ?? '').map((test) => test.in)
+      return ![...textOf(file).matchAll(/^Test: test\/(\S+)/gm)].every(([, where = '']) => told.includes(where))
+    })
+    expect(astray).toEqual([])
   })
 })
 

@@ -1,6 +1,7 @@
-// `npm run test:mutants [-- --scenes] [NAME...]`: tests that cannot fail prove nothing. Each patch in this folder makes one
+// `npm run test:mutants [-- --scenes] [-- --museum] [NAME...]`: tests that cannot fail prove nothing. Each patch in this folder makes one
 // mistake in src, in a copy of the tree; the tests that its first lines name must turn red there, and be green without it.
-// With --scenes the patches of scenes/ instead: each takes away what a scene of "it carries on" stands on.
+// With --scenes the patches of scenes/ instead: each takes away what a scene of "it carries on" stands on. With --museum, or
+// `npm run museum [-- NAME...]`, those of museum/: each takes back the mend of a bug told in docs/museum.md (R103).
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -13,8 +14,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const copied = ['src', 'test', 'bin', 'dist', 'fixtures', 'package.json', 'tsconfig.json', 'bundle.mjs']
 const patienceMs = 300_000 // Of one run of vitest; a single test has its own timeout.
 
-const { values, positionals } = parseArgs({ options: { scenes: { type: 'boolean' } }, allowPositionals: true })
-const folder = join(root, 'test/mutants', values.scenes ? 'scenes' : '')
+const { values, positionals } = parseArgs({
+  options: { scenes: { type: 'boolean' }, museum: { type: 'boolean' } },
+  allowPositionals: true,
+})
+const folder = join(root, 'test/mutants', values.scenes ? 'scenes' : values.museum ? 'museum' : '')
 const mutants = readdirSync(folder)
   .filter((name) => name.endsWith('.patch'))
   .map((name) => readMutant(join(folder, name)))
@@ -24,10 +28,11 @@ const verdicts = [
   { name: 'no mutant', promise: '', tests: ['all of them'], verdict: control() },
   ...mutants.map(verdictOf),
 ]
-for (const { name, promise, tests, verdict } of verdicts)
-  console.log(
-    [verdict.padEnd(8), promise.padEnd(10), name.padEnd(26), tests.join(`\n${' '.repeat(47)}`)].join(' ').trimEnd(),
-  )
+const width = Math.max(...verdicts.map(({ name }) => name.length))
+for (const { name, promise, tests, verdict } of verdicts) {
+  const before = [verdict.padEnd(8), promise.padEnd(10), name.padEnd(width)].join(' ')
+  console.log(before, tests.join(`\n${' '.repeat(before.length + 1)}`))
+}
 const isTrue = verdicts.every(({ verdict }, i) => verdict === (i === 0 ? 'green' : 'red'))
 process.exitCode = isTrue && mutants.length > 0 ? 0 : 1
 
