@@ -29,10 +29,8 @@ async function bundled(file) {
 
 /** Where the mutated sources ask which mutant is active, steps are counted, and too many of them are an end. */
 function counted(code) {
-  return code.replaceAll(
-    'function isActive(id) {',
-    `$& if (++ns.steps > ns.stepLimit) throw new Error('too many steps');`,
-  )
+  const limited = "if (++ns.steps > ns.stepLimit) { ns.isEndless = true; throw new Error('too many steps') }"
+  return code.replaceAll('function isActive(id) {', `$& ${limited}`)
 }
 
 /** In a bundle, too, a file knows where it was. */

@@ -13,8 +13,9 @@ import { evaluatorOf } from './bundles.mjs'
 const bundles = '.bundles' // In the copy that Stryker has mutated, where its processes work.
 const costsFile = join(bundles, 'costs.json')
 
-/** So many times the steps that a file of tests takes are an endless loop: one of promises alone lets no clock end it. */
+/** So many times the steps that a test takes are an endless loop: one of promises alone lets no clock end it. */
 const stepFactor = 20
+const stepsAtLeast = 200_000
 
 /** Stryker's names for what became of a test. */
 const passed = 0
@@ -41,7 +42,7 @@ class Runner {
   #leaveOut
   /** By file, what evaluates it. */
   #evaluators = new Map()
-  /** By file, how long its tests took, and in how many steps. */
+  /** How long the tests of a file took, and in how many steps each of them. */
   #costs
 
   constructor({ carryon: { tests, leaveOut } }) {
@@ -60,19 +61,22 @@ class Runner {
   /** What a file does while it is loaded counts for each of its tests. */
   async dryRun() {
     const perTest = {}
-    Object.assign(mutation, { activeMutant: undefined, mutantCoverage: { static: {}, perTest }, stepLimit: Infinity })
+    Object.assign(mutation, { activeMutant: undefined, mutantCoverage: { static: {}, perTest } })
     const tests = []
-    this.#costs = {}
+    this.#costs = { ms: {}, steps: {} }
+    const { ms, steps } = this.#costs
     for (const file of this.#evaluators.keys()) {
       const { results } = await this.#run(file, {
         isWanted: ({ name }) => !this.#leaveOut.includes(name),
-        began: (id) => (mutation.currentTestId = id),
-        ended: () => (mutation.currentTestId = undefined),
+        began: (id) => Object.assign(mutation, { currentTestId: id, steps: 0 }),
+        ended: (id) => {
+          steps[id] = mutation.steps
+          mutation.currentTestId = undefined
+        },
       })
       for (const { id } of results) perTest[id] = sum(perTest[id], perTest[file])
       delete perTest[file]
-      const ms = results.reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0)
-      this.#costs[file] = { ms, steps: mutation.steps }
+      ms[file] = results.reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0)
       tests.push(...results)
     }
     writeFileSync(costsFile, JSON.stringify(this.#costs))
@@ -81,19 +85,20 @@ class Runner {
 
   async mutantRun({ activeMutant, testFilter, hitLimit }) {
     this.#costs ??= JSON.parse(readFileSync(costsFile, 'utf8'))
-    Object.assign(mutation, { activeMutant: activeMutant.id, hitCount: 0, hitLimit })
+    Object.assign(mutation, { activeMutant: activeMutant.id, hitCount: 0, hitLimit, isEndless: false })
     const wanted = new Set(testFilter)
-    const files = [...new Set(testFilter.map(fileOf))].sort((a, b) => this.#costs[a].ms - this.#costs[b].ms)
+    const { ms, steps } = this.#costs
+    const files = [...new Set(testFilter.map(fileOf))].sort((a, b) => ms[a] - ms[b])
     let nrOfTests = 0
     for (const file of files) {
       let isRed = false
-      mutation.stepLimit = this.#costs[file].steps * stepFactor
       const { results, isStuck } = await this.#run(file, {
         isWanted: ({ id }) => wanted.has(id) && !isRed,
-        ended: (isFailed) => (isRed ||= isFailed),
+        began: (id) => Object.assign(mutation, { steps: 0, stepLimit: Math.max(stepsAtLeast, steps[id] * stepFactor) }),
+        ended: (_id, isFailed) => (isRed ||= isFailed),
       })
-      const hasGoneRound = mutation.hitCount > hitLimit || mutation.steps > mutation.stepLimit
-      if (hasGoneRound) return { status: 'timeout', reason: 'it goes round and round' }
+      if (mutation.hitCount > hitLimit || mutation.isEndless)
+        return { status: 'timeout', reason: 'it goes round and round' }
       if (isStuck) return { status: 'timeout', reason: 'it waits for ever' }
       nrOfTests += results.length
       const red = results.find(({ status }) => status === failed)
@@ -103,16 +108,16 @@ class Runner {
   }
 
   async #run(file, { isWanted, began, ended }) {
-    Object.assign(mutation, { currentTestId: file, steps: 0 })
+    Object.assign(mutation, { currentTestId: file, steps: 0, stepLimit: Infinity })
     const tests = vitestRunner.startTests([file], {
       config,
       importFile: () => this.#evaluators.get(file)((name) => (name === 'vitest' ? vitest : import(name))),
       onBeforeRunTask(test) {
         const id = idOf(file, test)
-        if (isWanted({ id, name: test.name })) began?.(id)
+        if (isWanted({ id, name: test.name })) began(id)
         else test.mode = 'skip'
       },
-      onAfterRunTask: (test) => ended?.(test.result?.state === 'fail'),
+      onAfterRunTask: (test) => ended(idOf(file, test), test.result?.state === 'fail'),
     })
     const { done, thrown } = await watched(tests)
     if (thrown !== undefined) return { results: [redBy(file, thrown)] }
