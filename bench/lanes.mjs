@@ -75,6 +75,7 @@ async function times({ files, scratch }) {
   return [
     { name: nameOf(1), isOurs: true, seconds: await timeOf(scenario, scratch, carryon(scenario, 1)) },
     { name: nameOf(4), isOurs: true, seconds: await timeOf(scenario, scratch, carryon(scenario, 4)) },
+    { name: nameOf('auto'), isOurs: true, seconds: await timeOf(scenario, scratch, carryon(scenario, 'auto')) },
     { name: 'rsync daemon', seconds: await timeOf(scenario, scratch, rsync(scenario)) },
   ]
 }

@@ -75,7 +75,8 @@ export class GreetingMachine {
 
   // ---- dialer -----------------------------------------------------------------------------------------------------
 
-  connected({ connection, attempt }: Input & { kind: 'connected' }): void {
+  connected({ connection, attempt, roundTripMs }: Input & { kind: 'connected' }): void {
+    this.#hub.roundTripMs = roundTripMs
     this.#greeting = this.#begin(connection)
     this.#hub.emit({ kind: 'send', connection, message: this.hello(0, attempt) })
   }

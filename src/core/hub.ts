@@ -64,6 +64,8 @@ export class Hub {
   epoch = 0
   /** Lanes that carry data, as agreed; with 1 it is lane 0. */
   lanes = 1
+  /** To the listener and back; undefined where this side is the listener, or nobody knows. */
+  roundTripMs: Millis | undefined
   phase: Phase = 'greeting'
   /** The connection of the current epoch, once it is open. */
   open: ConnectionId | undefined

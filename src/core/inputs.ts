@@ -69,7 +69,12 @@ export interface Refused {
 
 export type Input =
   // Connections
-  | { readonly kind: 'connected'; readonly connection: ConnectionId; readonly attempt: number }
+  | {
+      readonly kind: 'connected'
+      readonly connection: ConnectionId
+      readonly attempt: number
+      readonly roundTripMs?: Millis | undefined
+    }
   /** A further lane of the open epoch is up: dialer only. */
   | {
       readonly kind: 'laneConnected'

@@ -8,6 +8,7 @@ import { isAcceptedOnLane } from './dialogue.ts'
 import { earliest, type Hub } from './hub.ts'
 import type { ConnectionId, Input } from './inputs.ts'
 import { LaneCount } from './lane-count.ts'
+import { Pace } from './pace.ts'
 import { Pulse } from './pulse.ts'
 import { Tail } from './tail.ts'
 import { peerMust, Violation } from './violation.ts'
@@ -22,8 +23,8 @@ interface Lane {
   readonly lane: number
   readonly attempt: number
   readonly pulse: Pulse
+  readonly pace: Pace
   isOpen: boolean
-  framesUnderWay: number
 }
 
 export interface LanesOwner {
@@ -68,9 +69,9 @@ export class Lanes {
     if (!isDialer) return
     const { lanes: most, settings, now } = this.#hub
     const first = settings.limits.lanes === 'auto' ? Math.min(this.#count?.count ?? 1, most) : most
-    this.#count = new LaneCount(first, most)
-    this.#count.begin(now, this.#carriedBytes)
-    this.#want(first)
+    this.#count = new LaneCount(first, most, this.#hub.chunkBytes)
+    this.#count.begin(now, this.#carriedBytes, this.#hub.roundTripMs)
+    this.#want(this.#count.count)
   }
 
   get #carriedBytes(): number {
@@ -157,11 +158,12 @@ export class Lanes {
 
   #add(connection: ConnectionId, lane: number, attempt: number): void {
     const pulse = new Pulse(this.#hub.settings.limits, this.#hub.now)
-    this.#lanes.set(connection, { lane, attempt, pulse, isOpen: false, framesUnderWay: 0 })
+    this.#lanes.set(connection, { lane, attempt, pulse, pace: new Pace(), isOpen: false })
   }
 
   #joined(connection: ConnectionId): void {
     this.#lanes.get(connection)!.isOpen = true
+    this.#count?.joined(this.count, this.#hub.now, this.#carriedBytes)
     this.#againMs = againMs
     this.#open()
     this.#owner.joined()
@@ -221,7 +223,7 @@ export class Lanes {
   #closeIdle(): void {
     for (const [connection, lane] of this.#lanes) {
       if (this.#hub.settings.role === 'receiver' || this.#carries(lane) || !lane.isOpen) continue
-      if (lane.framesUnderWay > 0 || this.#owner.isOwed(connection)) continue
+      if (lane.pace.framesUnderWay > 0 || this.#owner.isOwed(connection)) continue
       this.#lanes.delete(connection)
       this.#hub.emit({ kind: 'close', connection, code: 1000, reason: 'it did not pay' })
     }
@@ -239,7 +241,7 @@ export class Lanes {
     let isAlone = true
     for (const [connection, lane] of this.#lanes) {
       if (!this.#carries(lane)) continue
-      const { framesUnderWay } = lane
+      const { framesUnderWay } = lane.pace
       isAlone = false
       if (framesUnderWay >= least) continue
       least = framesUnderWay
@@ -253,12 +255,18 @@ export class Lanes {
     return this.#framesOnZero > 0
   }
 
+  /** Whether no frame is on its way to a socket. */
+  get isIdle(): boolean {
+    return this.#framesOnZero === 0 && [...this.#lanes.values()].every(({ pace }) => pace.framesUnderWay === 0)
+  }
+
   /** Nothing is left to be sent: from now on the slowest lane decides when all is there. */
   allSent(): void {
     if (this.#tail !== undefined) return
+    const { now } = this.#hub
     const carriers = [...this.#lanes].filter(([, lane]) => this.#carries(lane))
     if (carriers.length < 2) return
-    this.#tail = new Tail(new Map(carriers).keys(), this.#hub.now)
+    this.#tail = new Tail(new Map(carriers.map(([connection, { pace }]) => [connection, pace.frameMs(now)])), now)
     for (const [connection, lane] of carriers) this.#say(connection, lane, 'ping')
   }
 
@@ -267,14 +275,14 @@ export class Lanes {
     this.#tail = undefined
     const lane = this.#lanes.get(connection)
     if (lane === undefined) this.#framesOnZero++
-    else lane.framesUnderWay++
+    else lane.pace.took(this.#hub.now)
   }
 
   /** A frame is in the socket, or will never be; false if its connection is gone. */
   done(connection: ConnectionId): boolean {
     const lane = this.#lanes.get(connection)
     if (lane !== undefined) {
-      lane.framesUnderWay--
+      lane.pace.done(this.#hub.now)
       lane.pulse.sent(this.#hub.now)
     } else if (connection === this.#hub.open) {
       this.#framesOnZero--

@@ -68,7 +68,7 @@ export class Links {
   /** Dialer: starts a connection that is up, and greets. */
   connected(connection: Connection): void {
     const id = this.#start(connection, 0)
-    this.#tell({ kind: 'connected', connection: id, attempt: id })
+    this.#tell({ kind: 'connected', connection: id, attempt: id, roundTripMs: connection.roundTripMs })
   }
 
   /** Dialer: a further lane is up. */

@@ -1,6 +1,8 @@
 // One live transport, as the engine sees it: ordered, reliable until it ends, framed. A WebSocket, a pair in memory, later
 // a pipe. It knows nothing of sessions.
 
+import type { Millis } from './clock.ts'
+
 /** What a connection tells its owner. Calls come in order, never after `ended`. */
 export interface ConnectionHandlers {
   /** A text frame. */
@@ -27,6 +29,8 @@ export interface Connection {
   readonly peer: string
   /** Whether the other end proved the ticket's key (`t.<id>`) or the session's (`s.<id>`); '' where nothing was proved (plain). */
   readonly proof: string
+  /** To the other end and back, ms, as long as TCP took to reach it; undefined where this end was called, or a pipe leads there. */
+  readonly roundTripMs?: Millis | undefined
   /** Must be called once, right away: nothing is read before. */
   start(handlers: ConnectionHandlers): void
   /** Queues a text frame. */

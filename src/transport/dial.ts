@@ -102,24 +102,34 @@ interface Target extends Address {
   readonly path: string
 }
 
+/** What is known of the way once TCP has been there and back. */
+interface Reached extends DialOptions {
+  readonly roundTripMs: number
+}
+
 /** Every way out but success destroys the socket. */
 async function attempt(target: Target, options: DialOptions): Promise<Connection> {
   const { trust, key } = options
   const address = formatAddress(target)
   let stage: Stage = 'reaching'
+  let roundTripMs = 0
+  const began = performance.now()
   const socket = open(target, options)
   socket.on('error', () => {}) // Between two waits too, an error must find a listener.
-  socket.once('connect', () => (stage = trust === 'plain' ? 'upgrading' : 'proving'))
+  socket.once('connect', () => {
+    roundTripMs = performance.now() - began
+    stage = trust === 'plain' ? 'upgrading' : 'proving'
+  })
   const limit = limitTo(socket, options)
   try {
     await happened(socket, trust === 'plain' ? 'connect' : 'secureConnect')
     if (trust === 'psk') assertProven(socket as TLSSocket)
     if (!isByCertificate(trust) || key === undefined) {
       stage = 'upgrading'
-      return await upgradeTo(socket, target, options)
+      return await upgradeTo(socket, target, { ...options, roundTripMs })
     }
     assertTrusted(socket as TLSSocket, trust)
-    return await proven(socket as TLSSocket, target, { ...options, key, trust })
+    return await proven(socket as TLSSocket, target, { ...options, key, trust, roundTripMs })
   } catch (error) {
     socket.destroy()
     throw options.signal.aborted ? options.signal.reason : explain(stage, address, error, trust)
@@ -138,7 +148,7 @@ function open(target: Target, { trust, key }: DialOptions): Socket {
 async function proven(
   socket: TLSSocket,
   target: Target,
-  options: DialOptions & { readonly key: ProofKey; readonly trust: CertificateTrust },
+  options: Reached & { readonly key: ProofKey; readonly trust: CertificateTrust },
 ): Promise<Connection> {
   const binding = options.trust === 'proxied' ? '' : bindingOf(socket) // Before the upgrade takes its handle.
   const connection = await upgradeTo(socket, target, options)
@@ -169,11 +179,12 @@ function assertProven(socket: TLSSocket): void {
 const showsCertificate = 'it shows a certificate where the ticket must be proven'
 
 /** A proxy or a certificate goes by the name; whoever is met directly by the address that answered. */
-function upgradeTo(socket: Socket, target: Target, { trust, key, directReads }: DialOptions): Promise<WsConnection> {
+function upgradeTo(socket: Socket, target: Target, options: Reached): Promise<WsConnection> {
+  const { trust, key, directReads, roundTripMs } = options
   const peer = formatAddress(target)
   const place = isByCertificate(trust) ? formatAddress({ host: target.name, port: target.port }) : peer
   const url = `${trust === 'plain' ? 'ws' : 'wss'}://${place}/${target.path}`
-  const ends = { peer, proof: trust === 'psk' ? (key?.identity ?? '') : '' }
+  const ends = { peer, proof: trust === 'psk' ? (key?.identity ?? '') : '', roundTripMs }
   return upgrade(socket, url, ends, { directReads, refusal: (status) => unexpected(status, trust) })
 }
 

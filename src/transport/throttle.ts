@@ -1,7 +1,7 @@
 // A Connection that sends data no faster than it may. Messages pass at once: they are few, and a throttled link must not look dead.
 
 import { TransferError } from '../errors.ts'
-import type { Clock } from '../model/clock.ts'
+import type { Clock, Millis } from '../model/clock.ts'
 import type { Connection, ConnectionHandlers } from '../model/connection.ts'
 import { Meter } from './meter.ts'
 
@@ -107,6 +107,10 @@ class Throttled implements Connection {
 
   get proof(): string {
     return this.#inner.proof
+  }
+
+  get roundTripMs(): Millis | undefined {
+    return this.#inner.roundTripMs
   }
 
   get heardBytes(): number {

@@ -16,6 +16,8 @@ export type Stream = Duplex & { readonly bytesRead: number }
 export interface Ends {
   readonly peer: string
   readonly proof: string
+  /** As `Connection` has it. */
+  readonly roundTripMs?: number | undefined
   /** Called once, before the first frame is handed on. */
   readonly onFirstFrame?: () => void
 }
@@ -27,6 +29,7 @@ const closeReasonMaxBytes = 123 // A control frame's 125 bytes less the code.
 
 export class WsConnection implements Connection, Converser {
   readonly peer: string
+  readonly roundTripMs: number | undefined
   #proof: string
   readonly #ws: WebSocket
   /** Where large frames come from past ws, if they do. */
@@ -44,8 +47,9 @@ export class WsConnection implements Connection, Converser {
   #isClosing = false
 
   /** Takes a WebSocket that opened in this very turn: it is paused here, so that no frame is lost before `start`. */
-  constructor(ws: WebSocket, socket: Stream, { peer, proof, onFirstFrame }: Ends) {
+  constructor(ws: WebSocket, socket: Stream, { peer, proof, roundTripMs, onFirstFrame }: Ends) {
     this.peer = peer
+    this.roundTripMs = roundTripMs
     this.#proof = proof
     this.#onFirstFrame = onFirstFrame
     this.#ws = ws

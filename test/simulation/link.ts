@@ -207,6 +207,11 @@ export class End implements Connection {
     return this.#isEnded
   }
 
+  /** Of who dialed. */
+  get roundTripMs(): number | undefined {
+    return this.index === 0 ? 2 * this.link.faults.latencyMs : undefined
+  }
+
   start(handlers: ConnectionHandlers): void {
     this.#handlers = handlers
     this.#deliver()

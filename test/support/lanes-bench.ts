@@ -19,10 +19,15 @@ export function attempts(effects: readonly Effect[]): number[] {
 }
 
 /** A dialer whose lane 0, connection 1, is open with so many lanes agreed. */
-export function dialer(role: Role, agreed: number, lanes: number | 'auto' | 'any' = 'any'): Bench {
+export function dialer(
+  role: Role,
+  agreed: number,
+  lanes: number | 'auto' | 'any' = 'any',
+  roundTripMs?: number,
+): Bench {
   const bench = Bench.fresh(role, emptyCheckpoint(), [], [], limitsWith(lanes))
   bench.connection = 1
-  bench.tell({ kind: 'connected', connection: 1, attempt: 1 })
+  bench.tell({ kind: 'connected', connection: 1, attempt: 1, roundTripMs })
   bench.hear({ ...welcome, agreed: { ...welcome.agreed, lanes: agreed } })
   bench.said()
   bench.commit()

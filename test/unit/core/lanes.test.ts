@@ -32,6 +32,11 @@ describe('the dialer', () => {
     expect(bench.core.lanes).toBe(2)
   })
 
+  it('opens two at once where the way is long and nothing was said of the number', () => {
+    expect(attempts(dialer('sender', 16, 'auto', 100).effects)).toEqual([1, 2])
+    expect(attempts(dialer('sender', 1, 'auto', 100).effects)).toEqual([])
+  })
+
   it('adds lanes while they pay, and closes those that do not once nothing of theirs is on its way', () => {
     const bench = dialer('sender', 16, 'auto')
     bench.hear(want([], 0, true))

@@ -116,4 +116,42 @@ describe('once nothing is left to be sent', () => {
     sent(bench, 2, 0)
     expect(asked(bench)).toEqual([2, 3])
   })
+
+  /** Forty chunks, of which lane 2 takes one each so many ms, and lane 3 each so many. Both have had their sockets full. */
+  function lanesOf(fastMs: number, slowMs: number): Bench {
+    const bench = twoLanes([40 * chunkBytes])
+    const next = { 2: 0, 3: 0 }
+    for (const from = bench.now; asked(bench).length === 0;) {
+      bench.now += fastMs
+      for (const [connection, ms] of [
+        [2, fastMs],
+        [3, slowMs],
+      ] as const) {
+        if ((bench.now - from) % ms !== 0) continue
+        const own = sendsOf(bench).filter((send) => send.startsWith(`${connection}: `))
+        sent(bench, connection, Number(own[next[connection]++]!.slice(3)))
+        bench.tell({ kind: 'heard', connection, arrivingBytes: 0, isReading: true })
+      }
+      bench.tell({ kind: 'heard', connection: 1, arrivingBytes: 0, isReading: true })
+    }
+    bench.effects.length = 0
+    return bench
+  }
+
+  it('what a lane carries that was much slower than another one goes out again at once', () => {
+    const bench = lanesOf(150, 600)
+    expect(bench.core.deadline).toBeLessThanOrEqual(bench.now)
+    later(bench, 0)
+    expect(bench.effects).toContainEqual({ kind: 'destroy', connection: 3, reason: 'it holds up the end' })
+    expect(sendsOf(bench)).not.toEqual([])
+  })
+
+  it.each([
+    ['a little slower', 200, 600],
+    ['slow, but soon done', 100, 400],
+  ])('a lane that is %s is waited for', (_what, fastMs, slowMs) => {
+    const bench = lanesOf(fastMs, slowMs)
+    later(bench, 0)
+    expect(bench.effects.filter(({ kind }) => kind === 'destroy')).toEqual([])
+  })
 })

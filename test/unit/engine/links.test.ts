@@ -32,6 +32,7 @@ function bench() {
       get heardBytes() {
         return near.heardBytes + readBytes
       },
+      roundTripMs: 7,
     }),
   )
   const read = (bytes: number): void => void (readBytes += bytes)
@@ -181,6 +182,10 @@ it('R37: tells that the machine slept, and not that its clock was set back', () 
   clock.jumpWall(60_000)
   clock.advance(1_000)
   expect(wakes()).toEqual([{ kind: 'woke', sleptMs: 60_000 }])
+})
+
+it('a connection is told with how far the other end is', () => {
+  expect(bench().heard).toMatchObject([{ kind: 'connected', roundTripMs: 7 }])
 })
 
 it('a destroyed connection is told once, and sends nothing more', async () => {

@@ -40,6 +40,12 @@ describe('dial', () => {
     }
   })
 
+  it.each([true, false])('knows how long the way there and back took (plain %s)', async (plain) => {
+    const connection = await dialTo(await listening(plain), { plain })
+    expect(connection.roundTripMs).toBeGreaterThan(0)
+    connection.destroy()
+  })
+
   it('finds nobody behind a name that does not exist', async () => {
     await expect(dialTo('no-such-name.invalid:22779')).rejects.toMatchObject({ code: 'peer-unreachable' })
   })

@@ -22,6 +22,12 @@ function throttledPair(rate: () => number | undefined) {
   return { clock, connection, outgoing, send, atLeft: record(connection), atRight: record(right) }
 }
 
+it('tells how far the other end is', () => {
+  const [left] = memoryPair()
+  const connection = throttled(Object.assign(left, { roundTripMs: 7 }), () => undefined, new ManualClock())
+  expect(connection.roundTripMs).toBe(7)
+})
+
 /** Everything that became due has happened once the microtasks are through. */
 const settle = () => new Promise(setImmediate)
 
