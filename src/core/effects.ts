@@ -1,6 +1,7 @@
 // What the core asks for. Every effect is an order (imperative); the engine carries them out, and where one has a result,
 // the result comes back as the input named behind it.
 
+import type { HintCode } from '../model/events.ts'
 import type { Fingerprint } from '../model/manifest.ts'
 import type { AuthorisedFile, EntryOutcome, Message } from '../model/messages.ts'
 import type { Place, Run } from '../model/places.ts'
@@ -60,6 +61,7 @@ export type SharedEffect =
     }
   | { readonly kind: 'reportOutcomes'; readonly outcomes: readonly EntryOutcome[] }
   | { readonly kind: 'warn'; readonly code: string; readonly sentence: string; readonly entry: number | null }
+  | { readonly kind: 'hint'; readonly code: HintCode; readonly sentence: string }
   /** Nothing will follow: the session is over in this process. */
   | { readonly kind: 'finish'; readonly end: SessionEnd }
 

@@ -14,7 +14,7 @@ import { Queue } from './queue.ts'
 import { Revisions } from './revisions.ts'
 import { SendingFile } from './sending-file.ts'
 import { peerMust } from './violation.ts'
-import { Window } from './window.ts'
+import type { Window } from './window.ts'
 
 const packFilesMax = 1024
 
@@ -31,10 +31,10 @@ export class Outgoing {
   #turnHeld: Turn | undefined
   #isSourceGone = false
 
-  constructor(hub: Hub, lanes: Lanes, revised: Checkpoint['revised']) {
+  constructor(hub: Hub, lanes: Lanes, window: Window, revised: Checkpoint['revised']) {
     this.#hub = hub
     this.#lanes = lanes
-    this.#window = new Window(hub.windowBytes)
+    this.#window = window
     this.revisions = new Revisions(hub, this.#files, revised, {
       giveUp: (entry, outcome, sentence) => this.#giveUp(entry, outcome, sentence),
       goOn: (file) => this.#goOn(file),

@@ -12,6 +12,8 @@ import type { Lanes } from './lanes.ts'
 import { Outgoing } from './outgoing.ts'
 import { Releasing } from './releasing.ts'
 import { peerMust } from './violation.ts'
+import { Window } from './window.ts'
+import { WindowWatch } from './window-watch.ts'
 
 export class Sending {
   readonly outgoing: Outgoing
@@ -24,13 +26,16 @@ export class Sending {
   #pagesAnswered = 0
   /** What the receiver had made durable when this epoch began, as far as this side knows; 0 once compared. */
   #bytesRemembered: number
+  readonly #window: Window
+  readonly #windowWatch = new WindowWatch()
   #isWalking = true // Until `begin`: the journal's pages come first.
 
   constructor(hub: Hub, lanes: Lanes, checkpoint: Checkpoint) {
     this.#hub = hub
     this.#lanes = lanes
     this.#bytesRemembered = checkpoint.revised.size === 0 ? checkpoint.bytesAcknowledged : 0 // A new revision begins lower.
-    this.outgoing = new Outgoing(hub, lanes, checkpoint.revised)
+    this.#window = new Window(hub.windowBytes)
+    this.outgoing = new Outgoing(hub, lanes, this.#window, checkpoint.revised)
     this.releasing = new Releasing(hub, checkpoint.receipt)
   }
 
@@ -176,6 +181,8 @@ export class Sending {
   acknowledgeArrived({ serial, places, outcomes, level }: Acknowledge): void {
     const { entries, durability } = this.#hub
     peerMust(level === durability, `what is acknowledged is ${level} where ${durability} was agreed`)
+    const isHeldUp = this.#window.isFull && this.#lanes.isIdle
+    if (this.#windowWatch.acknowledged(this.#hub.now, isHeldUp)) this.#hintAtWindow()
     for (const run of places) this.outgoing.acknowledged(run)
     for (const outcome of outcomes) {
       peerMust(outcome.entry < entries.manifest.entries, 'an outcome names an entry that was not sent')
@@ -189,6 +196,12 @@ export class Sending {
     this.#hub.emit({ kind: 'reportCheckpoint', serial, grade, syncMs: 0 })
     this.outgoing.pump()
     this.endIfDone()
+  }
+
+  #hintAtWindow(): void {
+    const mebibytes = Math.round(this.#hub.windowBytes / 2 ** 20)
+    const sentence = `No more than ${mebibytes} MiB may be on their way and not acknowledged, and that is what holds the rate down. A larger --window on both sides lets more flow.`
+    this.#hub.emit({ kind: 'hint', code: 'window-small', sentence })
   }
 
   exceptionArrived({ code, sentence }: Exception): void {

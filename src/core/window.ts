@@ -16,6 +16,7 @@ export class Window {
   #limitBytes: number
   #usedBytes = 0
   #places = 0
+  #isFull = false
   #out = new Map<number, Map<number, Out>>()
 
   constructor(limitBytes: number) {
@@ -45,9 +46,15 @@ export class Window {
     return this.#out.get(entry)?.keys() ?? []
   }
 
+  /** Whether the last place that asked was not admitted. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
   /** Whether a new place of `bytes` may be sent now. */
   admits(bytes: number): boolean {
-    return this.#places < placesOutMax && this.#usedBytes + bytes + placeOverheadBytes <= this.#limitBytes
+    this.#isFull = this.#places >= placesOutMax || this.#usedBytes + bytes + placeOverheadBytes > this.#limitBytes
+    return !this.#isFull
   }
 
   /** Notes that a place is sent, or sent again. */

@@ -275,11 +275,12 @@ class SessionRunner implements Runner {
         return this.#options.observer({ ...effect, kind: 'checkpoint' })
       case 'reportOutcomes':
         return this.#track(this.#reportOutcomes(effect.outcomes))
+      case 'hint':
+        return this.#options.observer(effect)
       case 'warn':
         return this.#track(this.#warn(effect))
       case 'finish':
-        void this.#end(effect.end)
-        return
+        return void this.#end(effect.end)
       case 'walkPage':
       case 'sendPage':
       case 'sendChunk':

@@ -4,6 +4,7 @@
 
 import type { Connection } from '../model/connection.ts'
 import type { Directory } from '../model/disk.ts'
+import type { HintCode } from '../model/events.ts'
 import type { EntryOutcome, Hello } from '../model/messages.ts'
 import type { Path } from '../model/names.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
@@ -73,6 +74,7 @@ export type RunnerEvent =
   | { readonly kind: 'checkpoint'; readonly serial: number; readonly grade: 'minor' | 'major'; readonly syncMs: number }
   | { readonly kind: 'outcome'; readonly path: Path; readonly outcome: EntryOutcome; readonly bytes: number }
   | { readonly kind: 'warning'; readonly code: string; readonly sentence: string; readonly path: string | null }
+  | { readonly kind: 'hint'; readonly code: HintCode; readonly sentence: string }
   /** Chunks known only from hints, read back and written again after a crash. Receiver only, before anything else. */
   | {
       readonly kind: 'adopted'

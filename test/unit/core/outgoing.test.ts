@@ -42,6 +42,34 @@ function acknowledge(bench: Bench, first: number, count: number, revision = 0, e
   bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
 }
 
+describe('the window', () => {
+  /** What is said of it where acknowledges come each half second, and find the last of five frames still under way or not. */
+  function hintsWhere(isBusy: boolean): Effect[] {
+    const bench = sender(200 * chunkBytes)
+    for (let first = 0; first < 150; first += 5) {
+      bench.now += 500
+      bench.tell({ kind: 'heard', connection: 1, arrivingBytes: 0, isReading: true })
+      for (let i = 0; i < 4; i++) sendOne(bench)
+      if (!isBusy) sendOne(bench)
+      acknowledge(bench, first, 5)
+      if (isBusy) sendOne(bench)
+    }
+    return bench.effects.filter(({ kind }) => kind === 'hint')
+  }
+  const sendOne = (bench: Bench): void => {
+    const { place, connection } = bench.take('sendChunk')
+    bench.tell({ kind: 'chunkSent', connection, place, hash: 7n, zeros: false })
+  }
+
+  it('is named where it holds the rate down: all is taken, and only an acknowledge lets more flow', () => {
+    expect(hintsWhere(false)).toMatchObject([{ code: 'window-small', sentence: expect.stringContaining('--window') }])
+  })
+
+  it('is not where lanes are busy', () => {
+    expect(hintsWhere(true)).toEqual([])
+  })
+})
+
 describe('frames under way', () => {
   it('are at most four; one that went over an older connection makes no room in the new one', () => {
     const bench = sender(8 * chunkBytes)

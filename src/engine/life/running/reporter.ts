@@ -150,6 +150,8 @@ export class Reporter {
         return this.#sayFile(event)
       case 'warning':
         return this.warn(event.code as WarningCode, event.sentence, event.path)
+      case 'hint':
+        return this.say({ type: 'hint', code: event.code, message: event.sentence })
       case 'adopted': {
         const { bytesHinted, bytesAdopted, durationMs } = event
         this.#bytesFoundOnDisk += bytesAdopted

@@ -70,6 +70,12 @@ const outcome = (path: string, over: Partial<EntryOutcome>): RunnerEvent => ({
 })
 
 describe('Reporter', () => {
+  it('passes hints on', () => {
+    const { reporter, of } = reporting()
+    reporter.hear({ kind: 'hint', code: 'window-small', sentence: 'More would flow.' })
+    expect(of('hint')).toMatchObject([{ code: 'window-small', message: 'More would flow.' }])
+  })
+
   it('stamps every event with version, time, session and role', () => {
     const { reporter, events, follow } = reporting()
     reporter.stand('listening', 'no-peer-yet', 'peer')
