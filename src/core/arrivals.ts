@@ -41,6 +41,9 @@ export class Arrivals {
     this.#owner = owner
     this.syncPoints = new SyncPoints(hub, this.parts, serial, {
       planOf: (entry) => owner.planOf(entry),
+      get lanes() {
+        return lanes.count
+      },
       ended: () => owner.settled(),
       lost: (entry) => this.#lost(entry),
     })

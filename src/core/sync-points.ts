@@ -28,6 +28,8 @@ const filesPerCycleMax = 1024 // Bounds an intent record and the descriptors and
 export interface SyncPointsOwner {
   /** One of `plans`. */
   planOf(entry: number): number
+  /** Connections that carry data. */
+  readonly lanes: number
   /** A cycle has ended. */
   ended(): void
   /** A file to be published is nowhere: neither part nor target. */
@@ -125,7 +127,9 @@ export class SyncPoints {
 
   get #isDue(): boolean {
     const { limits } = this.#hub.settings
-    const every = Math.min(limits.syncEveryBytes, this.#hub.windowBytes / 2) // Half of W syncs while the other half fills.
+    // Half of W syncs while the other half fills. Who has several lanes has a long way: there acknowledges are under way, too.
+    const share = this.#owner.lanes > 1 ? 4 : 2
+    const every = Math.min(limits.syncEveryBytes, this.#hub.windowBytes / share)
     return (
       this.#finish.length > 0 ||
       this.#writtenBytes >= every ||

@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest'
 import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
 import type { Input } from '../../../src/core/inputs.ts'
-import { defaultLimits, outcomesPerMessageMax, runsPerMessageMax } from '../../../src/model/limits.ts'
+import { defaultLimits, type Limits, outcomesPerMessageMax, runsPerMessageMax } from '../../../src/model/limits.ts'
 import type { Acknowledge, Message } from '../../../src/model/messages.ts'
 import { Bench, chunkBytes, intentOf, listenerHello } from '../../support/core-bench.ts'
 
 const limits = { ...defaultLimits, chunkBytes, windowBytes: 4096, syncEveryBytes: 512, syncEveryMs: 100 }
 
 /** A receiver that waits for files of so many chunks. */
-function receiver(chunks: readonly number[], changed: Partial<typeof limits> = {}): Bench {
+function receiver(chunks: readonly number[], changed: Partial<Limits> = {}): Bench {
   const own = { ...limits, ...changed }
   const bench = Bench.fresh('receiver', emptyCheckpoint(), [], [], { limits: own })
   const input = listenerHello('sender') as Input & { kind: 'helloArrived' }
@@ -64,6 +64,17 @@ describe('a sync point begins', () => {
     for (const chunk of [0, 1, 2]) write(bench, 0, chunk)
     expect(of(bench, 'syncData')).toEqual([])
     write(bench, 0, 3)
+    expect(of(bench, 'syncData')).toHaveLength(1)
+  })
+
+  it('at a quarter of the window, where several lanes have a long way', () => {
+    const bench = receiver([8], { syncEveryBytes: 100_000, windowBytes: 2048, lanes: 2 })
+    const { hello } = listenerHello('sender') as Input & { kind: 'helloArrived' }
+    for (const lane of [1, 2])
+      bench.tell({ kind: 'helloArrived', connection: 1 + lane, hello: { ...hello, lane, epoch: 1 }, records: [] })
+    write(bench, 0, 0)
+    expect(of(bench, 'syncData')).toEqual([])
+    write(bench, 0, 1)
     expect(of(bench, 'syncData')).toHaveLength(1)
   })
 
