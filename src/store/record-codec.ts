@@ -133,7 +133,8 @@ export function readFrame(bytes: Uint8Array, hash: Hash64): RecordFrame | undefi
  */
 export function decodeRecord(frame: RecordFrame, path: string): JournalRecord | undefined {
   const kind = kindsByNumber.get(frame.kindNumber)
-  if (kind !== undefined) return recordFrom(kind, Buffer.from(frame.payload).toString())
+  const { buffer, byteOffset, length } = frame.payload
+  if (kind !== undefined) return recordFrom(kind, Buffer.from(buffer, byteOffset, length).toString())
   if (frame.isSkippable) return undefined
   throw new TransferError('journal-version', { path, format: journalFormat })
 }
