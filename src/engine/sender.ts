@@ -262,7 +262,7 @@ export class Sender {
     if (found !== 'same')
       return tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: found } })
     const { mtimeUs, mode } = await this.#fileEntry(entry)
-    const modified = Number(BigInt(fingerprint.mtimeNs) / 1000n)
+    const modified = Number(fingerprint.mtimeNs / 1000n)
     const version = { fingerprint, mtimeUs: this.#parts.revised.has(entry) ? modified : mtimeUs, mode }
     tell({ kind: 'rehashed', entry, revision, chunks, hashes, version })
   }

@@ -39,12 +39,12 @@ export interface OmittedEntry {
 }
 export type Entry = FileEntry | DirectoryEntry | LinkEntry | OmittedEntry
 
-/** Identity of a version of a source file. Compared, never shown. Decimal strings: nanoseconds pass 2^53. */
+/** Identity of a version of a source file. Compared, never shown. */
 export interface Fingerprint {
   readonly size: number
-  readonly mtimeNs: string
-  readonly ctimeNs: string
-  readonly inode: string
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly inode: bigint
 }
 
 /** A run of entries in walk order. */

@@ -5,13 +5,8 @@ import type { Stat } from '../model/disk.ts'
 import type { Fingerprint } from '../model/manifest.ts'
 
 /** The identity of the version of a file that `stat` saw. */
-export function fingerprintOf(stat: Stat): Fingerprint {
-  return {
-    size: stat.size,
-    mtimeNs: String(stat.mtimeNs),
-    ctimeNs: String(stat.ctimeNs),
-    inode: String(stat.inode),
-  }
+export function fingerprintOf({ size, mtimeNs, ctimeNs, inode }: Stat): Fingerprint {
+  return { size, mtimeNs, ctimeNs, inode }
 }
 
 /** Whether two fingerprints are of the same version. ctime tells what `touch -r` hides, the inode what `mv` does (R51). */

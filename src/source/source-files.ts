@@ -281,7 +281,7 @@ interface PlainFile {
 async function openVersion({ parent, name }: PlainFile, path: Path, fingerprint: Fingerprint): Promise<DiskFile> {
   const file = await parent.directory.openFile(name, 'read')
   try {
-    if (isSameVersion(fingerprintOf(await file.stat()), fingerprint)) return file
+    if (isSameVersion(await file.stat(), fingerprint)) return file
     throw new TransferError('source-changed', { path: pathText(path), what: 'it is another version' })
   } catch (error) {
     await file.close()
@@ -298,7 +298,6 @@ function tooShort(path: Path): TransferError {
 }
 
 function changeOf(stat: Stat, known: Fingerprint): 'same' | SourceChange {
-  const fingerprint = fingerprintOf(stat)
-  if (isSameVersion(fingerprint, known)) return 'same'
-  return { fingerprint, mtimeUs: mtimeUsOf(stat), mode: modeOf(stat) }
+  if (isSameVersion(stat, known)) return 'same'
+  return { fingerprint: fingerprintOf(stat), mtimeUs: mtimeUsOf(stat), mode: modeOf(stat) }
 }

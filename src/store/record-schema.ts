@@ -61,6 +61,8 @@ const keyOrNone = pattern(/^([0-9a-f]{64})?$/)
 const digest = pattern(/^[0-9a-f]{16}$/)
 const certificateTrust = pattern(/^(public|proxied|pin:[0-9a-f]{64})$/)
 const decimal = pattern(/^-?[0-9]{1,20}$/)
+/** In a record it is decimal text: JSON has no such numbers. */
+const large: Shaper<bigint> = (value) => (typeof value === 'bigint' ? value : BigInt(decimal(value)))
 
 const truth: Shaper<boolean> = (value) => {
   if (typeof value !== 'boolean') throw new Misfit(`${show(value)} is neither true nor false`)
@@ -144,9 +146,9 @@ const fingerprint: Shaper<Fingerprint> = (value) => {
   const given = object(value)
   return {
     size: count(given['size']),
-    mtimeNs: decimal(given['mtimeNs']),
-    ctimeNs: decimal(given['ctimeNs']),
-    inode: decimal(given['inode']),
+    mtimeNs: large(given['mtimeNs']),
+    ctimeNs: large(given['ctimeNs']),
+    inode: large(given['inode']),
   }
 }
 const fingerprints: Shaper<Fingerprints> = (value) =>
@@ -302,7 +304,8 @@ export function recordText(record: JournalRecord): string {
   try {
     const payload = payloads[record.kind](record)
     // A replacer is called for every value: only the records that need one get it.
-    return record.kind === 'durable' ? JSON.stringify(payload, hashesAsText) : JSON.stringify(payload)
+    const isLarge = record.kind === 'durable' || record.kind === 'revised'
+    return isLarge ? JSON.stringify(payload, largeAsText) : JSON.stringify(payload)
   } catch (error) {
     throw new InternalError(`a record of kind ${record.kind} can't be written`, { cause: error })
   }
@@ -313,7 +316,8 @@ export function recordFrom(kind: RecordKind, payload: string): JournalRecord {
   return { kind, ...payloads[kind](JSON.parse(payload)) } as JournalRecord
 }
 
-function hashesAsText(_: string, value: unknown): unknown {
+function largeAsText(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
   return value instanceof BigUint64Array ? base64Of(value) : value
 }
 

@@ -12,7 +12,7 @@ import { Bench, chunkBytes, end, listenerHello, pageOf, receipt, survey, want } 
 import { foldRecords } from '../support/fold-records.ts'
 
 const version: SourceVersion = {
-  fingerprint: { size: 600, mtimeNs: '1', ctimeNs: '1', inode: '1' },
+  fingerprint: { size: 600, mtimeNs: 1n, ctimeNs: 1n, inode: 1n },
   mtimeUs: 0,
   mode: 0o644,
 }
@@ -107,7 +107,7 @@ describe('a changed source', () => {
 
   it('is compared in the version it is announced in', () => {
     // A comparison with the version before, on its way when the source changed again, said which chunks to keep: a mix.
-    const newer = { ...version, fingerprint: { ...version.fingerprint, mtimeNs: '2' } }
+    const newer = { ...version, fingerprint: { ...version.fingerprint, mtimeNs: 2n } }
     const bench = sender([1024])
     bench.hear(want([{ need: 'all', from: 0, count: 1, revision: 0 }]))
     const { place, connection } = bench.take('sendChunk')
@@ -120,7 +120,7 @@ describe('a changed source', () => {
     expect(kindsOf(bench.effects)).not.toContain('commit')
     bench.take('rehash')
     bench.tell({ kind: 'rehashed', ...asBefore, hashes: BigUint64Array.of(8n), version: newer })
-    expect(bench.take('commit').records).toMatchObject([{ kind: 'revised', fingerprint: { mtimeNs: '2' }, keep: [] }])
+    expect(bench.take('commit').records).toMatchObject([{ kind: 'revised', fingerprint: { mtimeNs: 2n }, keep: [] }])
   })
 
   it('does not matter once the receiver has finished the file', () => {

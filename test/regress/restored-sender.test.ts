@@ -8,7 +8,7 @@ import type { Message, Want } from '../../src/model/messages.ts'
 import { Bench, chunkBytes, pageOf, survey, want } from '../support/core-bench.ts'
 
 const version: SourceVersion = {
-  fingerprint: { size: 2 * chunkBytes, mtimeNs: '1', ctimeNs: '1', inode: '1' },
+  fingerprint: { size: 2 * chunkBytes, mtimeNs: 1n, ctimeNs: 1n, inode: 1n },
   mtimeUs: 0,
   mode: 0o644,
 }

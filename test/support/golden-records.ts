@@ -9,9 +9,9 @@ const key = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 const shape = { onConflict: 'fail', checksum: false } as const
 const fingerprint = {
   size: 70_000,
-  mtimeNs: '1700000000123456789',
-  ctimeNs: '1700000000123456790',
-  inode: '18446744073709551615',
+  mtimeNs: 1_700_000_000_123_456_789n,
+  ctimeNs: 1_700_000_000_123_456_790n,
+  inode: 18_446_744_073_709_551_615n,
 }
 
 export const goldenRecords: readonly JournalRecord[] = [

@@ -10,7 +10,7 @@ import { Bench, chunkBytes, listenerHello, pageOf, want } from '../../support/co
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
 const broken = expect.objectContaining({ kind: 'finish', end: expect.objectContaining({ code: 'protocol' }) })
-const version = { fingerprint: { size: chunkBytes, mtimeNs: '2', ctimeNs: '2', inode: '1' }, mtimeUs: 0, mode: 0o644 }
+const version = { fingerprint: { size: chunkBytes, mtimeNs: 2n, ctimeNs: 2n, inode: 1n }, mtimeUs: 0, mode: 0o644 }
 const delivered = { entry: 0, outcome: 'delivered', bytes: 4 * chunkBytes, digest: '0123456789abcdef' } as const
 
 /** A sender of files of such sizes, in bytes, that are all wanted. */

@@ -8,8 +8,8 @@ import { noManifest } from '../../../src/model/manifest.ts'
 import type { Run } from '../../../src/model/places.ts'
 import { Bench, chunkBytes, pageOf, want } from '../../support/core-bench.ts'
 
-const version = (size: number, mtimeNs = '1'): SourceVersion => ({
-  fingerprint: { size, mtimeNs, ctimeNs: '1', inode: '1' },
+const version = (size: number, mtimeNs = 1n): SourceVersion => ({
+  fingerprint: { size, mtimeNs, ctimeNs: 1n, inode: 1n },
   mtimeUs: 0,
   mode: 0o644,
 })
@@ -150,7 +150,7 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
     expect(bench.said()).toMatchObject([{ way: 'ask', first: 1, count: 2 }]) // Now all of them are compared.
     answer(bench, 1, [1, 2])
     expect(bench.effects).toContainEqual(expect.objectContaining({ kind: 'warn', code: 'source-changed', entry: 0 }))
-    const all = rehash(bench, (chunk) => (chunk === 3 ? 99n : hashOf(chunk)), version(4 * chunkBytes, '2'))
+    const all = rehash(bench, (chunk) => (chunk === 3 ? 99n : hashOf(chunk)), version(4 * chunkBytes, 2n))
     expect(all).toEqual([0, 1, 2, 3])
     expect(bench.said()).toEqual([])
     bench.commit()
@@ -165,7 +165,7 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
     const entry = 0
     const chunks = [0, 3]
     const hashes = BigUint64Array.of(hashOf(0), 99n)
-    bench.tell({ kind: 'rehashed', entry, revision: 0, chunks, hashes, version: version(4 * chunkBytes, '2') })
+    bench.tell({ kind: 'rehashed', entry, revision: 0, chunks, hashes, version: version(4 * chunkBytes, 2n) })
   }
 
   it('takes the answers to a long question in parts', () => {
@@ -198,7 +198,7 @@ describe('R52: a sender that comes back to chunks an earlier process sent', () =
       [hashesPerMessageMax + 1, 2], // Its last chunk is in the sample.
     ])
     const sampled = bench.said()
-    change(bench, version(chunks * chunkBytes, '2'))
+    change(bench, version(chunks * chunkBytes, 2n))
     for (const question of sampled) if (question.kind === 'hashes') answer(bench, question.first, [question.first])
     expect(answerAll(bench)).toEqual([[0, hashesPerMessageMax]])
     expect(answerAll(bench)).toEqual([[hashesPerMessageMax + 1, 1]])
@@ -277,8 +277,8 @@ describe('R51: a source that changes while it is sent', () => {
 
   it('sends the new revision only once the receiver has answered for it, and only what it lacks', () => {
     const bench = sending(4)
-    change(bench, version(4 * chunkBytes, '2'))
-    rehash(bench, (chunk) => (chunk === 1 ? 99n : hashOf(chunk)), version(4 * chunkBytes, '2'))
+    change(bench, version(4 * chunkBytes, 2n))
+    rehash(bench, (chunk) => (chunk === 1 ? 99n : hashOf(chunk)), version(4 * chunkBytes, 2n))
     bench.commit()
     expect(kindsOf(bench.effects)).not.toContain('sendChunk')
     const received = [
@@ -292,11 +292,11 @@ describe('R51: a source that changes while it is sent', () => {
 
   it('again before its change was compared counts twice, and the newest version is the one announced', () => {
     const bench = sending(2)
-    change(bench, version(chunkBytes, '2'))
-    change(bench, version(chunkBytes + 1, '3'))
+    change(bench, version(chunkBytes, 2n))
+    change(bench, version(chunkBytes + 1, 3n))
     expect(bench.effects.filter(({ kind }) => kind === 'warn')).toHaveLength(2)
     bench.take('rehash')
-    rehash(bench, hashOf, version(chunkBytes + 1, '3'))
+    rehash(bench, hashOf, version(chunkBytes + 1, 3n))
     bench.commit()
     expect(bench.said()).toMatchObject([{ kind: 'resync', size: chunkBytes + 1 }])
   })
@@ -304,7 +304,7 @@ describe('R51: a source that changes while it is sent', () => {
   it('more than three times in a run is given up by name, and the others go on', () => {
     const bench = sending(0)
     for (let times = 0; times <= sourceChangesMax; times++) {
-      change(bench, version(4 * chunkBytes, String(times + 2)))
+      change(bench, version(4 * chunkBytes, BigInt(times + 2)))
       if (times === sourceChangesMax) break
       bench.commit()
       bench.said()
@@ -337,8 +337,8 @@ describe('R51: a source that changes while it is sent', () => {
 
   it('whose receiver is still at an older revision hears the announcement again', () => {
     const bench = sending(4)
-    change(bench, version(4 * chunkBytes, '2'))
-    rehash(bench, hashOf, version(4 * chunkBytes, '2'))
+    change(bench, version(4 * chunkBytes, 2n))
+    rehash(bench, hashOf, version(4 * chunkBytes, 2n))
     bench.commit()
     bench.said()
     for (const need of [
