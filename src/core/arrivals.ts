@@ -3,7 +3,7 @@
 
 import { assert } from '../errors.ts'
 import { hex64s, parseHex64 } from '../model/hash.ts'
-import { badChunkTriesMax, fileChunksMax, hashesPerMessageMax, partsMaxBytes, revisionMax } from '../model/limits.ts'
+import { badChunkTriesMax, fileChunksMax, hashesPerMessageMax, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Exception, Hashes, Resync, Sync, Want } from '../model/messages.ts'
 import { chunkLength, type Place } from '../model/places.ts'
 import type { HeldPart } from './checkpoint.ts'
@@ -11,7 +11,8 @@ import { standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
 import type { AdoptedPlace, ArrivedFrame, ConnectionId, Input } from './inputs.ts'
 import type { Lanes } from './lanes.ts'
-import { Part } from './part.ts'
+import type { Part } from './part.ts'
+import { Parts } from './parts.ts'
 import { SyncPoints } from './sync-points.ts'
 import { peerMust } from './violation.ts'
 
@@ -26,19 +27,20 @@ export interface ArrivalsOwner {
 }
 
 export class Arrivals {
-  /** Files under way, by entry. */
-  readonly parts: Map<number, Part> = new Map()
+  /** Files under way. */
+  readonly parts: Parts
   readonly syncPoints: SyncPoints
   readonly #hub: Hub
   readonly #lanes: Lanes
   readonly #owner: ArrivalsOwner
-  /** Memory of all parts, about. */
-  #partsBytes = 0
+  /** The hash of a file that came whole, as a list. */
+  readonly #oneHash = new BigUint64Array(1)
 
   constructor(hub: Hub, lanes: Lanes, serial: number, owner: ArrivalsOwner) {
     this.#hub = hub
     this.#lanes = lanes
     this.#owner = owner
+    this.parts = new Parts(hub)
     this.syncPoints = new SyncPoints(hub, this.parts, serial, {
       planOf: (entry) => owner.planOf(entry),
       get lanes() {
@@ -55,7 +57,7 @@ export class Arrivals {
     for (const place of places) {
       const where = entries.standing(place.entry)
       if (where !== standing.missing && where !== standing.part) continue // Something else is there by now.
-      const part = this.#part(place.entry)
+      const part = this.parts.begun(place.entry)
       part.restored()
       if (part.revision !== place.revision || place.chunk >= part.chunks || part.held.has(place.chunk)) continue
       part.hold(place.chunk, place.hash, place.hole)
@@ -65,7 +67,7 @@ export class Arrivals {
 
   /** Takes up what the journal calls durable of a file. */
   restoreHeld(entry: number, { runs }: HeldPart): void {
-    const part = this.#part(entry)
+    const part = this.parts.begun(entry)
     part.restored()
     for (const { first, hashes, holes } of runs) part.restore(first, hashes, holes > 0)
     this.#hub.entries.credit(entry, part.durableBytes(this.#hub.chunkBytes))
@@ -73,41 +75,13 @@ export class Arrivals {
 
   /** Bytes that are written and not yet durable: they have their room on the disk. */
   get bytesStaged(): number {
-    const { chunkBytes } = this.#hub
-    let bytes = 0
-    for (const part of this.parts.values()) bytes += part.heldBytes(chunkBytes) - part.durableBytes(chunkBytes)
-    return bytes
+    return this.parts.bytesStaged
   }
 
   /** Gives an entry its outcome. */
   settle({ entry, outcome, bytes, digest }: EntryOutcome): void {
     this.#hub.entries.finish(entry, outcome, bytes, digest === undefined ? 0n : parseHex64(digest))
-    this.#drop(entry)
-  }
-
-  #part(entry: number): Part {
-    const { entries, chunkBytes } = this.#hub
-    let part = this.parts.get(entry)
-    if (part === undefined) {
-      peerMust(this.#partsBytes < partsMaxBytes, 'too many files are under way at once')
-      part = new Part(entry, entries.revision(entry), entries.size(entry), chunkBytes)
-      this.#keep(part)
-      entries.stand(entry, standing.part)
-    }
-    return part
-  }
-
-  #keep(part: Part): void {
-    this.#drop(part.entry)
-    this.#partsBytes += memoryOf(part)
-    this.parts.set(part.entry, part)
-  }
-
-  #drop(entry: number): void {
-    const part = this.parts.get(entry)
-    if (part === undefined) return
-    this.#partsBytes -= memoryOf(part)
-    this.parts.delete(entry)
+    this.parts.drop(entry)
   }
 
   // ---- data -------------------------------------------------------------------------------------------------------
@@ -135,7 +109,7 @@ export class Arrivals {
       hub.emit({ kind: 'dropFrame', frame, reason: 'duplicate' })
       return
     }
-    const part = this.#part(place.entry)
+    const part = this.parts.begun(place.entry)
     peerMust(place.chunk < part.chunks, 'a chunk lies behind the end of its file')
     const expected = chunkLength(part.size, hub.chunkBytes, place.chunk)
     peerMust(length === expected || length === -1, `a chunk has ${length} bytes where ${expected} are due`)
@@ -152,7 +126,7 @@ export class Arrivals {
       if (!this.#awaits(place)) return
       const size = hub.entries.size(entry)
       peerMust(length === size && size <= hub.chunkBytes, `a file of a pack has ${length} bytes where ${size} are due`)
-      this.#part(entry).writing.add(0)
+      this.parts.writeWhole(entry)
       accept.push(row)
     })
     hub.emit({ kind: 'writePack', frame, accept })
@@ -170,11 +144,7 @@ export class Arrivals {
     const { entries } = this.#hub
     const where = entries.standing(entry)
     if (where !== standing.missing && where !== standing.part) return false
-    if (revision < entries.revision(entry)) return false
-    const part = this.parts.get(entry)
-    if (part === undefined) return true
-    if (part.revising !== undefined) return false
-    return chunk >= part.chunks || !(part.held.has(chunk) || part.writing.has(chunk))
+    return revision >= entries.revision(entry) && this.parts.awaits(entry, chunk)
   }
 
   chunkWritten({ place, hash, hole }: Input & { kind: 'chunkWritten' }): void {
@@ -189,13 +159,18 @@ export class Arrivals {
   }
 
   packWritten({ files, bad }: Input & { kind: 'packWritten' }): void {
-    for (const { entry, revision, hash } of files) {
-      const part = this.#written({ entry, revision, chunk: 0 })
-      if (part === undefined) continue
-      part.hold(0, hash, false)
-      this.#hub.receivedBytes += part.size
-      const hashes = BigUint64Array.of(hash)
-      this.#finish(part, this.#hub.settings.fileDigest(hashes, part.size)) // A pack authorises itself (R112).
+    const { entries, settings } = this.#hub
+    for (const file of files) {
+      const { entry, hash } = file
+      if (!this.parts.wroteWhole(entry, hash)) {
+        const part = this.#written({ ...file, chunk: 0 })
+        if (part === undefined) continue
+        part.hold(0, hash, false)
+      }
+      const size = entries.size(entry)
+      this.#hub.receivedBytes += size
+      this.#oneHash[0] = hash
+      this.#finish(file, settings.fileDigest(this.#oneHash, size)) // A pack authorises itself (R112).
     }
     for (const place of bad) this.chunkBad(place, 'the hash in its frame', 'another')
     this.syncPoints.startIfDue()
@@ -235,9 +210,9 @@ export class Arrivals {
   }
 
   /** It is complete, and what it was meant to be. */
-  #finish(part: Part, digest: string): void {
-    this.#hub.entries.stand(part.entry, standing.finishing)
-    this.syncPoints.finish(part, digest)
+  #finish(file: Pick<Part, 'entry' | 'revision'>, digest: string): void {
+    this.#hub.entries.stand(file.entry, standing.finishing)
+    this.syncPoints.finish(file, digest)
   }
 
   // ---- what the sender says of entries ----------------------------------------------------------------------------
@@ -249,7 +224,7 @@ export class Arrivals {
         this.#checkPlace({ entry, revision, chunk: 0 })
         const where = this.#hub.entries.standing(entry)
         if (where !== standing.missing && where !== standing.part) continue // Published.
-        const part = this.#part(entry) // On other lanes all its chunks may still be on their way.
+        const part = this.parts.begun(entry) // On other lanes all its chunks may still be on their way.
         if (part.revision !== revision) continue
         part.authorised = digest
         this.#finishIfComplete(part)
@@ -269,7 +244,7 @@ export class Arrivals {
       if (message.revision === entries.revision(message.entry)) this.#owner.sayEntry(message.entry)
       return
     }
-    const part = this.#part(message.entry)
+    const part = this.parts.begun(message.entry)
     if (part.revising !== undefined) {
       peerMust(part.revising.revision === message.revision, 'a file changed again before its change was answered')
       return // Said again over a newer connection: the answer is under way.
@@ -313,7 +288,7 @@ export class Arrivals {
     const { revision, size, keep } = before.revising
     entries.revise(entry, revision, size)
     const part = before.revised(revision, size, chunkBytes, keep)
-    this.#keep(part)
+    this.parts.keep(part)
     this.syncPoints.revised(part)
     entries.credit(entry, part.durableBytes(chunkBytes))
     this.#owner.sayEntry(entry)
@@ -326,7 +301,7 @@ export class Arrivals {
     peerMust(outcome === 'vanished' || outcome === 'failed', `a sender can't give an entry the outcome ${outcome}`)
     const where = entries.standing(entry)
     if (where === standing.missing || where === standing.part)
-      this.#giveUp(this.#part(entry), { entry, outcome, bytes: 0, reason: sentence })
+      this.#giveUp(this.parts.begun(entry), { entry, outcome, bytes: 0, reason: sentence })
   }
 
   #giveUp(part: Part, outcome: EntryOutcome): void {
@@ -354,7 +329,7 @@ export class Arrivals {
     const part = this.parts.get(entry)!
     const { revision, chunks } = part
     this.#hub.emit({ kind: 'note', records: [{ kind: 'bad', entry, revision, chunks: [[0, chunks]] }] })
-    this.#drop(entry)
+    this.parts.drop(entry)
     this.#hub.entries.stand(entry, standing.missing)
     this.#hub.entries.credit(entry, 0)
     this.#owner.sayEntry(entry)
@@ -366,9 +341,4 @@ export class Arrivals {
     const hashes = part?.revision === revision ? hex64s(part.heldFrom(first, count)) : ''
     this.#hub.send({ kind: 'hashes', way: 'answer', entry, revision, first, hashes })
   }
-}
-
-/** Hashes and three bits a chunk, and the objects themselves: 1.8 KiB (measured). */
-function memoryOf({ chunks }: Part): number {
-  return 2048 + 9 * chunks
 }

@@ -22,6 +22,7 @@ import type { FinishFile } from './effects.ts'
 import type { Hub } from './hub.ts'
 import type { Placed } from './inputs.ts'
 import type { Part } from './part.ts'
+import type { Parts } from './parts.ts'
 
 const filesPerCycleMax = 1024 // Bounds an intent record and the descriptors and directory syncs of one cycle.
 
@@ -48,7 +49,7 @@ interface Cycle {
 
 export class SyncPoints {
   readonly #hub: Hub
-  readonly #parts: ReadonlyMap<number, Part>
+  readonly #parts: Pick<Parts, 'get'>
   readonly #owner: SyncPointsOwner
   #serial: number
   #cycle: Cycle | undefined
@@ -58,7 +59,7 @@ export class SyncPoints {
   #finish: FinishFile[] = []
   #flush = false
 
-  constructor(hub: Hub, parts: ReadonlyMap<number, Part>, serial: number, owner: SyncPointsOwner) {
+  constructor(hub: Hub, parts: Pick<Parts, 'get'>, serial: number, owner: SyncPointsOwner) {
     this.#hub = hub
     this.#parts = parts
     this.#owner = owner
@@ -79,8 +80,7 @@ export class SyncPoints {
   }
 
   /** A file is complete and authorised; it is published in the next cycle. */
-  finish(part: Part, digest: string): void {
-    const { entry, revision } = part
+  finish({ entry, revision }: Pick<Part, 'entry' | 'revision'>, digest: string): void {
     this.#finish.push({ entry, revision, digest, plan: this.#owner.planOf(entry), taken: 0 })
   }
 

@@ -4,11 +4,12 @@ import { runsPerMessageMax } from '../model/limits.ts'
 import type { Want } from '../model/messages.ts'
 import { type EntryTable, standing } from './entry-table.ts'
 import type { Part } from './part.ts'
+import type { Parts } from './parts.ts'
 
 /** Wants for entries `from` to `to - 1`, one array per message. An entry not surveyed yet is left out. */
 export function* wantRuns(
   entries: EntryTable,
-  parts: ReadonlyMap<number, Part>,
+  parts: Pick<Parts, 'get'>,
   from: number,
   to: number,
 ): Generator<readonly Want[]> {
@@ -29,7 +30,7 @@ export function* wantRuns(
   if (wants.length > 0) yield wants
 }
 
-function wantAt(entries: EntryTable, parts: ReadonlyMap<number, Part>, from: number, to: number): Want | undefined {
+function wantAt(entries: EntryTable, parts: Pick<Parts, 'get'>, from: number, to: number): Want | undefined {
   const where = entries.standing(from)
   const sameAs = (alike: (entry: number) => boolean): number => {
     let next = from + 1

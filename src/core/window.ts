@@ -17,7 +17,9 @@ export class Window {
   #usedBytes = 0
   #places = 0
   #isFull = false
-  #out = new Map<number, Map<number, Out>>()
+  /** Chunk 0 of each entry: of most files there is no other. */
+  readonly #firsts = new Map<number, Out>()
+  readonly #others = new Map<number, Map<number, Out>>()
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes
@@ -33,17 +35,18 @@ export class Window {
   }
 
   holds(entry: number, chunk: number): boolean {
-    return this.#out.get(entry)?.has(chunk) === true
+    return chunk === 0 ? this.#firsts.has(entry) : this.#others.get(entry)?.has(chunk) === true
   }
 
   /** Whether anything of an entry is out. */
   isOut(entry: number): boolean {
-    return this.#out.has(entry)
+    return this.#firsts.has(entry) || this.#others.has(entry)
   }
 
   /** Chunks of an entry that are out. */
   chunksOf(entry: number): Iterable<number> {
-    return this.#out.get(entry)?.keys() ?? []
+    const others = this.#others.get(entry)?.keys() ?? []
+    return this.#firsts.has(entry) ? [0, ...others] : others
   }
 
   /** Whether the last place that asked was not admitted. */
@@ -60,36 +63,47 @@ export class Window {
   /** Notes that a place is sent, or sent again. */
   add(entry: number, chunk: number, bytes: number, connection: ConnectionId | undefined): void {
     const cost = bytes + placeOverheadBytes
-    const chunks = this.#out.get(entry) ?? new Map<number, Out>()
-    if (!chunks.has(chunk)) {
+    if (!this.holds(entry, chunk)) {
       this.#usedBytes += cost
       this.#places++
     }
-    chunks.set(chunk, { cost, connection })
-    this.#out.set(entry, chunks)
+    if (chunk === 0) return void this.#firsts.set(entry, { cost, connection })
+    const others = this.#others.get(entry) ?? new Map<number, Out>()
+    others.set(chunk, { cost, connection })
+    this.#others.set(entry, others)
   }
 
   /** What is out and went over this connection last: chunks by entry. */
   carriedBy(connection: ConnectionId): ReadonlyMap<number, readonly number[]> {
     const carried = new Map<number, number[]>()
-    for (const [entry, chunks] of this.#out) {
-      const its = [...chunks].filter(([, out]) => out.connection === connection).map(([chunk]) => chunk)
-      if (its.length > 0) carried.set(entry, its)
+    for (const [entry, out] of this.#firsts) if (out.connection === connection) carried.set(entry, [0])
+    for (const [entry, others] of this.#others) {
+      const its = [...others].filter(([, out]) => out.connection === connection).map(([chunk]) => chunk)
+      if (its.length > 0) carried.set(entry, [...(carried.get(entry) ?? []), ...its])
     }
     return carried
   }
 
   /** Notes that places are acknowledged. */
   settle(entry: number, [first, count]: Run): void {
-    const chunks = this.#out.get(entry)
-    if (chunks === undefined) return
-    for (const [chunk, { cost }] of chunks) {
-      if (chunk < first || chunk >= first + count) continue
-      chunks.delete(chunk)
-      this.#usedBytes -= cost
-      this.#places--
+    const out = first === 0 && count > 0 ? this.#firsts.get(entry) : undefined
+    if (out !== undefined) {
+      this.#firsts.delete(entry)
+      this.#free(out)
     }
-    if (chunks.size === 0) this.#out.delete(entry)
+    const others = this.#others.get(entry)
+    if (others === undefined) return
+    for (const [chunk, other] of others) {
+      if (chunk < first || chunk >= first + count) continue
+      others.delete(chunk)
+      this.#free(other)
+    }
+    if (others.size === 0) this.#others.delete(entry)
+  }
+
+  #free({ cost }: Out): void {
+    this.#usedBytes -= cost
+    this.#places--
     assert(this.#usedBytes >= 0, 'the window never falls below nothing')
   }
 
