@@ -218,7 +218,8 @@ export class Receiver {
     const parts: WholePart[] = []
     const listed = await this.#fileEntries(rows)
     let start = header.tableBytes
-    for (const [i, { entry, revision, length, hash }] of rows.entries()) {
+    for (let i = 0; i < rows.length; i++) {
+      const { entry, revision, length, hash } = rows[i]!
       const bytes = payload.subarray(start, (start += length))
       if (!accepted.has(i)) continue
       const { mode, mtimeUs } = revised.get(entry) ?? listed[i]!
@@ -290,7 +291,8 @@ export class Receiver {
     const listed = await this.#fileEntries(finish)
     const intents: IntentFile[] = []
     const others: { readonly file: FinishFile; readonly path: Path; readonly version: FinishedPart }[] = []
-    for (const [i, file] of finish.entries()) {
+    for (let i = 0; i < finish.length; i++) {
+      const file = finish[i]!
       const { path } = listed[i]!
       const version = revised.get(file.entry) ?? listed[i]!
       const whole = hasItsName(file) ? files.finished(file.entry, version) : undefined

@@ -45,7 +45,8 @@ export async function surveyPage(
   const lookedAt = entries.filter((entry, i) => faults[i] === undefined && isLookedAt(entry))
   const looks = await lookAtEach(lookedAt, tools.target)
   let looksUsed = 0
-  for (const [i, entry] of entries.entries()) {
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!
     const wasThere = before === undefined ? undefined : before.has(first + i)
     const look = entry === lookedAt[looksUsed] ? looks[looksUsed++] : undefined
     let result = surveyEntry(entry, wasThere, faults[i], look, tools)

@@ -28,8 +28,11 @@ export async function finishTree({ target, pages, session, shape, namesSynced }:
   const outcomes: EntryOutcome[] = []
   const directories: number[] = []
   for (let page = 0; page < pages.pages; page++) {
-    const { first } = pages.record(page)
-    for (const [i, entry] of (await pages.entries(page)).entries()) {
+    const { first, count } = pages.record(page)
+    if (isDone(session, first, count)) continue // As most are: it need not be read.
+    const entries = await pages.entries(page)
+    for (let i = 0; i < count; i++) {
+      const entry = entries[i]!
       if (session.isDone(first + i)) continue
       if (entry.kind === 'link') outcomes.push({ entry: first + i, ...(await makeLink(entry, target, shape)) })
       else if (entry.kind === 'directory') {
@@ -46,6 +49,11 @@ export async function finishTree({ target, pages, session, shape, namesSynced }:
     outcomes.push({ entry: index, ...(failed ?? { outcome: 'delivered', bytes: 0 }) })
   }
   return outcomes
+}
+
+function isDone(session: Session, first: number, count: number): boolean {
+  for (let entry = first; entry < first + count; entry++) if (!session.isDone(entry)) return false
+  return true
 }
 
 type Made = Omit<EntryOutcome, 'entry'>

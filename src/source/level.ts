@@ -99,6 +99,11 @@ export class Level {
     }
   }
 
+  /** Whether `next` will be a file that was looked at. */
+  get isFileNext(): boolean {
+    return this.#looks.at(-1)?.kind === 'file' && this.#cut.size === 0
+  }
+
   /** Whether this is the directory that `stat` is of. */
   isOf(stat: Stat): boolean {
     return this.#stat?.device === stat.device && this.#stat.inode === stat.inode

@@ -43,7 +43,9 @@ export async function* walk(roots: Roots, options: WalkOptions): AsyncGenerator<
   const walker = new Walker(roots, options)
   try {
     await walker.begin()
-    for (let found = await walker.next(); found !== undefined; found = await walker.next()) {
+    for (;;) {
+      const found = walker.nextAtHand() ?? (await walker.next())
+      if (found === undefined) break
       const page = pages.add(found)
       if (page !== undefined) yield page
     }
@@ -112,6 +114,17 @@ class Walker {
         holders.set(name, second)
       }
     }
+  }
+
+  /** The next entry, if it is a file that was looked at with its neighbours: most are, and cost no promise. `next` for any other. */
+  nextAtHand(): Walked | undefined {
+    const level = this.#levels.at(-1)
+    if (level === undefined || this.#digestOf !== undefined || this.#behind !== undefined) return undefined
+    while (level.isFileNext) {
+      const { path, below, stat } = level.next()
+      if (!this.#filter.excludes(below, false)) return fileEntry(path, stat!)
+    }
+    return undefined
   }
 
   /** The next entry to list; undefined at the end. */

@@ -5,10 +5,11 @@ import { isTransferError, TransferError } from '../errors.ts'
 import type { Directory, DiskFile } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
 import { recordMaxBytes } from '../model/limits.ts'
-import type { JournalRecord } from '../model/records.ts'
+import type { JournalRecord, RecordKind } from '../model/records.ts'
 import {
   decodeRecord,
   fileHeaderBytes,
+  isOfKind,
   journalFormat,
   readFileHeader,
   readFrame,
@@ -23,6 +24,13 @@ export const journalName = 'journal'
 
 /** Told each record, in order. */
 export type TakeRecord = (record: JournalRecord) => void
+
+/** What reads a journal. */
+export interface ScanTools {
+  readonly hash: Hash64
+  /** Records of this kind are not looked into: nobody needs them. */
+  readonly passesOver?: RecordKind
+}
 
 /** How a journal ends. */
 export interface JournalEnd {
@@ -41,7 +49,7 @@ export interface JournalContent extends JournalEnd {
 }
 
 /** All records of a journal at once: for those that are known to be small. @throws as `scanJournal` */
-export async function readJournal(directory: Directory, tools: { readonly hash: Hash64 }): Promise<JournalContent> {
+export async function readJournal(directory: Directory, tools: ScanTools): Promise<JournalContent> {
   const records: JournalRecord[] = []
   const end = await scanJournal(directory, tools, (record) => records.push(record))
   return { records, ...end }
@@ -54,12 +62,14 @@ export async function readJournal(directory: Directory, tools: { readonly hash: 
  */
 export async function scanJournal(
   directory: Directory,
-  tools: { readonly hash: Hash64 },
+  { hash, passesOver }: ScanTools,
   take: TakeRecord,
 ): Promise<JournalEnd> {
   const file = await directory.openFile(journalName, 'read')
+  const path = `${directory.label}/${journalName}`
+  const takeFrame = (frame: RecordFrame): boolean => isOfKind(frame, passesOver) || takeRecord(frame, take, path)
   try {
-    return await scanRecords(new JournalScan(file, tools.hash), `${directory.label}/${journalName}`, take)
+    return await scanRecords(new JournalScan(file, hash), path, takeFrame)
   } finally {
     await file.close()
   }
@@ -72,7 +82,11 @@ export async function scanJournal(
  * 4. The highest `committed` of all records found tells what was acknowledged. If that is more than the prefix holds,
  *    history is lost. Otherwise what lies behind was never promised to anybody: a torn tail, or zeros written ahead.
  */
-async function scanRecords(scan: JournalScan, path: string, take: TakeRecord): Promise<JournalEnd> {
+async function scanRecords(
+  scan: JournalScan,
+  path: string,
+  take: (frame: RecordFrame) => boolean,
+): Promise<JournalEnd> {
   const header = readFileHeader(await scan.at(0, fileHeaderBytes), scan.hash)
   if (header === undefined) return { tail: 'damaged', validBytes: 0, sequence: 0, epoch: 0 }
   if (header.format !== journalFormat) throw new TransferError('journal-version', { path, format: header.format })
@@ -84,8 +98,7 @@ async function scanRecords(scan: JournalScan, path: string, take: TakeRecord): P
     const frame = await scan.frameAt(position)
     if (frame === undefined || frame.previous !== last.checksum) break
     if (last.sequence !== 0 && frame.sequence !== last.sequence + 1) break
-    const taken = takeRecord(frame, take, path)
-    if (!taken) return { tail: 'damaged', validBytes: position, sequence: last.sequence, epoch: last.epoch }
+    if (!take(frame)) return { tail: 'damaged', validBytes: position, sequence: last.sequence, epoch: last.epoch }
     position += frame.length
     committed = Math.max(committed, frame.committed)
     last = frame

@@ -126,6 +126,11 @@ export function readFrame(bytes: Uint8Array, hash: Hash64): RecordFrame | undefi
   }
 }
 
+/** Whether a frame is known to hold a record of that kind. */
+export function isOfKind({ kindNumber }: RecordFrame, kind: RecordKind | undefined): boolean {
+  return kind !== undefined && kindNumbers[kind] === kindNumber
+}
+
 /**
  * The record of a frame whose checksum is right; undefined if its kind is unknown and may be skipped.
  * @throws TransferError `journal-version` for an unknown kind that may not be skipped

@@ -10,7 +10,7 @@ import type { JournalRecord } from '../model/records.ts'
 import type { SessionId } from '../model/session.ts'
 import { hintsName } from './hints.ts'
 import { createJournal, openJournal, type JournalTools } from './journal.ts'
-import { type JournalEnd, journalName, scanJournal } from './journal-file.ts'
+import { type JournalEnd, journalName, scanJournal, type ScanTools } from './journal-file.ts'
 import type { Lock, Locker } from './lock.ts'
 import { createManifest, manifestName } from './manifest-file.ts'
 import { PartFiles } from './part-files.ts'
@@ -125,8 +125,7 @@ export async function listSessions<Said extends Reading>(
   return listings
 }
 
-export interface ReadingTools<Said extends Reading> {
-  readonly hash: Hash64
+export interface ReadingTools<Said extends Reading> extends ScanTools {
   /** Begins to read a journal. */
   readonly read: () => Said
 }
@@ -156,11 +155,11 @@ async function listingOf<Said extends Reading>(
 export async function readOwnJournal<Said extends Reading>(
   directory: Directory,
   id: SessionId,
-  { hash, read }: ReadingTools<Said>,
+  tools: ReadingTools<Said>,
 ): Promise<OwnJournal<Said>> {
-  const said = read()
+  const said = tools.read()
   let header: JournalRecord | undefined
-  const end = await scanJournal(directory, { hash }, (record) => {
+  const end = await scanJournal(directory, tools, (record) => {
     header ??= record
     said.take(record)
   })

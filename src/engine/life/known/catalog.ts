@@ -14,6 +14,7 @@ import {
   listSessions,
   type OwnJournal,
   readOwnJournal,
+  type ReadingTools,
   removeLeftovers,
   removeSession,
   type HeldSession,
@@ -29,8 +30,8 @@ export interface Found {
   readonly id: SessionId
   readonly base: Directory
   readonly header: HeaderRecord
-  /** But for its parts: who lists a session needs no hashes, and a large file has a million. */
-  readonly checkpoint: Omit<Checkpoint, 'parts'>
+  /** But for its parts: who lists a session needs no hashes, and a large file has a million. Nor its intents, which only a run settles. */
+  readonly checkpoint: Omit<Checkpoint, 'parts' | 'intents'>
   /** Durable bytes of files under way. As far as the journal tells: the last chunk may be shorter than it is counted here. */
   readonly partBytes: number
   /** Acknowledged records are lost: only a rebuild goes on from here. */
@@ -60,7 +61,7 @@ export interface Catalog {
 export async function readCatalog(world: World, base: Directory, rootId?: string): Promise<Catalog> {
   const found: Found[] = []
   const passedOver: PassedOver[] = []
-  for (const { id, journal } of await listSessions(base, { hash: world.hash, read })) {
+  for (const { id, journal } of await listSessions(base, readingTools(world))) {
     if (isTransferError(journal)) {
       passedOver.push({ id, error: journal })
       continue
@@ -83,7 +84,7 @@ export async function findSession(world: World, base: Directory, id: SessionId):
     const directory = await base.openDirectory(id)
     try {
       if ((await directory.stat('journal')) === undefined) return undefined
-      return await foundFrom(base, id, await readOwnJournal(directory, id, { hash: world.hash, read }))
+      return await foundFrom(base, id, await readOwnJournal(directory, id, readingTools(world)))
     } finally {
       await directory.close()
     }
@@ -138,7 +139,9 @@ class Glance {
   }
 }
 
-const read = (): Glance => new Glance()
+function readingTools({ hash }: World): ReadingTools<Glance> {
+  return { hash, read: () => new Glance(), passesOver: 'intent' }
+}
 
 function chunksIn(runs: readonly Run[]): number {
   return runs.reduce((sum, [, count]) => sum + count, 0)
@@ -146,7 +149,7 @@ function chunksIn(runs: readonly Run[]): number {
 
 async function foundFrom(base: Directory, id: SessionId, { said, tail }: OwnJournal<Glance>): Promise<Found> {
   const { partBytes, stuckBy } = said
-  const { parts: _, ...checkpoint } = said.checkpoint
+  const { parts: _, intents: __, ...checkpoint } = said.checkpoint
   const { header } = checkpoint
   assert(header !== undefined, 'a session is listed by its header')
   const found = { id, base, header, checkpoint, isDamaged: tail === 'damaged', stuckBy }

@@ -66,7 +66,7 @@ export async function keepDelivered(
   world: World,
   home: Home,
   held: HeldSession,
-  checkpoint: Omit<Checkpoint, 'parts'>,
+  checkpoint: Omit<Checkpoint, 'parts' | 'intents'>,
   tally: Tally,
 ): Promise<void> {
   const { receipt, bound } = checkpoint
