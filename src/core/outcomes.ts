@@ -28,8 +28,11 @@ export class Outcomes {
     if (code === 0) return undefined
     const other = this.#others.get(entry)
     if (other !== undefined) return other
-    const plain = { entry, outcome: outcomeNames[(code & ~withDigest) - 1]!, bytes: this.#bytes[entry]! }
-    return code < withDigest ? plain : { ...plain, digest: hex64(this.#digests[entry]!) }
+    const outcome = outcomeNames[(code & ~withDigest) - 1]!
+    const bytes = this.#bytes[entry]!
+    return code < withDigest
+      ? { entry, outcome, bytes }
+      : { entry, outcome, bytes, digest: hex64(this.#digests[entry]!) }
   }
 
   /** Replaces what was said of the entry before. */

@@ -112,10 +112,7 @@ export class SyncPoints {
     this.#writtenBytes = 0
     this.#oldest = undefined
     this.#flush = false
-    const finishing = new Set(finish.map(({ entry }) => entry))
-    const entries = this.#syncsChunks
-      ? [...new Set(places.map(({ entry }) => entry))].filter((entry) => !finishing.has(entry))
-      : []
+    const entries = this.#syncsChunks ? entriesOf(places, finish) : []
     this.#cycle = { serial: ++this.#serial, places, finish, intents: [], outcomes: [], durable: [], syncMs: 0 }
     this.#hub.emit({ kind: 'syncData', serial: this.#serial, entries, finish })
   }
@@ -143,12 +140,9 @@ export class SyncPoints {
     cycle.syncMs = syncMs
     // A part that begins a new revision is listed no more; what it keeps joins the next cycle.
     const places = cycle.places.filter((place) => this.#isCurrent(place))
-    const intended = new Set(intents.map(({ entry }) => entry))
     cycle.durable = placeRuns(places)
     const records: JournalRecord[] = []
-    const runs = (this.#syncsChunks ? cycle.durable : [])
-      .filter(({ entry }) => !(intended.has(entry) && this.#parts.get(entry)!.chunks === 1)) // The intent says it all.
-      .flatMap((run) => this.#durableRuns(run))
+    const runs = this.#syncsChunks && places.length > 0 ? this.#runsBeside(intents, cycle.durable) : []
     if (runs.length > 0) records.push({ kind: 'durable', serial, runs })
     if (intents.length > 0) records.push({ kind: 'intent', files: intents })
     this.#hub.commit(records, { for: 'checkpoint', serial })
@@ -158,6 +152,14 @@ export class SyncPoints {
   #isCurrent({ entry, revision }: { readonly entry: number; readonly revision: number }): boolean {
     const part = this.#parts.get(entry)
     return part?.revision === revision && part.revising === undefined
+  }
+
+  /** What is to be listed of chunks: of a file of one the intent says it all. */
+  #runsBeside(intents: readonly IntentFile[], durable: readonly PlaceRun[]): DurableRun[] {
+    const intended = new Set(intents.map(({ entry }) => entry))
+    return durable
+      .filter(({ entry }) => !(intended.has(entry) && this.#parts.get(entry)!.chunks === 1))
+      .flatMap((run) => this.#durableRuns(run))
   }
 
   /** A run with its hashes, cut where data and holes meet. */
@@ -191,20 +193,24 @@ export class SyncPoints {
 
   filesPlaced(serial: number, results: readonly Placed[]): void {
     const cycle = this.#current(serial)
-    const intents = new Map(cycle.intents.map((file) => [file.entry, file]))
-    const files = new Map(cycle.finish.map((file) => [file.entry, file]))
     const outcomes: EntryOutcome[] = []
-    for (const { entry, result } of results) {
-      const intent = intents.get(entry)
-      const file = files.get(entry)
-      assert(intent !== undefined && file !== undefined, 'what was placed was intended')
+    for (let i = 0; i < results.length; i++) {
+      const { entry, result } = results[i]!
+      const intent = cycle.intents[i]
+      assert(intent?.entry === entry, 'what was placed was intended, in this order')
       if (result === 'placed') outcomes.push(outcomeOf(intent))
-      else if (result === 'exists') this.#finish.push({ ...file, taken: file.taken + 1 })
+      else if (result === 'exists') this.#finishAgain(cycle.finish.find((file) => file.entry === entry))
       else if (result === 'lost') this.#owner.lost(entry)
       else outcomes.push({ entry, outcome: 'omitted', bytes: 0, reason: result.reason })
     }
     cycle.outcomes = outcomes
     this.#hub.commit(outcomes.length > 0 ? [{ kind: 'outcome', serial, outcomes }] : [], { for: 'outcomes', serial })
+  }
+
+  /** Under another name. */
+  #finishAgain(file: FinishFile | undefined): void {
+    assert(file !== undefined, 'what was intended was finished')
+    this.#finish.push({ ...file, taken: file.taken + 1 })
   }
 
   /** Outcomes that are now on disk, for the owner to settle. */
@@ -252,4 +258,11 @@ export class SyncPoints {
 function outcomeOf({ entry, outcome, size, digest, target }: IntentFile): EntryOutcome {
   if (outcome === 'renamed' || outcome === 'conflict') return { entry, outcome, bytes: size, digest, target }
   return { entry, outcome, bytes: size, digest }
+}
+
+/** Those of which chunks were written and that are not finished in the same cycle: that syncs them, too. */
+function entriesOf(places: readonly Place[], finish: readonly FinishFile[]): number[] {
+  if (places.length === 0) return []
+  const finishing = new Set(finish.map(({ entry }) => entry))
+  return [...new Set(places.map(({ entry }) => entry))].filter((entry) => !finishing.has(entry))
 }

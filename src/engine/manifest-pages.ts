@@ -20,8 +20,13 @@ export function pageDigest(previous: string, text: string, last: ManifestTotals 
 
 /** What the core keeps of a page. */
 export function shapeOf({ page, first, digest, last }: Omit<Page, 'entries'>, entries: readonly Entry[]): PageShape {
-  const kinds = Uint8Array.from(entries, ({ kind }) => entryKinds[kind])
-  const sizes = Float64Array.from(entries, (entry) => (entry.kind === 'file' ? entry.size : 0))
+  const kinds = new Uint8Array(entries.length)
+  const sizes = new Float64Array(entries.length)
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!
+    kinds[i] = entryKinds[entry.kind]
+    if (entry.kind === 'file') sizes[i] = entry.size
+  }
   return { page, first, kinds, sizes, digest, ...(last === undefined ? {} : { last }) }
 }
 
@@ -136,7 +141,8 @@ export class ManifestPages {
     const found: Entry[] = []
     let first = 0
     let entries: readonly Entry[] = []
-    for (const index of indexes) {
+    for (let i = 0; i < indexes.length; i++) {
+      const index = indexes[i]!
       if (index < first || index >= first + entries.length) {
         const page = this.pageOf(index)
         entries = await this.entries(page)

@@ -205,12 +205,10 @@ export class Receiver {
   /** One pack at a time: more only queue up in front of the same disk, and the bytes of all of them are held meanwhile. */
   #writePack({ frame, accept }: Of<'writePack'>): Promise<void> {
     const held = this.#parts.links.takeFrame(frame)
-    return this.#intake.take(held.payload.length, () =>
-      this.#packsInTurn(() => this.#writeFiles(held, new Set(accept))),
-    )
+    return this.#intake.take(held.payload.length, () => this.#packsInTurn(() => this.#writeFiles(held, accept)))
   }
 
-  async #writeFiles({ header, rows, payload, release }: HeldFrame, accepted: ReadonlySet<number>): Promise<void> {
+  async #writeFiles({ header, rows, payload, release }: HeldFrame, accept: readonly number[]): Promise<void> {
     const { world, files, revised, room, counters, tell } = this.#parts
     assert(header.kind === 'pack', 'a pack is written from a pack')
     const written: WrittenFile[] = []
@@ -218,10 +216,11 @@ export class Receiver {
     const parts: WholePart[] = []
     const listed = await this.#fileEntries(rows)
     let start = header.tableBytes
-    for (let i = 0; i < rows.length; i++) {
+    for (let i = 0, accepted = 0; i < rows.length; i++) {
       const { entry, revision, length, hash } = rows[i]!
       const bytes = payload.subarray(start, (start += length))
-      if (!accepted.has(i)) continue
+      if (accept[accepted] !== i) continue // They are in the order of the rows.
+      accepted++
       const { mode, mtimeUs } = revised.get(entry) ?? listed[i]!
       if (world.hash(bytes) !== hash) bad.push({ entry, revision, chunk: 0 })
       else {

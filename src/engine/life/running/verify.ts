@@ -94,10 +94,10 @@ async function* inPlace(
   for (const group of placedIn(outcomes)) {
     const listed = await pages.many(group.map(({ entry }) => entry))
     yield group.flatMap(({ entry, target, digest }, i) => {
-      const { path: ownPath, ...rest } = listed[i]!
-      if (rest.kind !== 'file') return []
-      const path = target === undefined ? ownPath : [...ownPath.slice(0, -1), target]
-      return [{ path, size: revised.get(entry)?.size ?? rest.size, digest: digest ?? null }]
+      const file = listed[i]!
+      if (file.kind !== 'file') return []
+      const path = target === undefined ? file.path : [...file.path.slice(0, -1), target]
+      return [{ path, size: revised.get(entry)?.size ?? file.size, digest: digest ?? null }]
     })
   }
 }
