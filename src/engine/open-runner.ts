@@ -360,12 +360,11 @@ class SessionRunner implements Runner {
 
   async #reportOutcomes(outcomes: readonly EntryOutcome[]): Promise<void> {
     const entries = await this.#restored.pages.many(outcomes.map(({ entry }) => entry))
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!
+    entries.forEach((entry, i) => {
       const bytes = entry.kind === 'file' ? entry.size : 0
       const outcome = entry.kind === 'omitted' ? { reason: entry.reason, ...outcomes[i]! } : outcomes[i]!
       this.#options.observer({ kind: 'outcome', path: entry.path, outcome, bytes })
-    }
+    })
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------
