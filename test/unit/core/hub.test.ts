@@ -99,7 +99,7 @@ describe('the state that is reported', () => {
       },
     ],
   ])('%s is %s, because of %s, by %s', (_when, state, reason, who, make) => {
-    expect(reported(hubWith(make)).filter(({ kind }) => kind === 'report')).toEqual([
+    expect(reported(hubWith(make)).filter(({ kind }) => kind === 'report')).toStrictEqual([
       { kind: 'report', state, reason, who },
     ])
   })

@@ -199,6 +199,23 @@ describe('a damaged journal', () => {
     expect(await bytesOf(directory, 'journal.broken-1')).toEqual(await bytesOf(directory, 'journal'))
   })
 
+  it('leaves nothing open when it was copied', async () => {
+    const { bytes, ends } = await appended(5, true)
+    bytes.fill(0xee, ends[2]! + 20, ends[2]! + 30)
+    const { directory } = await contentOf(bytes, new MemoryDisk({ hasLinks: false }))
+    const open: string[] = []
+    const counting = overridden(directory, {
+      link: (from, _same, to) => directory.link(from, directory, to),
+      openFile: async (name, mode) => {
+        const file = await directory.openFile(name, mode)
+        open.push(`${name} ${mode}`)
+        return overridden(file, { close: () => (open.splice(open.indexOf(`${name} ${mode}`), 1), file.close()) })
+      },
+    })
+    await expectCode('journal-damaged', openJournal(counting, tools))
+    expect(open).toEqual([])
+  })
+
   it('gets a copy of its own each time it is another one', async () => {
     const { bytes, ends } = await appended(5, true)
     const { directory } = await contentOf(bytes)

@@ -203,6 +203,18 @@ describe('commit', () => {
     expect((await readJournal(directory, tools)).records.at(-1)).toEqual(parked)
   })
 
+  it('R23: a full disk that refuses all else takes each record that says why nothing else happens, or that it ends', async () => {
+    const { disk, directory } = await fresh()
+    const journal = await createJournal(directory, [header], tools)
+    disk.capacityBytes = disk.usedBytes
+    let isFull = false
+    while (!isFull) await journal.commit([durable(1, 100)]).catch(() => (isFull = true))
+    const kinds: ReadonlySet<string> = new Set(['opened', 'joined', 'acknowledged', 'parked', 'paused', 'ended'])
+    const last = goldenRecords.filter(({ kind }) => kinds.has(kind))
+    for (const record of last) await journal.commit([record])
+    expect((await readJournal(directory, tools)).records.slice(-last.length)).toEqual(last)
+  })
+
   it('R44: writes not one record more once the lock is lost', async () => {
     const { directory } = await fresh()
     let isHeld = true
