@@ -17,6 +17,7 @@ const nearWindowMs: Millis = 2_000 // Where one lane is nearly always enough not
 const framesEach = 4 // Of a window at least: on a slow link it takes its time.
 const joinWithinMs: Millis = 10_000 // As long as dialing may take; from then on those count that are there.
 const grows = 1.25
+const growsFast = 3 // TCP begins with eight times as much in three round trips: less is nearly all that it will be.
 const steadyWindows = 3
 const evident = 1.5
 const worthIt = 1.1
@@ -138,16 +139,16 @@ export class LaneCount {
     const rate = rateSince(this.#window, now, bytes)
     this.#openWindow(now, bytes)
     const isKnown = this.#rate > 0
-    if (rate > grows * this.#best) {
+    if (rate > (isKnown ? grows : growsFast) * this.#best) {
       this.#best = rate
       this.#steady = 0
       this.#steadySince = this.#window
     } else this.#steady++
-    if (isKnown && rate >= evident * this.#rate) {
+    if (isKnown ? rate >= evident * this.#rate : this.#steady > 0) {
       this.#steadySince = this.#window // It may still be growing: only what follows tells what it carries.
       return this.#stepUp(rate, now)
     }
-    if (this.#steady < (isKnown ? steadyWindows : 1)) return false
+    if (this.#steady < steadyWindows) return false
     const steadyRate = rateSince(this.#steadySince, now, bytes)
     return steadyRate < worthIt * this.#rate ? this.#stay(this.#before) : this.#stepUp(steadyRate, now)
   }
