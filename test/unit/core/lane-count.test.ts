@@ -181,6 +181,22 @@ describe('a step', () => {
     expect(count.count).toBe(8)
   })
 
+  it('is not judged by a time in which nothing moves', () => {
+    const { count, pass, join } = stepped()
+    join(4)
+    for (let i = 0; i < 10; i++) expect(pass(0)).toBe(false)
+    expect([pass(15), count.count]).toEqual([true, 8])
+  })
+
+  it('that is the first one is taken once the lanes there are have begun', () => {
+    const count = new LaneCount(2, 8, MiB)
+    count.begin(0, 0, 100)
+    count.joined(2, 0, 0)
+    expect(count.look(300, 4 * MiB)).toBe(false)
+    expect(count.look(600, 17 * MiB)).toBe(false) // More than three times as much: slow start.
+    expect([count.look(900, 56 * MiB), count.count]).toEqual([true, 4])
+  })
+
   it('is judged by who came, where others do not', () => {
     const { count, pass, join } = stepped()
     join(3)
