@@ -18,9 +18,9 @@ beforeAll(async () => void (hash = await loadHash()))
 
 const hint = (chunk: number): Hint => ({
   entry: 2 ** 22,
-  revision: 65_535,
+  revision: 0xfe01,
   chunk,
-  hash: 2n ** 64n - 1n,
+  hash: 0xf102_0304_0506_0708n,
   isHole: chunk % 2 === 1,
 })
 const hintsIn = async (directory: Directory): Promise<Hint[]> => {
