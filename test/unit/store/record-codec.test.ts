@@ -39,6 +39,11 @@ const outcome = (entry: number, fields: Partial<EntryOutcome>): EntryOutcome => 
 })
 const many = <T>(make: (entry: number) => T): T[] => Array.from({ length: 3000 }, (_, entry) => make(entry))
 
+function itemsOf(record: JournalRecord): (IntentFile | EntryOutcome)[] {
+  if (record.kind === 'intent') return [...record.files]
+  return record.kind === 'outcome' ? [...record.outcomes] : []
+}
+
 describe('a record of more than fits', () => {
   it.each<[string, JournalRecord]>([
     ['intents', { kind: 'intent', files: many(intent) }],
@@ -49,10 +54,7 @@ describe('a record of more than fits', () => {
     const sizes = parts.map((part) => recordText(part).length)
     expect(Math.max(...sizes)).toBeLessThanOrEqual(MiB)
     expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(MiB / 2)
-    const items = parts.flatMap((part) =>
-      part.kind === 'intent' ? part.files : part.kind === 'outcome' ? part.outcomes : [],
-    )
-    expect(items).toEqual(record.kind === 'intent' ? record.files : record.kind === 'outcome' && record.outcomes)
+    expect(parts.flatMap(itemsOf)).toEqual(itemsOf(record))
     for (const part of parts) expect(part).toMatchObject(record.kind === 'outcome' ? { serial: 4 } : {})
   })
 
