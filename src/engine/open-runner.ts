@@ -9,14 +9,12 @@ import type { HeaderRecord, JournalRecord } from '../model/records.ts'
 import type { CommitPurpose, Effect, SessionEnd } from '../core/effects.ts'
 import type { Input } from '../core/inputs.ts'
 import { Session } from '../core/session.ts'
-import { fileDigest } from '../hash/xxh64.ts'
 import { openRoots } from '../source/roots.ts'
 import { SourceFiles } from '../source/source-files.ts'
 import { walk } from '../source/walk.ts'
 import { openHints } from '../store/hints.ts'
 import { writeReceipt } from '../store/receipts.ts'
 import { openParts } from '../store/session-directory.ts'
-import { sessionKey } from '../transport/keys.ts'
 import { BufferPool } from './buffers.ts'
 import { Counters } from './counters.ts'
 import { digestOfFile } from './digest-of-file.ts'
@@ -28,6 +26,7 @@ import { Room } from './room.ts'
 import type { Runner, RunnerOptions, RunnerView } from './runner.ts'
 import { viewOf } from './runner-view.ts'
 import { Sender } from './sender.ts'
+import { settingsOf } from './settings.ts'
 
 const buffersBesides = 6 // Two for each lane; beside these, two more where it is alone, and four to spare.
 
@@ -86,7 +85,9 @@ class SessionRunner implements Runner {
   async begin(): Promise<void> {
     const { header } = this
     const received = header.role === 'receiver' ? await this.#openReceived() : undefined
-    this.#core = this.#restoreCore(received?.state)
+    const { checkpoint, shapes } = this.#restored
+    const settings = settingsOf(this.#options, header, checkpoint.bound)
+    this.#core = Session.restore(settings, checkpoint, shapes, received?.state.adopted ?? [])
     if (received === undefined) await this.#beginSender()
     else received.begin()
     const { clock } = this.#options.world
@@ -97,33 +98,6 @@ class SessionRunner implements Runner {
       broke: (error, trace) => this.#broke(error, trace),
     })
     this.#loop.begin()
-  }
-
-  #restoreCore(received: ReceivedState | undefined): Session {
-    const { world, instance } = this.#options
-    const { checkpoint, shapes } = this.#restored
-    const { header } = this
-    const settings = {
-      role: header.role,
-      session: this.session,
-      instance,
-      nonce: header.nonce,
-      sessionKey: header.side === 'dialer' ? this.#sessionKey : '',
-      root: header.role === 'receiver' ? header.root : (checkpoint.bound?.root ?? ''),
-      limits: world.limits,
-      wishes: header.wishes,
-      fileDigest: (hashes: BigUint64Array, size: number) => fileDigest(hashes, size, world.hash),
-      fraction: () => world.random.fraction(),
-    }
-    return Session.restore(settings, checkpoint, shapes, received?.adopted ?? [])
-  }
-
-  get #sessionKey(): string {
-    const { header } = this
-    const { bound } = this.#restored.checkpoint
-    return (
-      bound?.sessionKey ?? (header.ticketKey === '' ? '' : sessionKey(header.ticketKey, header.nonce, this.session))
-    )
   }
 
   async #beginSender(): Promise<void> {
