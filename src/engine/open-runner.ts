@@ -219,6 +219,11 @@ class SessionRunner implements Runner {
     return viewOf(this.#core, this.header.role, this.#state, this.#counters, peer)
   }
 
+  outcomeOf: Runner['outcomeOf'] = (entry) => {
+    const { entries } = this.#core
+    return entry < entries.manifest.entries ? entries.outcome(entry) : undefined
+  }
+
   // ---- effects ----------------------------------------------------------------------------------------------------
 
   #tell(input: Input): void {

@@ -8,7 +8,16 @@ import type { HintCode } from '../model/events.ts'
 import type { EntryOutcome, Hello } from '../model/messages.ts'
 import type { Path } from '../model/names.ts'
 import type { HeaderRecord, JournalRecord } from '../model/records.ts'
-import type { Durability, PauseReason, Role, SessionId, SessionState, StateReason, Who } from '../model/session.ts'
+import type {
+  Durability,
+  Outcome,
+  PauseReason,
+  Role,
+  SessionId,
+  SessionState,
+  StateReason,
+  Who,
+} from '../model/session.ts'
 import type { SessionEnd } from '../core/effects.ts'
 import type { Meter } from '../transport/meter.ts'
 import type { Target } from '../store/target.ts'
@@ -135,6 +144,8 @@ export interface Runner {
   readonly session: SessionId
   readonly header: HeaderRecord
   readonly view: RunnerView
+  /** What became of an entry; undefined while that is open, and where nobody has looked yet. */
+  outcomeOf(entry: number): Outcome | undefined
   /** Dialer: a transport is up. The runner starts it and greets. */
   connected(connection: Connection): void
   /** Dialer: a further transport is up for that lane, or is not to be had. */

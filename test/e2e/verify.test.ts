@@ -40,6 +40,17 @@ describe('verify', () => {
     expect(people.stdout).toBe('')
   })
 
+  it('counts what was there before as well, whose size is all it knows', async () => {
+    // Of a session that found all in place the list was empty, and `verify` said that all of no files was as it was.
+    const { scene } = await delivered()
+    const receiver = scene.receive()
+    plant(scene.source, { 'photos/new': 'new' })
+    await bothSucceed(scene.send('photos', '--to', await receiver.ticket()), receiver)
+    expect(await verified(scene)).toMatchObject({ code: 0, files: 4, bytes: 3, unread: 3, differences: [] })
+    rmSync(`${scene.target}/photos/empty`)
+    expect(await verified(scene)).toMatchObject({ code: 12, files: 4, names: ['photos/empty'] })
+  })
+
   it('R48: names each file that differs, is shorter, is gone or became a link: code 12; it changes nothing', async () => {
     const { scene, session } = await delivered()
     const disk = `${scene.target}/photos/disk.img`

@@ -8,7 +8,7 @@ import type { DiskFile } from '../../../model/disk.ts'
 import type { EntryOutcome } from '../../../model/messages.ts'
 import { pathText, type Path } from '../../../model/names.ts'
 import { chunkLength, placeRuns } from '../../../model/places.ts'
-import type { SessionId, Tally } from '../../../model/session.ts'
+import type { Outcome, SessionId, Tally } from '../../../model/session.ts'
 import { listDelivered, readDelivered, writeDelivered, type DeliveredFile } from '../../../store/delivered.ts'
 import { openJournal, type Journal } from '../../../store/journal.ts'
 import { openManifest } from '../../../store/manifest-file.ts'
@@ -66,7 +66,7 @@ export async function keepDelivered(
   world: World,
   home: Home,
   held: HeldSession,
-  checkpoint: Omit<Checkpoint, 'parts' | 'intents'>,
+  checkpoint: Omit<Checkpoint, 'parts' | 'intents'> & Looked,
   tally: Tally,
 ): Promise<void> {
   const { receipt, bound } = checkpoint
@@ -82,16 +82,21 @@ export async function keepDelivered(
   }
 }
 
+interface Looked {
+  /** What this process knows became of an entry: what was there before is in no journal. */
+  readonly outcomeOf: (entry: number) => Outcome | undefined
+}
+
 const placed: readonly string[] = ['delivered', 'unchanged', 'replaced', 'renamed']
 
 const groupFiles = 1024
 
 /** Files that have their outcome and are there, in the order of the manifest, in groups: a wait for each costs more than the file. */
 async function* inPlace(
-  { outcomes, revised }: Pick<Checkpoint, 'outcomes' | 'revised'>,
+  { outcomes, revised, outcomeOf }: Pick<Checkpoint, 'outcomes' | 'revised'> & Partial<Looked>,
   pages: ManifestPages,
 ): AsyncGenerator<readonly DeliveredFile[]> {
-  for (const group of placedIn(outcomes)) {
+  for (const group of placedIn(outcomes, pages.nextEntry, outcomeOf)) {
     const listed = await pages.many(group.map(({ entry }) => entry))
     yield group.flatMap(({ entry, target, digest }, i) => {
       const file = listed[i]!
@@ -102,10 +107,15 @@ async function* inPlace(
   }
 }
 
-function* placedIn(outcomes: Checkpoint['outcomes']): Generator<readonly EntryOutcome[]> {
-  let group: EntryOutcome[] = []
-  for (const outcome of outcomes) {
-    if (placed.includes(outcome.outcome)) group.push(outcome)
+function* placedIn(
+  outcomes: Checkpoint['outcomes'],
+  entries: number,
+  outcomeOf: Looked['outcomeOf'] = () => undefined,
+): Generator<readonly Pick<EntryOutcome, 'entry' | 'target' | 'digest'>[]> {
+  let group: Pick<EntryOutcome, 'entry' | 'target' | 'digest'>[] = []
+  for (let entry = 0; entry < entries; entry++) {
+    const said = outcomes.get(entry)
+    if (placed.includes(said?.outcome ?? outcomeOf(entry) ?? '')) group.push(said ?? { entry })
     if (group.length < groupFiles) continue
     yield group
     group = []

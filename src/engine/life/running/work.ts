@@ -190,7 +190,8 @@ export class Work {
       if (home.role === 'sender') await this.#keepSent(tally)
       else {
         const found = await findSession(world, home.base, this.id)
-        if (found !== undefined) await keepDelivered(world, home, this.#held, found.checkpoint, tally)
+        const { outcomeOf } = await this.runner()
+        if (found !== undefined) await keepDelivered(world, home, this.#held, { ...found.checkpoint, outcomeOf }, tally)
       }
     } catch (error) {
       if (!isTransferError(error)) throw error
