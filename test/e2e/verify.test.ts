@@ -1,6 +1,6 @@
 // carryon verify: what was received is read again, delivered or unfinished, and what differs is named.
 
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Verification } from '../../src/index.ts'
 import { begun, broken, goOn } from '../support/broken-session.ts'
@@ -40,15 +40,38 @@ describe('verify', () => {
     expect(people.stdout).toBe('')
   })
 
-  it('counts what was there before as well, whose size is all it knows', async () => {
-    // Of a session that found all in place the list was empty, and `verify` said that all of no files was as it was.
-    const { scene } = await delivered()
+  /** One more session into the same folder. */
+  async function another(scene: Scene, source: string) {
     const receiver = scene.receive()
+    await bothSucceed(scene.send(source, '--to', await receiver.ticket()), receiver)
+  }
+
+  it('reads what a session found in place, by the digests of the session that had brought it', async () => {
+    // The list of a session that found all in place was empty: all of no files was said to be as it was.
+    const { scene } = await delivered()
     plant(scene.source, { 'photos/new': 'new' })
-    await bothSucceed(scene.send('photos', '--to', await receiver.ticket()), receiver)
-    expect(await verified(scene)).toMatchObject({ code: 0, files: 4, bytes: 3, unread: 3, differences: [] })
+    await another(scene, 'photos')
+    const whole = { code: 0, files: 4, bytes: 3 * MiB + 15, unread: 0, differences: [] }
+    expect(await verified(scene)).toMatchObject(whole)
+    expect(await verified(scene, `${scene.target}/photos`)).toMatchObject(whole)
+    const small = `${scene.target}/photos/deep/small`
+    const { atime, mtime } = statSync(small)
+    writeFileSync(small, 'smelt')
+    expect(await verified(scene)).toMatchObject({ code: 0, files: 4, unread: 1 }) // It is younger than what is known of it.
+    utimesSync(small, atime, mtime)
     rmSync(`${scene.target}/photos/empty`)
-    expect(await verified(scene)).toMatchObject({ code: 12, files: 4, names: ['photos/empty'] })
+    expect(await verified(scene)).toMatchObject({ code: 12, files: 4, names: ['photos/deep/small', 'photos/empty'] })
+  })
+
+  it('looks for a path in older sessions, too, and counts what nobody read', async () => {
+    const { scene, session } = await delivered()
+    plant(scene.source, { 'docs/text': 'text' })
+    plant(scene.target, { 'docs/text': 'text' })
+    for (const root of [scene.source, scene.target]) utimesSync(`${root}/docs/text`, 1_600_000_000, 1_600_000_000)
+    await another(scene, 'docs')
+    expect(await verified(scene, `${scene.target}/photos`)).toMatchObject({ code: 0, session, files: 3 })
+    expect(await verified(scene)).toMatchObject({ code: 0, files: 1, bytes: 0, unread: 1 })
+    expect(await scene.as('receiver', ['verify', `${scene.target}/nothing`], { people: true }).code()).toBe(2)
   })
 
   it('R48: names each file that differs, is shorter, is gone or became a link: code 12; it changes nothing', async () => {

@@ -9,7 +9,7 @@ import type { EntryOutcome } from '../../../model/messages.ts'
 import { pathText, type Path } from '../../../model/names.ts'
 import { chunkLength, placeRuns } from '../../../model/places.ts'
 import type { Outcome, SessionId, Tally } from '../../../model/session.ts'
-import { listDelivered, readDelivered, writeDelivered, type DeliveredFile } from '../../../store/delivered.ts'
+import { listDelivered, writeDelivered, type DeliveredFile } from '../../../store/delivered.ts'
 import { openJournal, type Journal } from '../../../store/journal.ts'
 import { openManifest } from '../../../store/manifest-file.ts'
 import { Pins } from '../../../store/pins.ts'
@@ -22,6 +22,7 @@ import { isOver, silently } from '../known/catalog.ts'
 import { absolutePath, type Home } from '../known/home.ts'
 import { shortId } from '../known/same-command.ts'
 import { Shelves, type Shelved } from '../known/shelves.ts'
+import { type KnownFile, knownFiles, listWith } from './delivered-lists.ts'
 
 /**
  * @param asked a session's id or the beginning of it, or a path that was received
@@ -35,30 +36,22 @@ export async function verify(world: World, asked: string, options: VerifyOptions
   const heads = shelves.state === undefined ? [] : await listDelivered(shelves.state.directory)
   const path = absolutePath(asked)
   const byTime = heads.toSorted((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))
-  const head =
-    byTime.find(({ session }) => isNamed(session, asked)) ?? byTime.find(({ folder }) => isWithin(path, folder))
+  const named = byTime.find(({ session }) => isNamed(session, asked))
   const [only, ...others] = unfinished
   if (only !== undefined && others.length > 0 && asked !== '')
     throw new TransferError('session-ambiguous', { asked, matches: unfinished.map(({ found }) => shortId(found.id)) })
   if (only !== undefined) return verifyUnfinished(world, only, options)
-  if (head === undefined || shelves.state === undefined) throw new TransferError('nothing-to-verify', { asked })
-  const below = isNamed(head.session, asked) ? '' : path.slice(head.folder.length)
+  if (shelves.state === undefined) throw new TransferError('nothing-to-verify', { asked })
+  const { directory } = shelves.state
+  const head = named ?? (await listWith(directory, byTime, path))
+  if (head === undefined) throw new TransferError('nothing-to-verify', { asked })
   const reading = new Reading(world, head.folder, head.chunkBytes, options)
-  await reading.files(below === '' ? readDelivered(shelves.state.directory, head.session) : onlyBelow(below))
+  await reading.files(knownFiles(directory, byTime, head, named === undefined ? path : head.folder))
   return reading.result(head.session, head.finishedAt)
-
-  async function* onlyBelow(text: string): AsyncGenerator<DeliveredFile> {
-    for await (const file of readDelivered(shelves.state!.directory, head!.session))
-      if (isWithin(`/${file.path.join('/')}`, text)) yield file
-  }
 }
 
 function isNamed(id: SessionId, asked: string): boolean {
   return asked === '' || (asked.length >= 4 && id.startsWith(asked.toLowerCase()))
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
 }
 
 /** Keeps the list of what a receiver's session put in place, while its directory is still there. */
@@ -188,7 +181,7 @@ class Reading {
   }
 
   /** Files in place, through directories that are no links. */
-  async files(files: AsyncIterable<DeliveredFile>): Promise<void> {
+  async files(files: AsyncIterable<KnownFile>): Promise<void> {
     const root = await this.#world.disk.openRoot(this.#folder)
     const pins = new Pins(root)
     const digestOf = digestOfFile(this.#chunkBytes, this.#world.hash)
@@ -196,9 +189,9 @@ class Reading {
       for await (const file of files) {
         const what = await this.#differenceOf(pins, file, digestOf)
         this.#files++
-        if (what !== undefined) this.#differ(file.path, what)
-        else if (file.digest !== null) this.#read(file.size)
-        else this.#unread++
+        if (what === 'same') this.#read(file.size)
+        else if (what === 'unread') this.#unread++
+        else this.#differ(file.path, what)
       }
     } finally {
       await pins.close()
@@ -206,24 +199,25 @@ class Reading {
     }
   }
 
+  /** What is another about it, `same`, or `unread` where nobody knows what it should be, or it is younger than that. */
   async #differenceOf(
     pins: Pins,
-    { path, size, digest }: DeliveredFile,
+    { path, size, digest, receivedAt = Infinity }: KnownFile,
     digestOf: (file: DiskFile, size: number) => Promise<string>,
-  ): Promise<string | undefined> {
+  ): Promise<string> {
     try {
       const what = await pins.within(path.slice(0, -1), false, async ({ directory }) => {
         const file = await directory.openFile(path.at(-1)!, 'read')
         try {
           const stat = await file.stat()
           if (stat.size !== size) return `it has ${stat.size} bytes, and had ${size}`
-          if (digest === null || (await digestOf(file, size)) === digest) return 'same'
-          return 'its content is another'
+          if (digest === null || Number(stat.mtimeNs / 1_000_000n) > receivedAt) return 'unread'
+          return (await digestOf(file, size)) === digest ? 'same' : 'its content is another'
         } finally {
           await file.close()
         }
       })
-      return what === 'same' ? undefined : (what ?? 'its folder is gone')
+      return what ?? 'its folder is gone'
     } catch (error) {
       if (!isTransferError(error)) throw error
       return error.code === 'not-found' ? 'it is gone' : error.message
