@@ -18,8 +18,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { SessionStatus } from '../../src/index.ts'
-import { begun, broken, goOn, size } from '../support/broken-session.ts'
+import type { Receipt, SessionStatus } from '../../src/index.ts'
+import { addRecords, begun, broken, goOn, size } from '../support/broken-session.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, unprivileged, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
@@ -92,6 +92,27 @@ describe('a ticket whose session is delivered', () => {
       scene.expectClean()
     },
   )
+
+  it('is known by the sender that was killed before it had noted what it was about', async () => {
+    // Its journal said that it was over, and nothing else what it was: the same command was code 4, its ticket spent.
+    const { scene, receiver, sender, session, state } = await begun()
+    const early = `${scene.path}/early`
+    cpSync(state, early, { recursive: true, filter: (path) => !path.includes('/lock.') })
+    sender.hurry()
+    await bothSucceed(sender, receiver)
+    cpSync(early, state, { recursive: true })
+    const receipt = JSON.parse(readFileSync(`${scene.stateOf('sender')}/receipts/${session}.json`, 'utf8')) as Receipt
+    await addRecords(state, [
+      { kind: 'receipt', receipt },
+      { kind: 'ended', how: 'released', by: 'peer', at: Date.now() },
+    ])
+    rmSync(`${scene.stateOf('sender')}/sent/${session}.json`)
+    const again = scene.send('disk.img', '--to', await receiver.ticket())
+    expect(await again.code(), again.transcript).toBe(0)
+    expect(again.last('summary')).toMatchObject({ session, digest: receipt.digest, bytesSentThisRun: 0 })
+    const another = scene.send('.', '--to', await receiver.ticket())
+    expect(await another.code(), another.transcript).toBe(4)
+  })
 
   it('is listed by ls --all on both sides, with what it was about; status shows its receipt', async () => {
     const scene = new Scene()

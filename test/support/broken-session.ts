@@ -1,6 +1,11 @@
 // A transfer that is under way or was cut short by killing both sides, and the way it goes on.
 
 import { expect } from 'vitest'
+import { Compaction } from '../../src/core/compact.ts'
+import { loadHash } from '../../src/hash/xxh64.ts'
+import type { JournalRecord } from '../../src/model/records.ts'
+import { openJournal } from '../../src/store/journal.ts'
+import { nodeDisk } from '../../src/store/node-disk.ts'
 import { bothSucceed, Scene, slowly } from './scene.ts'
 import { listing, MiB, noise, plant } from './trees.ts'
 
@@ -22,6 +27,15 @@ export async function broken(durable: number = 4 * MiB) {
   const world = await begun(durable)
   await Promise.all([world.sender.killed(), world.receiver.killed()])
   return world
+}
+
+/** Adds to the journal of a session that nobody works on. */
+export async function addRecords(own: string, records: readonly JournalRecord[]): Promise<void> {
+  const directory = await nodeDisk.openRoot(own)
+  const { journal } = await openJournal(directory, { hash: await loadHash(), compact: () => new Compaction() })
+  await journal.commit(records)
+  await journal.close()
+  await directory.close()
 }
 
 export async function goOn(scene: Scene) {
