@@ -13,6 +13,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     testTimeout: 20 * seconds,
+    maxWorkers: '100%', // Of two cores vitest takes one by itself; what measures whole processes is alone in its project.
     reporters: ['default'],
     coverage: {
       provider: 'v8',

@@ -159,7 +159,7 @@ describe('Dialing', () => {
     expect(comings / (2 * backoffCapMs)).toBeLessThanOrEqual((2 * 1_000 * deviation) / backoffCapMs)
     for (const ended of enders) ended.abort()
     await Promise.all(runs)
-  })
+  }, 60_000)
 
   it('gives up before first contact after connectForMs, with what was in the way', async () => {
     const { dialing, runner, clock } = dialer(() => Promise.reject(unreachable()))
