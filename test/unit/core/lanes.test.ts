@@ -105,6 +105,17 @@ describe('the dialer', () => {
     )
   })
 
+  it('hears an answer that it no longer waits for, or a message of a later version, and goes on', () => {
+    const bench = dialer('receiver', 2)
+    laneUp(bench, 9, 1)
+    bench.effects.length = 0
+    bench.tell({ kind: 'messageArrived', connection: 9, message: { ...signOfLife, kind: 'pong' } })
+    expect(bench.effects).toEqual([])
+    bench.tell({ kind: 'messageArrived', connection: 9, message: { kind: 'skippable', name: 'later' } })
+    expect(bench.effects).toEqual([])
+    expect(bench.core.lanes).toBe(1)
+  })
+
   it('lets go of a lane that the other side aborts, and of nothing else', () => {
     const bench = dialer('receiver', 2)
     laneUp(bench, 9, 1)

@@ -52,6 +52,17 @@ describe('a file that came whole', () => {
     expect(bench.take('syncData').finish).toMatchObject([{ entry: 0, revision: 0 }])
   })
 
+  it('is written, too, when its digest came before it over another lane', () => {
+    const bench = receiver([])
+    bench.hear({ kind: 'sync', grade: 'major', files: [{ entry: 0, revision: 0, digest: '0'.repeat(16) }] })
+    packArrives(bench, 0)
+    expect(bench.take('writePack').accept).toEqual([0])
+    packArrives(bench, 0)
+    expect(bench.take('writePack').accept).toEqual([])
+    packWritten(bench, 0)
+    expect(bench.take('syncData').finish).toMatchObject([{ entry: 0, revision: 0 }])
+  })
+
   it('has its hash when the sender asks for it', () => {
     const bench = receiver([0, 1], [1])
     const ask = (entry: number): Message => ({ kind: 'hashes', way: 'ask', entry, revision: 0, first: 0, count: 1 })
