@@ -111,7 +111,7 @@ async function deliveredAlready({ home, identity, tools }: Plan, { id }: Ticket)
 
 /**
  * What this very command did just before its process died: all but the last notes about it.
- * @throws TransferError with this side's own view of why there is nothing to go on with, if it was anything else
+ * @throws TransferError `ticket-spent`, `discarded`, `expired`: this side's own view of why there is nothing to go on with
  */
 function doneHere({ home, identity, tools }: Plan, found: Found): Finished {
   const { header, checkpoint } = found
