@@ -144,8 +144,9 @@ class Trial {
       if (sender !== undefined && receiver !== undefined) {
         const enough = new Promise<void>((resolve) => {
           this.#onAcknowledged = () => {
-            if (this.#hasLostSync) this.#isKilled = true
-            if (this.#isKilled || this.#acknowledged >= acknowledges) resolve()
+            const isLosing = this.#hasLostSync // Of this life: the clean one behind it is not killed for what the first one lost.
+            if (isLosing) this.#isKilled = true
+            if (isLosing || this.#acknowledged >= acknowledges) resolve()
           }
         })
         await Promise.race([this.#crossed(sender, receiver), enough, signal])
