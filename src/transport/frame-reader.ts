@@ -14,7 +14,8 @@ export interface FrameReaderHandlers {
 const scratchBytes = 16 * 1024 // What is read ahead of a frame's header, and has to be copied.
 const headerMaxBytes = 14 // Two bytes, eight of length, four of mask.
 const binary = 0x82 // The first byte of an unfragmented binary frame.
-const buffersKept = 8 // As many frames as wait for a disk before reading pauses, and some more.
+const keptBytes = 8 * frameMaxBytes // As much as waits for a disk before reading pauses, and some more.
+const bufferStepBytes = 64 * 1024 // Frames of about the same length share their buffers.
 
 /** A frame that is being read into its buffer. */
 interface Target {
@@ -30,6 +31,7 @@ export class FrameReader {
   readonly #scratch = Buffer.alloc(scratchBytes)
   readonly #header = Buffer.alloc(headerMaxBytes)
   readonly #free: ArrayBuffer[] = []
+  #freeBytes = 0
   #headerFilled = 0
   /** Bytes of the header at hand that ws has got already. */
   #headerPassed = 0
@@ -136,7 +138,10 @@ export class FrameReader {
   }
 
   #targetOf(length: number): Target {
-    const buffer = this.#free.pop() ?? new ArrayBuffer(frameMaxBytes)
+    const free = this.#free.pop()
+    this.#freeBytes -= free?.byteLength ?? 0
+    const isEnough = free !== undefined && free.byteLength >= length
+    const buffer = isEnough ? free : new ArrayBuffer(Math.ceil(length / bufferStepBytes) * bufferStepBytes)
     return { payload: new Uint8Array(buffer, 0, length), buffer, filled: 0 }
   }
 
@@ -151,7 +156,10 @@ export class FrameReader {
   #releaseOf(buffer: ArrayBuffer): () => void {
     let isOut = true
     return () => {
-      if (isOut && this.#free.length < buffersKept) this.#free.push(buffer)
+      if (isOut && this.#freeBytes + buffer.byteLength <= keptBytes) {
+        this.#free.push(buffer)
+        this.#freeBytes += buffer.byteLength
+      }
       isOut = false
     }
   }

@@ -115,6 +115,35 @@ describe('a reader of frames', () => {
     expect(new Set(held.slice(1).map((frame) => frame.buffer)).size).toBe(3)
   })
 
+  it('keeps 8 MiB of buffers, whatever the frames are long: 64 of those that carry 128 KiB', () => {
+    const length = 128 * 1024
+    const held: (() => void)[] = []
+    const buffers: ArrayBufferLike[] = []
+    const reader = new FrameReader(true, {
+      frame: (frame, release) => {
+        buffers.push(frame.buffer)
+        held.push(release)
+      },
+      rest: () => {},
+    })
+    const frame = Buffer.concat([header(0x82, length, zeroMask), Buffer.alloc(length)])
+    for (let i = 0; i < 64; i++) readInto(reader, frame, frame.length)
+    expect(buffers.every(({ byteLength }) => byteLength === length)).toBe(true)
+    for (const release of held.splice(0)) release()
+    for (let i = 0; i < 64; i++) readInto(reader, frame, frame.length)
+    expect(new Set(buffers).size).toBe(64)
+  })
+
+  it('takes a longer buffer for a longer frame', () => {
+    const lengths = [70_000, 200_000, 150_000]
+    const { frames, buffers } = sort(true, (reader) => {
+      for (const length of lengths)
+        readInto(reader, Buffer.concat([header(0x82, length, zeroMask), Buffer.alloc(length, 'carryon')]), 1_000_000)
+    })
+    expect(frames.map((frame) => frame.length)).toEqual(lengths)
+    expect([...buffers].map(({ byteLength }) => byteLength)).toEqual([128 * 1024, 256 * 1024])
+  })
+
   it('knows a space that it gave out before a frame began elsewhere', () => {
     const { frames } = sort(true, (reader) => {
       const { space } = reader
