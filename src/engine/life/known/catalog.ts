@@ -80,21 +80,23 @@ export async function findSessions(world: World, base: Directory): Promise<reado
 /** One session; undefined if there is none. @throws TransferError `journal-version`, `journal-foreign` */
 export async function findSession(world: World, base: Directory, id: SessionId): Promise<Found | undefined> {
   if ((await base.stat(id))?.kind !== 'directory') return undefined
-  return unlessGone(async () => {
-    const directory = await base.openDirectory(id)
-    try {
-      if ((await directory.stat('journal')) === undefined) return undefined
-      return await foundFrom(base, id, await readOwnJournal(directory, id, readingTools(world)))
-    } finally {
-      await directory.close()
-    }
-  })
+  return unlessGone(readSession(world, base, id))
 }
 
-/** Undefined where another process has removed what was there a moment ago. */
-async function unlessGone<T>(look: () => Promise<T>): Promise<T | undefined> {
+async function readSession(world: World, base: Directory, id: SessionId): Promise<Found | undefined> {
+  const directory = await base.openDirectory(id)
   try {
-    return await look()
+    if ((await directory.stat('journal')) === undefined) return undefined
+    return await foundFrom(base, id, await readOwnJournal(directory, id, readingTools(world)))
+  } finally {
+    await directory.close()
+  }
+}
+
+/** What is looked at; undefined where it is gone: a session may end, and another process may remove it, meanwhile. */
+export async function unlessGone<T>(looking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looking
   } catch (error) {
     if (hasCode(error, 'not-found')) return undefined
     throw error
@@ -168,7 +170,7 @@ async function stampOf(
   id: SessionId,
   header: HeaderRecord,
 ): Promise<Pick<Found, 'updatedAt' | 'stamp'>> {
-  const directory = await unlessGone(() => base.openDirectory(id))
+  const directory = await unlessGone(base.openDirectory(id))
   try {
     const stat = await directory?.stat('journal')
     if (stat === undefined) return { updatedAt: header.createdAt, stamp: '' }

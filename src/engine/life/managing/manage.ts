@@ -2,7 +2,7 @@
 // without one its journal is changed under its lock.
 
 import { Compaction } from '../../../core/compact.ts'
-import { hasCode, TransferError } from '../../../errors.ts'
+import { TransferError } from '../../../errors.ts'
 import { openJournal } from '../../../store/journal.ts'
 import { takeLock } from '../../../store/lock.ts'
 import { holdSession, type HeldSession } from '../../../store/session-directory.ts'
@@ -16,7 +16,7 @@ import type {
   StateOptions,
 } from '../../api.ts'
 import type { World } from '../../context.ts'
-import { entomb, forget, isBound, isOver, sweep, type Found } from '../known/catalog.ts'
+import { entomb, forget, isBound, isOver, sweep, unlessGone, type Found } from '../known/catalog.ts'
 import { askToLimit, askToStop } from '../running/control.ts'
 import { allDelivered, deliveredListing, deliveredStatus, findDelivered } from '../running/delivered-before.ts'
 import { discardWithPeer } from './discard.ts'
@@ -50,16 +50,6 @@ async function deliveredBeside(
   const isListed = ({ id, role }: SessionListing): boolean => listed.some((it) => it.id === id && it.role === role)
   const before = (await allDelivered(state)).map(deliveredListing).filter((it) => !isListed(it))
   return before.toSorted((a, b) => Date.parse(b.since) - Date.parse(a.since))
-}
-
-/** A session may end while it is looked at. */
-async function unlessGone<T>(looking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await looking
-  } catch (error) {
-    if (hasCode(error, 'not-found')) return undefined
-    throw error
-  }
 }
 
 /** @throws TransferError `session-not-found` */

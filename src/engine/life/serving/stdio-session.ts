@@ -5,7 +5,7 @@ import { hasCode, TransferError } from '../../../errors.ts'
 import type { Opening } from '../../../model/opening.ts'
 import { isSameSecret, pipeProof, sessionIdentity, ticketIdentity } from '../../../transport/keys.ts'
 import type { Stream } from '../../../transport/ws-connection.ts'
-import { endingFor, isOver, type Found } from '../known/catalog.ts'
+import { endingFor, isOver, unlessGone, type Found } from '../known/catalog.ts'
 import { handTo } from '../running/control.ts'
 import { newHeader, offerOverSsh, type Plan } from '../running/plan.ts'
 import { shortId } from '../known/same-command.ts'
@@ -97,15 +97,6 @@ async function begin(plan: Plan, { session, ticketKey }: Opening): Promise<Work 
     return await Work.create(plan.tools, newHeader(plan, offer, 'listener'))
   } catch (error) {
     if (hasCode(error, 'already-exists')) return undefined
-    throw error
-  }
-}
-
-async function unlessGone<T>(looking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await looking
-  } catch (error) {
-    if (hasCode(error, 'not-found')) return undefined
     throw error
   }
 }
