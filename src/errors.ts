@@ -114,7 +114,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   'not-sendable': {
     say: (d) => `Cannot send ${d.path}: ${d.why}.`,
-    hint: 'Nothing was sent. Change its permissions, or leave it out.',
+    hint: 'Nothing was sent. Leave it out, or where you may not read it, change its permissions.',
     retryable: 'never',
     exit: 2,
     close: 4000,
