@@ -20,6 +20,7 @@ export async function pause(call: Call): Promise<Result> {
   const ids = values.all
     ? (await library.listSessions({ stateDir })).filter(({ held }) => held).map(({ id }) => id)
     : operands
+  if (ids.length === 0 && !values.quiet) shell.stderr.write('There is no session to pause.\n')
   let last: SessionListing | null = null
   for (const id of ids) {
     last = await library.pauseSession(id, { stateDir })

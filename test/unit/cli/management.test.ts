@@ -40,6 +40,12 @@ describe('management', () => {
     expect(shell.stdout.events).toMatchObject([{ type: 'session' }, { type: 'exit', code: 0, resumable: true }])
   })
 
+  it('pause --all says where there is nothing to do', async () => {
+    const { shell, code } = await ran(['pause', '--all'], [], {}, { api: managing([]) })
+    expect([code, shell.stderr.text]).toEqual([0, 'There is no session to pause.\n'])
+    expect((await ran(['pause', '--all', '--quiet'], [], {}, { api: managing([]) })).shell.stderr.text).toBe('')
+  })
+
   it('discard asks, and does nothing where nobody can answer', async () => {
     const discarded: string[] = []
     const api = managing([listing], discarded)
