@@ -209,6 +209,7 @@ export function reading(bytes: number): string {
 
 export function verified({ session, files, bytes, unread, differences, finishedAt }: Verification): string {
   const name = `${session.slice(0, 8)}${finishedAt === null ? ' (unfinished)' : ''}`
+  if (files === 0) return `Session ${name} has no file here: there was nothing to read.`
   const left = unread === 0 ? '' : ` ${unread} were there before and have no digest to compare with.`
   return differences.length === 0
     ? `${files === 1 ? 'The only file of' : `All ${files} files of`} session ${name} ${files === 1 ? 'is as it was' : 'are as they were'} received, ${formatBytes(bytes)} read.${left}`

@@ -1,6 +1,6 @@
 // carryon verify: what was received is read again, delivered or unfinished, and what differs is named.
 
-import { readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Verification } from '../../src/index.ts'
 import { begun, broken, goOn } from '../support/broken-session.ts'
@@ -74,6 +74,17 @@ describe('verify', () => {
     expect(await scene.as('receiver', ['verify', `${scene.target}/nothing`], { people: true }).code()).toBe(2)
   })
 
+  it('reads a folder by the last session that has a file there', async () => {
+    // What the last one had brought was nothing: all of no files was said to be as it was.
+    const { scene, session } = await delivered()
+    mkdirSync(`${scene.source}/hollow`)
+    await another(scene, 'hollow')
+    expect(await verified(scene, scene.target)).toMatchObject({ code: 0, session, files: 3 })
+    const people = scene.as('receiver', ['verify'], { people: true })
+    expect(await people.code()).toBe(0)
+    expect(people.stderr).toMatch(/^Session [0-9a-f]{8} has no file here: there was nothing to read\.$/m)
+  })
+
   it('R48: names each file that differs, is shorter, is gone or became a link: code 12; it changes nothing', async () => {
     const { scene, session } = await delivered()
     const disk = `${scene.target}/photos/disk.img`
@@ -115,5 +126,13 @@ describe('verify', () => {
     }
     sender.hurry()
     await bothSucceed(sender, receiver)
+  })
+
+  it('takes a receiver that nobody came to for no session', async () => {
+    const scene = new Scene()
+    const receiver = scene.receive()
+    await receiver.ticket()
+    await receiver.killed()
+    expect(await scene.as('receiver', ['verify'], { people: true }).code()).toBe(2)
   })
 })

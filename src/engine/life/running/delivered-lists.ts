@@ -10,17 +10,15 @@ export interface KnownFile extends DeliveredFile {
   readonly receivedAt?: number
 }
 
-/** The first list, of those that have it at all, that tells of something at or below an absolute path. */
+/** The first list, of those that have it at all, that tells of a file at or below an absolute path; or else of its folder. */
 export async function listWith(
   state: Directory,
   heads: readonly DeliveredHead[],
   path: string,
 ): Promise<DeliveredHead | undefined> {
-  for (const head of heads.filter(({ folder }) => isWithin(path, folder))) {
-    if (path === head.folder) return head
+  for (const head of heads.filter(({ folder }) => isWithin(path, folder)))
     for await (const _ of filesBelow(state, head, path)) return head
-  }
-  return undefined
+  return heads.find(({ folder }) => folder === path)
 }
 
 /** Files of a list at or below an absolute path. */
