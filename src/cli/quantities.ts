@@ -15,7 +15,7 @@ export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
   const unit = match && bytesOfUnit(match[2]!.toLowerCase())
   if (!match || unit === undefined) throw notA('size', text, 'Write it like 64K, 64KiB, 64KB, 1.5GiB or 4096 (bytes).')
-  return wholeBytes('size', text, Number(match[1]) * unit!)
+  return wholeBytes('size', text, Number(match[1]) * unit!, 'leave the flag out')
 }
 
 /**
@@ -26,11 +26,18 @@ export function parseRate(text: string): number {
   const rate = text.trim().replace(/\/s$/i, '')
   if (rate.toLowerCase() === 'off') return Infinity
   const bits = /^(\d+(?:\.\d+)?)\s*([kmgt]?)bit$/i.exec(rate)
-  if (bits) return wholeBytes('rate', text, (Number(bits[1]) * 1000 ** (prefixPower(bits[2]!.toLowerCase()) ?? 0)) / 8)
+  const unlimited = 'say off, or leave the flag out'
+  if (bits)
+    return wholeBytes(
+      'rate',
+      text,
+      (Number(bits[1]) * 1000 ** (prefixPower(bits[2]!.toLowerCase()) ?? 0)) / 8,
+      unlimited,
+    )
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(rate)
   const unit = match && bytesOfUnit(match[2]!.toLowerCase())
   if (!match || unit === undefined) throw notA('rate', text, 'Write it like 4MiB, 500K/s, 100Mbit or off.')
-  return wholeBytes('rate', text, Number(match[1]) * unit!)
+  return wholeBytes('rate', text, Number(match[1]) * unit!, unlimited)
 }
 
 /**
@@ -136,8 +143,8 @@ function prefixPower(letter: string): number | undefined {
   return index === -1 ? undefined : index + 1
 }
 
-function wholeBytes(what: string, text: string, bytes: number): number {
-  if (bytes < 1) throw notA(what, text, '0 never means "unlimited": say off, or leave the flag out.')
+function wholeBytes(what: string, text: string, bytes: number, unlimited: string): number {
+  if (bytes < 1) throw notA(what, text, `0 never means "unlimited": ${unlimited}.`)
   if (bytes > Number.MAX_SAFE_INTEGER) throw notA(what, text, 'The largest is 8 PiB.')
   return Math.floor(bytes)
 }

@@ -167,7 +167,7 @@ describe('mistakes', () => {
     ]),
     [['send', 'a', '--chunk-size', '0'], '--chunk-size: "0" is not a size', '0 never means'],
     [['receive', 'a', '--chunk-size', '64KiB'], 'carryon receive has no flag --chunk-size', ''],
-    [['send', 'a', '--window', '0'], '--window: "0" is not a size', '0 never means'],
+    [['send', 'a', '--window', '0'], '--window: "0" is not a size', '0 never means "unlimited": leave the flag out.'],
     [['send', 'a', '--bwlimit', '0'], '--bwlimit: "0" is not a rate', 'off'],
     [['send', 'a', '--bwlimit', '9PiB'], '--bwlimit: "9PiB" is not a rate', 'The largest is 8 PiB'],
     [['serve', 'a', '--lanes', '17'], '--lanes: "17" is not a number of lanes', 'from 1 to 16'],
