@@ -33,6 +33,7 @@ const dash = '\0-'
 export async function parseArguments(args: readonly string[], environment: Environment): Promise<Parsed> {
   const swapped = args.map((argument) => (argument === '-' ? dash : argument))
   const argv = parsedBy(swapped, args)
+  refuseValuesOfSwitches(args)
   const words = [...listOf(argv['_']), ...listOf(argv['--'])]
   const before = listOf(argv['_'])
   const name = before[0]
@@ -51,10 +52,14 @@ export async function parseArguments(args: readonly string[], environment: Envir
 
 /** Whether events are wanted on stdout, also where the arguments can't be parsed. */
 export function wantsJson(args: readonly string[], environment: Environment): boolean {
-  const end = args.indexOf('--')
-  const flags = end === -1 ? args : args.slice(0, end)
-  const given = flags.findLast((argument) => argument === '--json' || argument.startsWith('--json='))
+  const given = beforeDashes(args).findLast((argument) => argument === '--json' || argument.startsWith('--json='))
   return given === undefined ? isTrue(environment[variableName('json')] ?? '') : !given.endsWith('=false')
+}
+
+/** What stands behind `--` is no flag. */
+function beforeDashes(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--')
+  return end === -1 ? args : args.slice(0, end)
 }
 
 /** Every option is known whatever the command, so that a value is never taken for an operand. */
@@ -91,6 +96,17 @@ function parsedBy(swapped: readonly string[], args: readonly string[]): Record<s
   const command = args.find((argument) => commandNames.some((known) => known === argument))
   const remedy = `\`${command === undefined ? 'carryon' : `carryon ${command}`} --help\` explains the flags.`
   throw new TransferError('usage', { problem, remedy }, { cause: error })
+}
+
+/** To the parser of yargs, --json=yes is --json=false. */
+function refuseValuesOfSwitches(args: readonly string[]): void {
+  const names = Object.keys(optionTable) as OptionName[]
+  const switches = names.filter((name) => optionTable[name].takes === null).map((name) => `--${flagName(name)}`)
+  for (const argument of beforeDashes(args)) {
+    const [flag, ...value] = argument.split('=')
+    if (value.length === 0 || !switches.includes(flag!) || /^(true|false)$/.test(value.join('='))) continue
+    throw usage(`${flag} takes no value, and got "${value.join('=')}".`, `Say ${flag}, or leave it out.`)
+  }
 }
 
 function valuesOf(command: CommandName, argv: Record<string, unknown>, environment: Environment): Values {

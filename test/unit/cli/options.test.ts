@@ -132,6 +132,8 @@ describe('mistakes', () => {
     [['send', 'a', '--from', 'x'], 'carryon send has no flag --from.', '--help'],
     [['send', 'a', '-x'], 'carryon send has no flag -x.', '--help'],
     [['send', 'a', '--no-json'], 'carryon send has no flag --no-json.', ''],
+    [['send', 'a', '--json=3'], '--json takes no value, and got "3".', 'Say --json, or leave it out.'],
+    [['ls', '--quiet=', 'x'], '--quiet takes no value, and got "".', ''],
     [['send', 'a', '-n'], '-n is not built yet.', ''],
     [['receive', '--takeover'], '--takeover is not built yet.', ''],
     [['resume', '--plan'], '--plan is not built yet.', ''],
@@ -222,6 +224,7 @@ describe("the parser's traps", () => {
       values: { json: true },
     })
     expect(await valueOf(['send', 'a', '--json=false'], { CARRYON_JSON: '1' }, 'json')).toBe(false)
+    expect(await parseArguments(['send', '--', '--json=3'], {})).toMatchObject({ operands: ['--json=3'] })
     expect(await valueOf(['ls', '-qv'], {}, 'verbose')).toBe(true)
   })
 
