@@ -1,5 +1,5 @@
-// What the core keeps per entry: bits and small integers in columns, some thirty bytes each, so that a million entries
-// cost a few dozen megabytes. Names, times and modes stay in the manifest file.
+// What the core keeps per entry: bits and small integers in columns, some twenty bytes each, so that a million entries
+// cost two dozen megabytes. Names, times and modes stay in the manifest file.
 
 import { assert } from '../errors.ts'
 import type { ManifestState } from '../model/manifest.ts'
@@ -50,9 +50,13 @@ export class EntryTable {
   #kinds = new Uint8Array(0)
   #standings = new Uint8Array(0)
   #outcomes = new Uint8Array(0)
-  #revisions = new Uint16Array(0)
   #sizes = new Float64Array(0)
-  #acknowledged = new Float64Array(0)
+  /** 1 where all bytes are acknowledged, as the size was when that was said. */
+  #isCredited = new Uint8Array(0)
+  /** What is acknowledged of the others, where there is something: of parts. */
+  readonly #credits = new Map<number, number>()
+  /** Of entries that changed since they were listed. */
+  readonly #revisions = new Map<number, number>()
   #digests = new BigUint64Array(0)
   #files = 0
   #filesDone = 0
@@ -144,7 +148,7 @@ export class EntryTable {
     return this.#sizes[entry]!
   }
   revision(entry: number): number {
-    return this.#revisions[entry]!
+    return this.#revisions.get(entry) ?? 0
   }
   standing(entry: number): number {
     return this.#standings[entry]!
@@ -164,18 +168,20 @@ export class EntryTable {
   }
 
   revise(entry: number, revision: number, size: number): void {
-    this.#revisions[entry] = revision
+    const bytes = this.credited(entry)
+    this.#revisions.set(entry, revision)
     this.#sizes[entry] = size
+    this.#keepCredit(entry, bytes)
   }
 
   /** Says how many bytes of an entry are acknowledged; replaces what was said before. */
   credit(entry: number, bytes: number): void {
-    this.#bytesAcknowledged += bytes - this.#acknowledged[entry]!
-    this.#acknowledged[entry] = bytes
+    this.#bytesAcknowledged += bytes - this.credited(entry)
+    this.#keepCredit(entry, bytes)
   }
   /** Acknowledged bytes of one entry. */
   credited(entry: number): number {
-    return this.#acknowledged[entry]!
+    return this.#isCredited[entry] === 1 ? this.#sizes[entry]! : (this.#credits.get(entry) ?? 0)
   }
 
   /** Gives an entry its outcome; the second time changes nothing. */
@@ -230,9 +236,15 @@ export class EntryTable {
     this.#kinds = grown(this.#kinds, room)
     this.#standings = grown(this.#standings, room)
     this.#outcomes = grown(this.#outcomes, room)
-    this.#revisions = grown(this.#revisions, room)
     this.#sizes = grown(this.#sizes, room)
-    this.#acknowledged = grown(this.#acknowledged, room)
+    this.#isCredited = grown(this.#isCredited, room)
+  }
+
+  #keepCredit(entry: number, bytes: number): void {
+    const isAll = bytes === this.#sizes[entry]
+    this.#isCredited[entry] = isAll ? 1 : 0
+    if (isAll || bytes === 0) this.#credits.delete(entry)
+    else this.#credits.set(entry, bytes)
   }
 
   /** A sender has none: its column is as long as that of the others once there is something in it. */
