@@ -12,4 +12,14 @@ describe('fingerprints in columns', () => {
     expect(JSON.stringify(columns)).toBe(JSON.stringify(list, asText))
     expect(columns).not.toEqual(new Fingerprints([least, null, { ...most, inode: 1n }])) // Or no test would see a difference.
   })
+
+  it.each([
+    ['as far apart as four bytes can say', 2n ** 32n - 1n],
+    ['one further apart', 2n ** 32n],
+  ])('come out as they went in, %s', (_, span) => {
+    const near = { size: 1, mtimeNs: -5n, ctimeNs: 2n ** 60n, inode: 7n }
+    const far = { size: 2, mtimeNs: near.mtimeNs + span, ctimeNs: near.ctimeNs + span, inode: near.inode + span }
+    const list = [null, far, near, null, far]
+    expect([...new Fingerprints(list)]).toEqual(list)
+  })
 })
