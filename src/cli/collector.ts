@@ -7,6 +7,7 @@ const roomyBytes = 105 * 1024 * 1024 // Of resident memory: up to here garbage m
 const lookEveryMs = 100
 const roomy = '--heap-growing-percent=300' // To four times what lives: the most that V8 takes by itself.
 const tight = '--heap-growing-percent=30'
+const smallNursery = '--semi-space-growth-factor=1' // It stays as it begins, at 1 MiB, instead of growing to 16.
 
 /**
  * Leaves what was read and written to the collector of the young generation. Before the first byte comes; a process of its
@@ -14,10 +15,12 @@ const tight = '--heap-growing-percent=30'
  *
  * Measured at a receiver of 1 GiB. Node 20: 101 full collections became 1, both sides together took 3.6 CPU seconds instead
  * of 5.0. Node 24: 63 became 1, at 121 instead of 189 MiB of resident memory. At a receiver of 20,000 files of 4 KiB, where
- * much outlives its generation, the second, tighter rule (R74) keeps 145 instead of 185 MiB.
+ * much outlives its generation, the second, tighter rule (R74) keeps 145 instead of 185 MiB, and a young generation that
+ * does not grow 112 instead of 130, at the same cost.
  */
 export function collectOften(): void {
   setFlagsFromString(roomy)
+  setFlagsFromString(smallNursery)
   // From Node 24 on V8 would wait for 128 MiB of it (nodejs/node#61967).
   if (nodeMajor() >= 24) setFlagsFromString('--scavenger-max-new-space-capacity-mb=4')
   let isRoomy = true
