@@ -10,6 +10,7 @@ import { chunkLength } from '../model/places.ts'
 import type { SenderEffect } from '../core/effects.ts'
 import type { Input, SourceProblem } from '../core/inputs.ts'
 import { zerosHash } from '../hash/xxh64.ts'
+import { mtimeUsOf } from '../source/fingerprint.ts'
 import type { SmallFile, SourceFiles } from '../source/source-files.ts'
 import type { WalkedPage } from '../source/pages.ts'
 import { isZeros } from '../source/zeros.ts'
@@ -262,8 +263,8 @@ export class Sender {
     if (found !== 'same')
       return tell({ kind: 'sourceFailed', entry, revision, problem: { kind: 'changed', version: found } })
     const { mtimeUs, mode } = await this.#fileEntry(entry)
-    const modified = Number(fingerprint.mtimeNs / 1000n)
-    const version = { fingerprint, mtimeUs: this.#parts.revised.has(entry) ? modified : mtimeUs, mode }
+    const isRevised = this.#parts.revised.has(entry)
+    const version = { fingerprint, mtimeUs: isRevised ? mtimeUsOf(fingerprint) : mtimeUs, mode }
     tell({ kind: 'rehashed', entry, revision, chunks, hashes, version })
   }
 

@@ -156,4 +156,19 @@ describe('R54: a file that cannot be sent fails alone', () => {
       expect(Object.keys(listing(scene.target))).toEqual(['box', 'box/a'])
     }
   })
+
+  it('and a time that no message can say fails nothing: the file has the nearest one that can be said, and is known again', async () => {
+    const scene = new Scene()
+    plant(scene.source, { 'box/small': 'a', 'box/large': noise(3 * MiB), 'box/z': 'z' })
+    for (const name of ['small', 'large', '.']) utimesSync(`${scene.source}/box/${name}`, 13e9, 13e9) // The year 2381.
+    const first = scene.receive()
+    await bothSucceed(scene.send('box', '--to', await first.ticket()), first)
+    for (const name of ['small', 'large', 'z'])
+      expect(readFileSync(`${scene.target}/box/${name}`).equals(readFileSync(`${scene.source}/box/${name}`))).toBe(true)
+    expect(statSync(`${scene.target}/box/large`).mtime.getUTCFullYear()).toBe(2255)
+    const second = scene.receive()
+    const sender = scene.send('box', '--to', await second.ticket())
+    await bothSucceed(sender, second)
+    expect(sender.last('summary').outcomes).toEqual({ unchanged: 4 })
+  })
 })

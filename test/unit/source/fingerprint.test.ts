@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Stat } from '../../../src/model/disk.ts'
+import { Fingerprints } from '../../../src/model/fingerprints.ts'
 import { fingerprintOf, isSameVersion, modeOf, mtimeUsOf } from '../../../src/source/fingerprint.ts'
 
 const stat: Stat = {
@@ -42,6 +43,26 @@ it.each([
   [-1_001n, -2],
 ])('%i ns are %i us', (mtimeNs, us) => {
   expect(mtimeUsOf({ ...stat, mtimeNs })).toBe(us)
+})
+
+describe('a time that no message can say', () => {
+  const second = 1_000_000_000n
+  it.each([
+    [16_725_225_600n * second, 9_007_199_254_000_000],
+    [2n ** 63n * second, 9_007_199_254_000_000],
+    [-11_676_096_000n * second, -9_007_199_254_000_000],
+  ])('%i ns are the nearest one that can be said', (mtimeNs, us) => {
+    expect(mtimeUsOf({ mtimeNs })).toBe(us)
+    expect(mtimeUsOf(fingerprintOf({ ...stat, mtimeNs }))).toBe(us)
+  })
+
+  it('is the same version as long as it is kept in columns, and its change time tells it from others', () => {
+    const far = { ...stat, mtimeNs: 16_725_225_600n * second }
+    const kept = new Fingerprints([fingerprintOf(far)]).at(0)!
+    expect(isSameVersion(far, kept)).toBe(true)
+    expect(isSameVersion({ ...far, ctimeNs: far.ctimeNs + 1n }, kept)).toBe(false)
+    expect(isSameVersion(stat, kept)).toBe(false)
+  })
 })
 
 it('R56: setuid, setgid and sticky are never sent', () => {
