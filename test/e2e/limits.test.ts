@@ -67,6 +67,19 @@ describe('what one run may use up', () => {
     scene.expectClean()
   })
 
+  it.each([
+    ['64KiB', 64 * 1024],
+    ['1MiB', MiB],
+  ])('--max-transfer stops a sender within one frame, whatever its size: %s', async (chunk, chunkBytes) => {
+    const scene = new Scene()
+    plant(scene.source, { 'disk.img': noise(size) })
+    const receiver = scene.receive()
+    const flags = ['--chunk-size', chunk, '--max-transfer', '1500KiB']
+    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...flags)
+    expect(await sender.code(), sender.transcript).toBe(8)
+    expect(sender.last('session').bytesDurable).toBe(Math.ceil((1500 * 1024) / chunkBytes) * chunkBytes)
+  })
+
   it('--max-transfer of just the bytes there are is no limit', async () => {
     const scene = new Scene()
     plant(scene.source, { 'disk.img': noise(3 * MiB + 1), small: 'small' })
