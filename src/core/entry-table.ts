@@ -55,8 +55,7 @@ export class EntryTable {
   #isCredited = new Uint8Array(0)
   /** What is acknowledged of the others, where there is something: of parts. */
   readonly #credits = new Map<number, number>()
-  /** Of entries that changed since they were listed. */
-  readonly #revisions = new Map<number, number>()
+  #revisions = new Uint16Array(0)
   #digests = new BigUint64Array(0)
   #files = 0
   #filesDone = 0
@@ -148,7 +147,7 @@ export class EntryTable {
     return this.#sizes[entry]!
   }
   revision(entry: number): number {
-    return this.#revisions.get(entry) ?? 0
+    return this.#revisions[entry] ?? 0
   }
   standing(entry: number): number {
     return this.#standings[entry]!
@@ -169,7 +168,9 @@ export class EntryTable {
 
   revise(entry: number, revision: number, size: number): void {
     const bytes = this.credited(entry)
-    this.#revisions.set(entry, revision)
+    // As with digests: hardly ever is there one.
+    if (entry >= this.#revisions.length) this.#revisions = grown(this.#revisions, this.#kinds.length)
+    this.#revisions[entry] = revision
     this.#sizes[entry] = size
     this.#keepCredit(entry, bytes)
   }

@@ -7,7 +7,7 @@ import type { Hub } from './hub.ts'
 import { Part } from './part.ts'
 import { peerMust } from './violation.ts'
 
-const wholeBytes = 64 // Of memory, about.
+const wholeBytes = 256 // Of memory, with what waits for its place (measured: 250).
 
 export class Parts {
   readonly #hub: Hub
@@ -81,8 +81,12 @@ export class Parts {
   }
 
   #begin(entry: number): void {
-    peerMust(this.#bytes + this.#whole.size * wholeBytes < partsMaxBytes, 'too many files are under way at once')
+    this.#mustHaveRoom()
     this.#hub.entries.stand(entry, standing.part)
+  }
+
+  #mustHaveRoom(): void {
+    peerMust(this.#bytes + this.#whole.size * wholeBytes < partsMaxBytes, 'too many files are under way at once')
   }
 
   #make(entry: number): Part {
@@ -99,6 +103,7 @@ export class Parts {
 
   /** Makes a part of what came whole; where its entry stands stays as it is. */
   #unpacked(entry: number, hash: bigint | null): Part {
+    this.#mustHaveRoom()
     const part = this.#partOf(entry)
     if (hash === null) part.writing.add(0)
     else part.hold(0, hash, false)

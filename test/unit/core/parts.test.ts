@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { Hub, type Settings } from '../../../src/core/hub.ts'
+import { Parts } from '../../../src/core/parts.ts'
+import { defaultLimits, partsMaxBytes } from '../../../src/model/limits.ts'
 import type { Message } from '../../../src/model/messages.ts'
-import { Bench, chunkBytes, intentOf } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, intentOf, pageOf } from '../../support/core-bench.ts'
 
 /** A receiver of files of a chunk each, of which these came, each in a pack of its own, and some are written. */
 function receiver(came: readonly number[], written: readonly number[] = []): Bench {
@@ -94,4 +97,31 @@ describe('a file that came whole', () => {
     expect(bench.said()).toMatchObject([{ kind: 'want', wants: [{ need: 'all', from: 0, count: 1 }] }])
     expect(bench.core.bytesStaged).toBe(0)
   })
+})
+
+const settings: Settings = {
+  role: 'receiver',
+  session: '0'.repeat(32),
+  instance: 'a'.repeat(16),
+  nonce: '',
+  sessionKey: '',
+  root: '1'.repeat(32),
+  limits: defaultLimits,
+  wishes: { onConflict: null, checksum: false },
+  fileDigest: () => '0'.repeat(16),
+  fraction: () => 0,
+}
+
+it('memory of files under way is bounded, too, where a sender asks for hashes of all that came whole', () => {
+  const count = (2 * partsMaxBytes) / 2048 // Twice as many parts as may be.
+  const hub = new Hub(settings)
+  hub.entries.addPage(pageOf(Array.from({ length: count }, () => 0)))
+  const parts = new Parts(hub)
+  for (let entry = 0; entry < count; entry++) {
+    parts.writeWhole(entry)
+    parts.wroteWhole(entry, 7n)
+  }
+  expect(() => {
+    for (let entry = 0; entry < count; entry++) parts.get(entry)
+  }).toThrow('too many files are under way at once')
 })
