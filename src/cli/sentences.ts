@@ -147,13 +147,14 @@ const singular: Partial<Record<Outcome, string>> = {
 /** `11.7 GiB, 3.4 GiB sent in 33 s, resumed once, 0 B sent twice, verified`, and what did not arrive. */
 export function summary(event: SummaryEvent, view: View, isComplete: boolean): string {
   const moved = `${formatBytes(event.bytesSentThisRun)} ${view.role === 'sender' ? 'sent' : 'received'}`
+  const isBare = event.files === 0 && !isComplete // What is in place tells nothing of a run that broke off before.
   const facts = [
-    ...(event.files === 1 ? [] : [counted(event.files, 'file')]),
-    formatBytes(event.bytes),
+    ...(event.files === 1 || isBare ? [] : [counted(event.files, 'file')]),
+    ...(isBare ? [] : [formatBytes(event.bytes)]),
     `${moved} in ${formatDuration(event.durationMs)}`,
     resumptions(event.reconnects + (view.resumed ? 1 : 0)),
     `${formatBytes(event.bytesResent)} ${view.role === 'sender' ? 'sent' : 'received'} twice`,
-    ...(isComplete ? ['verified'] : []),
+    ...(isComplete && event.files > 0 ? ['verified'] : []),
     ...(isComplete && view.level === 'none' ? ['not synced: a power cut may take it'] : []),
   ]
   const odd = Object.entries(event.outcomes)

@@ -1,7 +1,14 @@
 // Tells a run to whoever listens: events to stdout, sentences and the bar to stderr. It decides what is said where, never
 // how (sentences.ts) nor in which shape (screen.ts, bar.ts, ndjson.ts).
 
-import { hasCode, type Event, type Role, type SessionEvent, type SummaryEvent } from '../../index.ts'
+import {
+  hasCode,
+  type Event,
+  type Role,
+  type SessionEvent,
+  type SummaryEvent,
+  type TransferError,
+} from '../../index.ts'
 import type { Values } from '../parse.ts'
 import * as sentences from '../sentences.ts'
 import type { Shell, StopSignal } from '../shell.ts'
@@ -189,7 +196,7 @@ export class Reporter {
     }
     if (event.state === before.state || ['listening', 'interrupted', 'parked', 'released'].includes(event.state)) return
     if (['greeting', 'agreeing'].includes(event.state) && !this.#values.verbose) return
-    if (event.state === 'paused' && (event.reason === 'user' || event.reason === 'signal')) return
+    if (event.state === 'paused' && event.who === 'self') return // The last words tell why, where it stands and what goes on.
     if (this.#mode === 'plain' || this.#values.verbose || event.state === 'paused') this.say(sentences.state(event))
   }
 
@@ -199,8 +206,11 @@ export class Reporter {
       this.say(sentences.goesOnElsewhere)
       return
     }
-    const isAskedFor = signal !== null && hasCode(error, 'paused')
-    if (error !== null && !isAskedFor) {
+    if (isStop(error)) {
+      // What was wanted is no failure: where it stands is told, as after a signal.
+      if (!isOwnPause(error)) this.say(error.message)
+      this.say(sentences.paused(this.#view))
+    } else if (error !== null) {
       if (this.#summary !== null && !this.#values.quiet && this.#view.hasMet)
         this.say(`${signs.failed} ${sentences.summary(this.#summary, this.#view, false)}`, 'bad')
       for (const line of sentences.failure(error, this.#values.verbose ?? false)) this.say(line, 'bad')
@@ -212,6 +222,17 @@ export class Reporter {
     }
     if (exit.resumable && resumeCommand !== null) this.say(sentences.toGoOn(resumeCommand))
   }
+}
+
+type Stop = TransferError<'paused' | 'transfer-limit' | 'time-limit'>
+
+function isStop(error: unknown): error is Stop {
+  return hasCode(error, 'paused') || hasCode(error, 'transfer-limit') || hasCode(error, 'time-limit')
+}
+
+/** By a person or a signal, on this side: nobody has to be told who it was. */
+function isOwnPause(error: Stop): boolean {
+  return hasCode(error, 'paused') && ['user', 'signal'].includes(error.details.by)
 }
 
 function modeOf(shell: Shell, values: Values): Mode {

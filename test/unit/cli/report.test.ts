@@ -90,6 +90,37 @@ describe('a log', () => {
     ).toBe(true)
   })
 
+  it.each([
+    ['user', new TransferError('paused', { by: 'user' }), []],
+    ['time-limit', new TransferError('time-limit', { limitMs: 2000 }), ['Stopped: this run was allowed 2 s']],
+    ['transfer-limit', new TransferError('transfer-limit', { limitBytes: 9 }), ['Stopped: this run was allowed 9 b']],
+  ] as const)(
+    'a stop that was wanted (%s) is told once, with where it stands, and is no failure',
+    async (reason, error, why) => {
+      const kept = { bytesTotal: total, bytesDurable: progress().bytesDurable }
+      const paused = at({ state: 'paused', previous: 'transferring', reason, who: 'self', ...kept })
+      const end = { state: 'paused', resumable: true, error, receipt: null } as const
+      const api = { send: () => new ScriptedSession([at(kept), progress(), paused, summary({ files: 0 })], { end }) }
+      const { shell, code } = await ran(['send', 'a'], [], {}, { api })
+      expect(code).toBe(error.exit)
+      const last = ['Paused at 71%: 8.3 GiB is safe on the other side.', 'To go on:  carryon send a']
+      const said = shell.stderr.lines.slice(-2 - why.length)
+      expect(said).toEqual([...why.map((begins) => expect.stringContaining(begins) as string), ...last])
+      expect(shell.stderr.text).not.toContain('✗')
+      expect(shell.stderr.text.match(/Paused/g)).toHaveLength(1)
+    },
+  )
+
+  it('sums up what crossed of a run that broke off before a file was in place, and calls nothing verified', async () => {
+    const end = { error: new TransferError('session-unknown', { session: 'x' }), receipt: null }
+    const broken = [at({}), progress(), summary({ files: 0, bytes: 0 })]
+    const api = { send: () => new ScriptedSession(broken, { end }) }
+    expect((await ran(['send', 'a'], [], {}, { api })).shell.stderr.text).toContain('✗ a  3.4 GiB sent in 33 s, never')
+    const empty = await ran(['send', 'a'], [at({}), summary({ files: 0, bytes: 0 })])
+    expect(empty.shell.stderr.lines.at(-1)).toMatch(/^✓ a {2}0 files, 0 B, /)
+    expect(empty.shell.stderr.text).not.toContain('verified')
+  })
+
   it('does not say that nothing was kept before the two sides have compared', async () => {
     const shellOf: { shell?: TestShell } = {}
     const steps: Step[] = [at({ state: 'listening', resumed: true }), () => shellOf.shell!.stop('SIGINT'), () => {}]
