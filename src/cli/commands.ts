@@ -25,6 +25,8 @@ export interface CommandRow {
   /** How many operands it takes. */
   readonly operands: { readonly min: number; readonly max: number; readonly what: string }
   readonly options: readonly OptionName[]
+  /** What help says of an option here, where it means another thing to this command than to `send`. */
+  readonly words?: { readonly [Name in OptionName]?: { readonly help?: string; readonly fallback?: string } }
   readonly examples: readonly string[]
 }
 
@@ -93,6 +95,10 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
     does: 'Receive into DIR (default: here); the same command again carries on.',
     operands: { min: 0, max: 1, what: 'one DIR' },
     options: ['from', 'as', 'onConflict', 'maxBytes', 'maxFiles', ...session, ...dialogue],
+    words: {
+      as: { help: 'The name it lands under; part of what makes the same session.' },
+      durability: { fallback: 'as the sender asks' },
+    },
     examples: ['carryon receive', 'carryon receive /srv/in --from carryon1:...', 'carryon receive --from nas:photos'],
   },
   serve: {
@@ -104,6 +110,15 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
       ...(['sessionsMax', 'quota', 'bwlimit', 'lanes', 'minFree', 'allowRoot', 'printUnit'] as const),
       ...(['deadAfter', 'expires', 'durability', 'stdio'] as const),
     ],
+    words: {
+      durability: { fallback: 'as the sender asks' },
+      expires: { help: 'A session is forgotten so long after its last progress.', fallback: '7d' },
+      lanes: {
+        help: 'Connections that carry data side by side in one session, at most; 1 to 16.',
+        fallback: '16',
+      },
+      listen: { fallback: ':22779' },
+    },
     examples: ['carryon serve /srv/in', 'carryon ticket new --root /srv/in --for send --file backup.ticket'],
   },
   ticket: {
@@ -114,6 +129,10 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow } = {
       ...(['root', 'for', 'path', 'maxBytes', 'maxFiles', 'sessionsMax', 'mayReplace'] as const),
       ...(['uses', 'expires', 'advertise', 'file'] as const),
     ],
+    words: {
+      expires: { help: 'It ends so long from now.', fallback: '24h' },
+      root: { help: 'The served folder.' },
+    },
     examples: ['carryon ticket new --for send --path photos --file photos.ticket', 'carryon ticket revoke 9f2c'],
   },
   ls: {

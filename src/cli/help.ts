@@ -5,16 +5,20 @@ import yargs, { type Argv } from 'yargs'
 import { commandNames, commandTable, everywhere, type CommandName } from './commands.ts'
 import { flagName, optionTable, type OptionName } from './options.ts'
 
-/** The help of a command, or of carryon: for a person, at most 100 columns. */
-export async function helpOf(command: CommandName | undefined): Promise<string> {
-  const help = bare(yargs(command === undefined ? [] : [command])).wrap(100)
+const columnsMax = 100 // Longer lines are hard to read.
+const columnsMin = 60 // Narrower ones leave no room beside the longest flag.
+
+/** The help of a command, or of carryon, for a terminal of so many columns; undefined: there is none. */
+export async function helpOf(command: CommandName | undefined, columns: number = columnsMax): Promise<string> {
+  const width = Math.max(columnsMin, Math.min(columnsMax, columns))
+  const help = bare(yargs(command === undefined ? [] : [command])).wrap(width)
   const own = command === undefined ? [] : commandTable[command].options
   help.group(
-    own.map((name) => explain(help, name)),
+    own.map((name) => explain(help, name, command)),
     'Flags:',
   )
   const alone = command === undefined ? ['version'] : []
-  help.group([...everywhere.map((name) => explain(help, name)), 'help', ...alone], 'Everywhere:')
+  help.group([...everywhere.map((name) => explain(help, name, command)), 'help', ...alone], 'Everywhere:')
   help.option('help', { alias: 'h', describe: 'Explain.' })
   if (command === undefined) help.option('version', { describe: 'Print the version.' })
   if (command === undefined) {
@@ -34,8 +38,8 @@ function bare(help: Argv): Argv {
 }
 
 /** For help only: without a type yargs adds no `[string]`, and the value's name can stand beside the flag's. */
-function explain(help: Argv, name: OptionName): string {
-  const row = optionTable[name]
+function explain(help: Argv, name: OptionName, command: CommandName | undefined): string {
+  const row = { ...optionTable[name], ...(command && commandTable[command].words?.[name]) }
   const label = row.takes === null ? flagName(name) : `${flagName(name)} ${row.takes}`
   help.option(label, {
     describe: row.help,

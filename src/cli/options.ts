@@ -129,7 +129,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
     'Dial the sender with this ticket, or over ssh: [user@]HOST:PATH (carryon help syntax).',
     'listen',
   ),
-  as: text('NAME', 'The name it lands under; for receive, part of what makes the same session.'),
+  as: text('NAME', 'The name it lands under.'),
   exclude: {
     ...list('PATTERN', 'Leave out what matches, in the words of .gitignore (carryon help filters); repeatable.'),
   },
@@ -167,8 +167,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   connectFor: duration('Go on trying for so long before the first contact.', '30s', 0, Infinity),
   deadAfter: duration('A peer silent for so long is dead; 3s to 5m.', '15s', 3_000, 300_000),
   expires: duration(
-    'A session is forgotten so long after its last progress; a ticket ends so long from now.',
-    '7d; ticket 24h',
+    'The session is forgotten so long after its last progress; its ticket ends so long from now.',
+    '7d; its ticket 24h',
     60_000,
     365 * 86_400_000,
   ),
@@ -184,7 +184,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   durability: {
     ...word('checkpoint', 'file', 'none'),
     help: 'What outlives a power cut: every sync point, finished files, nothing.',
-    fallback: 'checkpoint; receive, serve: as the sender asks',
+    fallback: 'checkpoint',
   },
   window: {
     takes: 'SIZE',
@@ -196,7 +196,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   listen: {
     takes: '[HOST]:PORT',
     help: 'Listen there.',
-    fallback: 'any free port; serve: 22779',
+    fallback: 'any free port',
     parse: ([text]) => address(text),
   },
   advertise: list('HOST[:PORT]', 'Another address the ticket should name; repeatable.'),
@@ -209,8 +209,8 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   },
   lanes: {
     takes: 'COUNT|auto',
-    help: 'Connections that carry data side by side, 1 to 16, or as many as pay; serve: as a peer may ask.',
-    fallback: '1, or as the other side asks; serve: 16',
+    help: 'Connections that carry data side by side, 1 to 16, or as many as pay.',
+    fallback: '1, or as the other side asks',
     parse: ([count]) => parseLanes(count),
   },
   insecurePlaintext: flag('No encryption; on loopback addresses only.'),
@@ -218,7 +218,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   tlsKey: text('FILE', 'The private key of --tls-cert.'),
 
   all: flag('All of them.'),
-  root: text('DIR', 'The folder: to look into besides; of ticket, the served one.', '.'),
+  root: text('DIR', 'A folder to look into, too.', '.'),
   stale: flag('Only those that nobody works on and that got nowhere for a day.'),
   localOnly: flag('Do not try to tell the other side.'),
   expired: flag('All that got nowhere for longer than their --expires (7d) and that nobody works on.'),

@@ -16,7 +16,7 @@ export type Parsed =
       readonly operands: readonly string[]
       readonly values: Values
     }
-  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'help'; readonly command: CommandName | undefined }
 
 /** What was asked for; an option nobody gave is absent. */
 export type Values = Readonly<Partial<OptionValues>>
@@ -39,7 +39,7 @@ export async function parseArguments(args: readonly string[], environment: Envir
   const name = before[0]
   const command = commandNames.find((known) => known === name)
   if (command === undefined && name !== undefined) throw unknownCommand(name)
-  if (argv['help'] === true) return { kind: 'help', text: await (await import('./help.ts')).helpOf(command) }
+  if (argv['help'] === true) return { kind: 'help', command }
   if (command === undefined) {
     refuseUnknownFlags(argv, undefined)
     throw usage('What should carryon do?', `Name a command: ${commandNames.join(', ')}. \`carryon --help\` explains.`)

@@ -14,7 +14,8 @@ export async function run(shell: Shell): Promise<Result> {
   try {
     const parsed = await parseArguments(shell.args, shell.env)
     if (parsed.kind === 'help') {
-      await print(shell.stdout, parsed.text)
+      const { helpOf } = await import('./help.ts')
+      await print(shell.stdout, await helpOf(parsed.command, shell.stdout.columns))
       return { exit: success, signal: null }
     }
     values = parsed.values

@@ -10,12 +10,12 @@ import { print } from '../print.ts'
 import { nearest } from '../suggest.ts'
 
 export async function help({ shell, operands }: Call): Promise<Result> {
-  await print(shell.stdout, await textOf(operands[0]))
+  await print(shell.stdout, await textOf(operands[0], shell.stdout.columns))
   return { exit: success, signal: null }
 }
 
-async function textOf(name: string | undefined): Promise<string> {
-  if (name === undefined || isCommand(name)) return helpOf(name)
+async function textOf(name: string | undefined, columns: number | undefined): Promise<string> {
+  if (name === undefined || isCommand(name)) return helpOf(name, columns)
   if (isTopic(name)) return topics[name]()
   const names = [...Object.keys(topics), ...commandNames]
   const near = nearest(name, names)

@@ -114,6 +114,21 @@ describe('the table', () => {
     expect(help).toContain(commandTable[command].usage)
     expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
     expect(await helpOf(undefined)).toContain(commandTable[command].does)
+    const narrow = (await helpOf(command, 80)).split('\n').map((line) => line.length)
+    expect(Math.max(...narrow)).toBeLessThanOrEqual(80)
+  })
+
+  it('has words of its own only for what a command takes, and says of other commands nothing', async () => {
+    for (const command of commandNames) {
+      const { words = {}, options } = commandTable[command]
+      expect(
+        Object.keys(words).filter((name) => !options.includes(name as OptionName)),
+        command,
+      ).toEqual([])
+      expect((await helpOf(command)).replaceAll(/\s+/g, ' ')).not.toMatch(/serve:|receive,|of ticket/)
+    }
+    expect((await helpOf('serve')).replaceAll(/\s+/g, ' ')).toContain('[default: :22779]')
+    expect((await helpOf('ticket')).replaceAll(/\s+/g, ' ')).toContain('The served folder.')
   })
 })
 
