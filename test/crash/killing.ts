@@ -2,7 +2,6 @@
 // are counted. What was acknowledged, and what each break cost on the wire, is kept here in the test's own process.
 
 import { setTimeout } from 'node:timers/promises'
-import { existsSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -12,7 +11,7 @@ import { seeded } from '../support/chance.ts'
 import type { Command, EventOf } from '../support/command.ts'
 import { bothSucceed, expectBalanced, portOf, resentMax, Scene, type Side, through } from '../support/scene.ts'
 import { listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
-import { expectHalfMade, expectOffer, expectTombstone, expectUnconfirmed } from './remains.ts'
+import { delivered, discardOffers, expectTombstone, left, removeDelivered } from './remains.ts'
 
 const killsPerTransfer = 12 // Ten at least; what ends earlier has fewer.
 const bothEvery = 5 // Every fifth kill ends both sides.
@@ -123,13 +122,7 @@ class Crossing {
     await this.#finish()
     this.#count()
     expect(this.#faults).toEqual([])
-    expect(this.#delivered()).toEqual(listing(this.#scene.source))
-  }
-
-  /** What arrived; whatever is left of sessions beside it was looked into. */
-  #delivered(): Record<string, string> {
-    const found = Object.entries(listing(this.#scene.target))
-    return Object.fromEntries(found.filter(([name]) => name.split('/')[0] !== '.carryon'))
+    expect(delivered(this.#scene)).toEqual(listing(this.#scene.source))
   }
 
   #inBox(tree: Tree): Tree {
@@ -188,59 +181,13 @@ class Crossing {
     expectBalanced(this.#sender)
     if (await this.#isKilledTooLate()) return this.#sendAgain()
     expect(await this.#receiver.code(patienceMs), this.#receiver.transcript).toBe(0)
-    await this.#removeDelivered()
-    await this.#discardOffers()
+    await removeDelivered(this.#scene, this.#session)
+    await discardOffers(this.#scene, this.#session)
     this.#scene.expectClean()
   }
 
   get #session(): string {
     return decodeTicket(this.#ticket).id
-  }
-
-  /** Sessions that are left on a side. */
-  #left(side: Side): readonly string[] {
-    return [...new Set(this.#scene.leftovers(side))].filter((name) => name !== 'root')
-  }
-
-  /**
-   * A receiver that was killed behind its receipt leaves a session that says it again until it expires; killed while it put
-   * that away, a pointer to nothing, for a pointer goes last. Later starts remove both.
-   */
-  async #removeDelivered(): Promise<void> {
-    if (!this.#left('receiver').includes(this.#session)) return
-    const own = join(this.#scene.target, '.carryon', this.#session)
-    if (existsSync(own)) await expectUnconfirmed(own)
-    rmSync(own, { recursive: true, force: true })
-    rmSync(join(this.#scene.stateOf('receiver'), 'targets', this.#session), { force: true })
-    this.#removeIfEmpty()
-  }
-
-  /** Of a pointer alone there is no directory, and the last session takes it with it. */
-  #removeIfEmpty(): void {
-    if (this.#left('receiver').length === 0)
-      rmSync(join(this.#scene.target, '.carryon'), { recursive: true, force: true })
-  }
-
-  /**
-   * A receiver that was killed while it offered a fresh ticket beside its session leaves that offer, until a person discards
-   * it; killed while it made one, a pointer and perhaps half a directory, which later starts remove.
-   */
-  async #discardOffers(): Promise<void> {
-    const own = join(this.#scene.target, '.carryon')
-    for (const name of this.#left('receiver')) {
-      if (name === this.#session) continue
-      const isWhole = existsSync(join(own, name, 'journal')) && !name.startsWith('new-')
-      if (!isWhole) {
-        expectHalfMade(join(own, name))
-        rmSync(join(own, name), { recursive: true, force: true })
-        rmSync(join(this.#scene.stateOf('receiver'), 'targets', name), { force: true })
-        this.#removeIfEmpty()
-        continue
-      }
-      await expectOffer(join(own, name))
-      const discard = this.#scene.as('receiver', ['discard', name, '--yes'])
-      expect(await discard.code(), discard.transcript).toBe(0)
-    }
   }
 
   /** Whether the receiver died when the sender had all it needed: started again, it is right to wait for another one. */
@@ -255,11 +202,12 @@ class Crossing {
     const again = this.#scene.send('box', '--to', await this.#receiver.ticket())
     await bothSucceed(again, this.#receiver)
     expect(again.last('summary').bytesSentThisRun).toBe(0)
-    await this.#discardOffers()
-    expect([[], [this.#session]]).toContainEqual(this.#left('sender'))
-    if (this.#left('sender').length > 0) await expectTombstone(join(this.#scene.stateOf('sender'), this.#session))
-    await this.#removeDelivered()
-    expect(this.#left('receiver')).toEqual([])
+    await discardOffers(this.#scene, this.#session)
+    expect([[], [this.#session]]).toContainEqual(left(this.#scene, 'sender'))
+    if (left(this.#scene, 'sender').length > 0)
+      await expectTombstone(join(this.#scene.stateOf('sender'), this.#session))
+    await removeDelivered(this.#scene, this.#session)
+    expect(left(this.#scene, 'receiver')).toEqual([])
   }
 
   /** Keeps the ledger: at the beginning of each epoch, what is durable, and what came to nothing in the one before. */

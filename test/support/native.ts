@@ -16,9 +16,9 @@ export function hasCompiler(): boolean {
   }
 }
 
-/** The library of test/crash/shim.c. @returns its path in `folder` */
-export function compileShim(folder: string): string {
-  return compile('shim.c', `${folder}/shim.so`, '-shared', '-fPIC', '-pthread')
+/** A library of test/crash that is loaded into a process before its own. @returns its path in `folder` */
+export function compileShim(folder: string, source: string = 'shim.c'): string {
+  return compile(source, `${folder}/${source.replace(/c$/, 'so')}`, '-shared', '-fPIC', '-pthread')
 }
 
 /** A source of test/crash. @returns `output` */
