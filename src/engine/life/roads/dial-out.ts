@@ -31,7 +31,7 @@ export async function dialOut(plan: Plan, ticket: Ticket): Promise<Finished> {
   if (unfit !== undefined) throw unfit.error
   const already = await deliveredAlready(plan, ticket)
   if (already !== undefined) return already
-  if (own !== undefined) return doneHere(plan, own)
+  if (own !== undefined) throw endedError(own)
   checkExpiry(ticket, plan.tools.world.clock.wall())
   const older = await findOlder(plan, ticket)
   if (older !== undefined) return keepDialing(plan, older.work, ticket, { first: older.connection })
@@ -107,20 +107,6 @@ async function deliveredAlready({ home, identity, tools }: Plan, { id }: Ticket)
   if (same !== undefined) return doneBefore(tools.context, same)
   if (before[0] !== undefined) throw spent(before[0].receipt.finishedAt, before[0].path)
   return undefined
-}
-
-/**
- * What this very command did just before its process died: all but the last notes about it.
- * @throws TransferError `ticket-spent`, `discarded`, `expired`: this side's own view of why there is nothing to go on with
- */
-function doneHere({ home, identity, tools }: Plan, found: Found): Finished {
-  const { header, checkpoint } = found
-  const { ended, receipt } = checkpoint
-  const isDone = ended?.how === 'released' && header.identity === identity
-  if (!isDone || receipt === undefined || home.state === undefined) throw endedError(found)
-  const sources = header.sources.map(({ path }) => path)
-  const path = `${home.state.path}/receipts/${found.id}.json`
-  return doneBefore(tools.context, { role: home.role, receipt, path, identity, sources, folder: home.folder || null })
 }
 
 function spent(finishedAt: string, receipt: string): TransferError {

@@ -23,6 +23,7 @@ import type { Home } from '../known/home.ts'
 import type { RunContext } from './run.ts'
 import { expiresMsOf, shortId, wishesOf, withChunkBytes, withExpiry, type Frozen } from '../known/same-command.ts'
 import { withLimits } from './with-limits.ts'
+import { putAwayDelivered } from './put-away.ts'
 import type { WorkTools } from './work.ts'
 
 export interface Plan {
@@ -84,24 +85,25 @@ export async function makePlan(
     const hours = Math.ceil(leftMs / 3_600_000)
     context.reporter.warn('expires-soon', `Session ${shortId(it.id)} is put away in ${hours} h unless it gets on.`)
   }
-  return {
-    tools: {
-      context,
-      world,
-      home,
-      quota: {
-        maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER,
-        maxFiles: options.maxFiles ?? entriesMax,
-        meter: new Meter(world.clock, context.rate),
-      },
-      instance: Buffer.from(world.random.bytes(8)).toString('hex'),
-      rebuild: options.rebuild === true,
-      expiresMs,
-      chunkBytes: chunkBytes && clamp(chunkBytes, chunkBytesRange, defaultLimits.chunkBytes),
+  const tools = {
+    context,
+    world,
+    home,
+    quota: {
+      maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER,
+      maxFiles: options.maxFiles ?? entriesMax,
+      meter: new Meter(world.clock, context.rate),
     },
+    instance: Buffer.from(world.random.bytes(8)).toString('hex'),
+    rebuild: options.rebuild === true,
+    expiresMs,
+    chunkBytes: chunkBytes && clamp(chunkBytes, chunkBytesRange, defaultLimits.chunkBytes),
+  }
+  return {
+    tools,
     home,
     options,
-    found,
+    found: await putAwayDelivered(tools, found),
     passedOver,
     connectForMs: options.connectForMs ?? connectForMsDefault,
     retryForMs: options.retryForMs ?? retryForMsDefault,

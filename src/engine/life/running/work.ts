@@ -190,7 +190,7 @@ export class Work {
       if (home.role === 'sender') await this.#keepSent(tally)
       else {
         const found = await findSession(world, home.base, this.id)
-        const { outcomeOf } = await this.runner()
+        const outcomeOf = (await this.#runner)?.outcomeOf ?? nothingLooked
         if (found !== undefined) await keepDelivered(world, home, this.#held, { ...found.checkpoint, outcomeOf }, tally)
       }
     } catch (error) {
@@ -234,6 +234,9 @@ export class Work {
     await forget(this.#tools.home, this.#held)
   }
 }
+
+/** Of a process that put away what another one had brought to its end. */
+const nothingLooked = (): undefined => undefined
 
 const refusals: readonly ErrorCode[] = [
   ...(['ticket-refused', 'ticket-expired', 'ticket-revoked', 'scope', 'limit'] as const),
