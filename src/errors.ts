@@ -180,7 +180,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   'secret-unreadable': {
     say: (d) => `Cannot read the ticket from ${d.source}: ${d.cause}.`,
-    hint: 'A ticket file must be readable by you alone (chmod 600).',
+    hint: 'Check what it names; a ticket file must be readable by you alone (chmod 600).',
     retryable: 'never',
     exit: 2,
     close: 4000,
@@ -404,7 +404,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   busy: {
     say: (d) => `Session ${d.session} is already being worked on by another process here (${d.directory}).`,
-    hint: 'Add --wait to wait for it, or --new to begin another session beside it.',
+    hint: 'It goes on there. send, receive and resume wait for it with --wait; send and receive begin another with --new.',
     retryable: 'never',
     exit: 11,
     close: 4011,
@@ -455,7 +455,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   'disk-full': {
     say: (d) => `Cannot write ${d.path}: its disk needs ${d.neededBytes} bytes and has ${d.freeBytes} free.`,
-    hint: 'Make room: the transfer goes on by itself.',
+    hint: 'Make room: then it goes on by itself, or by the same command if it has ended.',
     retryable: 'when-cleared',
     exit: 14,
     close: 4014,
@@ -560,7 +560,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   'source-gone': {
     say: (d) => `The folder to send from, ${d.path}, is gone (unmounted?).`,
-    hint: 'Mount it again: the transfer goes on by itself.',
+    hint: 'Mount it again: then it goes on by itself, or by the same command if it has ended.',
     retryable: 'when-cleared',
     exit: 5,
     close: 4001,
