@@ -154,7 +154,7 @@ export function summary(event: SummaryEvent, view: View, isComplete: boolean): s
     `${moved} in ${formatDuration(event.durationMs)}`,
     resumptions(event.reconnects + (view.resumed ? 1 : 0)),
     `${formatBytes(event.bytesResent)} ${view.role === 'sender' ? 'sent' : 'received'} twice`,
-    ...(isComplete && event.files > 0 ? ['verified'] : []),
+    ...(isComplete && event.files > 0 ? [isNothingNew(event) ? 'there already' : 'verified'] : []),
     ...(isComplete && view.level === 'none' ? ['not synced: a power cut may take it'] : []),
   ]
   const odd = Object.entries(event.outcomes)
@@ -164,6 +164,11 @@ export function summary(event: SummaryEvent, view: View, isComplete: boolean): s
   const advice = (event.outcomes.conflict ?? 0) > 0 ? ` ${decideConflicts}` : ''
   const receipt = event.receipt === null ? '' : ` Receipt: ${display(event.receipt)}`
   return `${view.title}  ${facts.join(', ')}.${told}${advice}${receipt}`
+}
+
+/** What was there before is compared, by size and time or by content, and only then told. */
+function isNothingNew({ outcomes }: SummaryEvent): boolean {
+  return (['delivered', 'replaced', 'renamed'] as const).every((outcome) => (outcomes[outcome] ?? 0) === 0)
 }
 
 const decideConflicts = 'Nothing was overwritten: run it again with --on-conflict replace, update, rename or keep.'

@@ -164,7 +164,8 @@ export class Reporter {
         return
       case 'waiting': {
         const isKnown = before.stalled?.type === 'waiting' && before.stalled.reason === event.reason
-        if (this.#mode !== 'none' && !isKnown) this.say(sentences.waiting(event), 'warning')
+        const isPause = before.state === 'paused' && event.reason.startsWith('peer') // Its own sentence has said it.
+        if (this.#mode !== 'none' && !isKnown && !isPause) this.say(sentences.waiting(event), 'warning')
         return
       }
       case 'file':

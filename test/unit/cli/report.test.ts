@@ -111,6 +111,24 @@ describe('a log', () => {
     },
   )
 
+  it('says once that the other side paused, and who waits for it', async () => {
+    const paused = at({ state: 'paused', previous: 'transferring', reason: 'peer-user', who: 'peer' })
+    const waits = (reason: 'peer-user' | 'peer-busy'): Step => ({
+      ...({ type: 'waiting', reason, who: 'peer', since: '2026-11-23T12:00:00.000Z', hint: 'It comes back.' } as const),
+    })
+    const { shell } = await ran(['send', 'a'], [at({}), paused, waits('peer-user'), summary()])
+    expect(shell.stderr.lines.filter((line) => line.includes('a person stopped it on the other side'))).toHaveLength(1)
+    const busy = await ran(['send', 'a'], [at({}), waits('peer-busy'), summary()])
+    expect(busy.shell.stderr.text).toContain('It comes back.')
+  })
+
+  it('calls nothing verified that was there before', async () => {
+    const there = await ran(['send', 'a'], [at({}), summary({ outcomes: { unchanged: 2 }, bytesSentThisRun: 0 })])
+    expect(there.shell.stderr.lines.at(-1)).toContain('0 B sent twice, there already.')
+    const some = await ran(['send', 'a'], [at({}), summary({ outcomes: { unchanged: 2, delivered: 1 } })])
+    expect(some.shell.stderr.lines.at(-1)).toContain('0 B sent twice, verified.')
+  })
+
   it('sums up what crossed of a run that broke off before a file was in place, and calls nothing verified', async () => {
     const end = { error: new TransferError('session-unknown', { session: 'x' }), receipt: null }
     const broken = [at({}), progress(), summary({ files: 0, bytes: 0 })]
