@@ -114,6 +114,7 @@ export class Arrivals {
     const expected = chunkLength(part.size, hub.chunkBytes, place.chunk)
     peerMust(length === expected || length === -1, `a chunk has ${length} bytes where ${expected} are due`)
     part.writing.add(place.chunk)
+    this.syncPoints.writeBegun()
     hub.emit({ kind: 'writeChunk', frame, place, length: expected, fresh: part.isFresh(place.chunk) })
   }
 
@@ -129,6 +130,7 @@ export class Arrivals {
       this.parts.writeWhole(entry)
       accept.push(row)
     })
+    this.syncPoints.writeBegun()
     hub.emit({ kind: 'writePack', frame, accept })
   }
 
@@ -148,6 +150,7 @@ export class Arrivals {
   }
 
   chunkWritten({ place, hash, hole }: Input & { kind: 'chunkWritten' }): void {
+    this.syncPoints.writeEnded()
     const part = this.#written(place)
     if (part === undefined) return
     const bytes = chunkLength(part.size, this.#hub.chunkBytes, place.chunk)
@@ -160,6 +163,7 @@ export class Arrivals {
 
   packWritten({ files, bad }: Input & { kind: 'packWritten' }): void {
     const { entries, settings } = this.#hub
+    this.syncPoints.writeEnded()
     for (const file of files) {
       const { entry, hash } = file
       if (!this.parts.wroteWhole(entry, hash)) {
@@ -172,7 +176,7 @@ export class Arrivals {
       this.#oneHash[0] = hash
       this.#finish(file, settings.fileDigest(this.#oneHash, size)) // A pack authorises itself (R112).
     }
-    for (const place of bad) this.chunkBad(place, 'the hash in its frame', 'another')
+    for (const place of bad) this.#damaged(place, 'the hash in its frame', 'another')
     this.syncPoints.startIfDue()
   }
 
@@ -188,8 +192,13 @@ export class Arrivals {
     return part.revision === revision ? part : undefined
   }
 
+  chunkBad(place: Place, expected: string, found: string): void {
+    this.syncPoints.writeEnded()
+    this.#damaged(place, expected, found)
+  }
+
   /** A chunk arrived damaged: wanted again alone, three times at most (R50). */
-  chunkBad({ entry, revision, chunk }: Place, expected: string, found: string): void {
+  #damaged({ entry, revision, chunk }: Place, expected: string, found: string): void {
     const part = this.#written({ entry, revision, chunk })
     if (part === undefined) return
     const tries = part.damaged(chunk)

@@ -84,7 +84,7 @@ export class Session {
     this.#goodbyes = new Goodbyes(hub, {
       flush: () => (syncPoints ?? this.#sending?.outgoing)?.flush(),
       get isBusy() {
-        return syncPoints?.isBusy === true
+        return syncPoints?.isBusy === true || syncPoints?.isWriting === true
       },
     })
     this.#liveness = new Liveness(hub, this.#lanes, () => this.#sending?.outgoing.isOwed === true)

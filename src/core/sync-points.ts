@@ -58,6 +58,10 @@ export class SyncPoints {
   #oldest: Millis | undefined
   #finish: FinishFile[] = []
   #flush = false
+  /** Writes under way: of chunks and packs. */
+  #writing = 0
+  /** As many of them were, when a flush was asked for, and are still. */
+  #writingToFlush = 0
 
   constructor(hub: Hub, parts: Pick<Parts, 'get'>, serial: number, owner: SyncPointsOwner) {
     this.#hub = hub
@@ -69,6 +73,21 @@ export class SyncPoints {
   /** Whether something is on its way to the disk. */
   get isBusy(): boolean {
     return this.#cycle !== undefined || this.#finish.length > 0 || this.#written.length > 0
+  }
+
+  /** Whether something is on its way to where it could be synced. */
+  get isWriting(): boolean {
+    return this.#writing > 0
+  }
+
+  writeBegun(): void {
+    this.#writing++
+  }
+
+  /** Before what it wrote is told. */
+  writeEnded(): void {
+    this.#writing--
+    if (this.#writingToFlush > 0) this.#writingToFlush--
   }
 
   /** A chunk was written; it joins the next cycle. */
@@ -93,9 +112,10 @@ export class SyncPoints {
         if (!part.durable.has(chunk)) this.written({ entry: part.entry, revision: part.revision, chunk }, 0)
   }
 
-  /** Makes the next cycle due at once. */
+  /** Makes the next cycle due at once, and those after it until what is being written now is in one. */
   flush(): void {
-    if (this.#written.length > 0 || this.#finish.length > 0) this.#flush = true
+    this.#writingToFlush = this.#writing
+    if (this.#written.length > 0 || this.#finish.length > 0 || this.isWriting) this.#flush = true
     this.startIfDue()
   }
 
@@ -111,7 +131,7 @@ export class SyncPoints {
     this.#written = []
     this.#writtenBytes = 0
     this.#oldest = undefined
-    this.#flush = false
+    this.#flush = this.#writingToFlush > 0
     const entries = this.#syncsChunks ? entriesOf(places, finish) : []
     this.#cycle = { serial: ++this.#serial, places, finish, intents: [], outcomes: [], durable: [], syncMs: 0 }
     this.#hub.emit({ kind: 'syncData', serial: this.#serial, entries, finish })

@@ -5,17 +5,27 @@ import { Bench, chunkBytes } from '../../support/core-bench.ts'
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
 const finishOf = (bench: Bench): unknown => bench.effects.find(({ kind }) => kind === 'finish')
 
-/** A receiver that has written one chunk of two; nothing of it is synced. */
-function receiver(): Bench {
+/** A receiver at which so many chunks of a file arrived, in this order; none of them is written. */
+function arriving(chunks: number): Bench {
   const bench = Bench.inPhase('receiver', 'transferring')
-  bench.page([2 * chunkBytes])
+  bench.page([(chunks + 1) * chunkBytes])
   bench.effects.length = 0
-  const place = { entry: 0, revision: 0, chunk: 0 }
   const { connection } = bench
   const { epoch } = bench.core
-  bench.tell({ kind: 'frameArrived', connection, frame: { kind: 'chunk', frame: 1, epoch, place, length: chunkBytes } })
-  bench.take('writeChunk')
-  bench.tell({ kind: 'chunkWritten', place, hash: 7n, hole: false })
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const frame = { kind: 'chunk', frame: chunk + 1, epoch, place: placeOf(chunk), length: chunkBytes } as const
+    bench.tell({ kind: 'frameArrived', connection, frame })
+    bench.take('writeChunk')
+  }
+  return bench
+}
+
+const placeOf = (chunk: number) => ({ entry: 0, revision: 0, chunk })
+
+/** A receiver that has written one chunk of two; nothing of it is synced. */
+function receiver(): Bench {
+  const bench = arriving(1)
+  bench.tell({ kind: 'chunkWritten', place: placeOf(0), hash: 7n, hole: false })
   return bench
 }
 
@@ -23,7 +33,8 @@ function sync(bench: Bench): void {
   const { serial } = bench.take('syncData')
   bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
   const commits = bench.effects.filter((effect) => effect.kind === 'commit')
-  for (const { purpose } of commits) if (purpose.for === 'checkpoint') bench.tell({ kind: 'committed', purpose })
+  for (const { purpose } of commits)
+    if (purpose.for === 'checkpoint' && purpose.serial === serial) bench.tell({ kind: 'committed', purpose })
 }
 
 describe('R100: a pause asked for here', () => {
@@ -98,6 +109,32 @@ describe('R100: a pause of the other side', () => {
     sync(bench)
     expect(bench.said().at(-1)).toEqual({ kind: 'pause', reason: 'user', confirm: true })
     expect(finishOf(bench)).toBeUndefined()
+  })
+
+  it('is confirmed once what arrived, and is still being written, is durable, too', () => {
+    const bench = arriving(3)
+    bench.hear({ kind: 'pause', reason: 'user', confirm: false })
+    bench.tell({ kind: 'chunkWritten', place: placeOf(0), hash: 7n, hole: false })
+    bench.tell({ kind: 'chunkWritten', place: placeOf(1), hash: 7n, hole: false }) // While the first is being synced.
+    sync(bench)
+    sync(bench)
+    expect(bench.said().map(({ kind }) => kind)).toEqual(['acknowledge', 'acknowledge'])
+    bench.tell({ kind: 'chunkBad', place: placeOf(2), expected: '7', found: '8' })
+    expect(bench.said().at(-1)).toEqual({ kind: 'pause', reason: 'user', confirm: true })
+    expect(kindsOf(bench.effects)).not.toContain('syncData')
+  })
+
+  it('makes nothing that comes later due at once', () => {
+    const bench = arriving(2)
+    bench.hear({ kind: 'sync', grade: 'minor' })
+    for (const chunk of [0, 1]) bench.tell({ kind: 'chunkWritten', place: placeOf(chunk), hash: 7n, hole: false })
+    sync(bench)
+    sync(bench)
+    const frame = { kind: 'chunk', frame: 3, epoch: bench.core.epoch, place: placeOf(2), length: chunkBytes } as const
+    bench.tell({ kind: 'frameArrived', connection: bench.connection, frame })
+    bench.take('writeChunk')
+    bench.tell({ kind: 'chunkWritten', place: placeOf(2), hash: 7n, hole: false })
+    expect(kindsOf(bench.effects)).not.toContain('syncData')
   })
 
   it('stops a sender until there is a new connection', () => {
