@@ -112,16 +112,72 @@ const settings: Settings = {
   fraction: () => 0,
 }
 
-it('memory of files under way is bounded, too, where a sender asks for hashes of all that came whole', () => {
-  const count = (2 * partsMaxBytes) / 2048 // Twice as many parts as may be.
+function partsOf(sizes: readonly number[]): Parts {
   const hub = new Hub(settings)
-  hub.entries.addPage(pageOf(Array.from({ length: count }, () => 0)))
-  const parts = new Parts(hub)
-  for (let entry = 0; entry < count; entry++) {
-    parts.writeWhole(entry)
-    parts.wroteWhole(entry, 7n)
-  }
-  expect(() => {
-    for (let entry = 0; entry < count; entry++) parts.get(entry)
-  }).toThrow('too many files are under way at once')
+  hub.entries.addPage(pageOf(sizes))
+  return new Parts(hub)
+}
+
+const emptyFiles = (count: number): number[] => Array.from({ length: count }, () => 0)
+const atMost = partsMaxBytes / 2048 // Parts; a few less, for each has a chunk, too.
+
+describe('memory of files under way', () => {
+  it('is bounded, too, where a sender asks for hashes of all that came whole', () => {
+    const parts = partsOf(emptyFiles(2 * atMost))
+    for (let entry = 0; entry < 2 * atMost; entry++) {
+      parts.writeWhole(entry)
+      parts.wroteWhole(entry, 7n)
+    }
+    expect(() => {
+      for (let entry = 0; entry < 2 * atMost; entry++) parts.get(entry)
+    }).toThrow('too many files are under way at once')
+  })
+
+  it('is given back with them', () => {
+    const parts = partsOf(emptyFiles(2 * atMost))
+    for (let entry = 0; entry < 2 * atMost; entry++) {
+      parts.begun(entry)
+      parts.drop(entry)
+    }
+    expect(parts.get(0)).toBeUndefined()
+  })
+
+  it('is 256 bytes of what came whole, which lets 2,097,152 wait', () => {
+    const count = partsMaxBytes / 256
+    const parts = partsOf(emptyFiles(count + 1))
+    for (let entry = 0; entry < count; entry++) parts.writeWhole(entry)
+    expect(() => parts.writeWhole(count)).toThrow('too many files are under way at once')
+  })
+})
+
+describe('files under way', () => {
+  it('have as many bytes staged as were written and are not durable', () => {
+    const { chunkBytes } = defaultLimits
+    const parts = partsOf([2 * chunkBytes, 5, 7])
+    parts.begun(0).hold(0, 1n, false)
+    parts.begun(0).hold(1, 1n, false)
+    parts.begun(0).durable.add(1)
+    parts.writeWhole(1)
+    parts.writeWhole(2)
+    expect(parts.bytesStaged).toBe(chunkBytes)
+    expect(parts.wroteWhole(1, 9n)).toBe(true)
+    expect(parts.bytesStaged).toBe(chunkBytes + 5)
+  })
+
+  it('await what lies behind their end, for that is refused, and nothing twice', () => {
+    const parts = partsOf([defaultLimits.chunkBytes, 5, 6])
+    parts.begun(0).hold(0, 1n, false)
+    parts.writeWhole(1)
+    expect([0, 1].map((chunk) => parts.awaits(0, chunk))).toEqual([false, true])
+    expect([0, 1].map((chunk) => parts.awaits(1, chunk))).toEqual([false, true])
+    expect(parts.awaits(2, 0)).toBe(true)
+  })
+
+  it('came whole as data, and never as a hole', () => {
+    const parts = partsOf([5])
+    parts.writeWhole(0)
+    parts.wroteWhole(0, 9n)
+    expect(parts.get(0)!.holes.count).toBe(0)
+    expect(parts.get(0)!.held.count).toBe(1)
+  })
 })
