@@ -66,7 +66,8 @@ export function rivalsOf({ missing, isDurable, quick = false, ...places }) {
   const rivals = [
     cp(),
     nc(),
-    nodeSocket(),
+    nodeSocket('node, raw socket'),
+    nodeSocket('node, raw TLS', 'tls'),
     rsyncDaemon(servers),
     rsyncOverSsh(servers),
     ...scps(servers),
@@ -122,18 +123,17 @@ function nc() {
 }
 
 /** What Node can do at all. */
-function nodeSocket() {
+function nodeSocket(name, ...wish) {
   return {
-    name: 'node, raw socket',
+    name,
     needs: [],
     runs: (scenario) => isFresh(scenario) && isOneFile(scenario),
     async prepare({ source }, target) {
       const port = String(await freePort())
-      const listener = spawn(process.execPath, [pump, 'take', port, join(target, basename(source))], {
-        stdio: 'ignore',
-      })
+      const taking = [pump, 'take', port, join(target, basename(source)), ...wish]
+      const listener = spawn(process.execPath, taking, { stdio: 'ignore' })
       await listens(Number(port))
-      return { listener, untilListener: true, command: [process.execPath, pump, 'give', port, source] }
+      return { listener, untilListener: true, command: [process.execPath, pump, 'give', port, source, ...wish] }
     },
   }
 }
