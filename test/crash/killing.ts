@@ -3,7 +3,6 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { expect } from 'vitest'
 import { decodeTicket } from '../../src/model/ticket.ts'
 import { ChaosProxy } from '../support/chaos-proxy.ts'
@@ -11,7 +10,7 @@ import { seeded } from '../support/chance.ts'
 import type { Command, EventOf } from '../support/command.ts'
 import { bothSucceed, expectBalanced, portOf, resentMax, Scene, type Side, through } from '../support/scene.ts'
 import { listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
-import { delivered, discardOffers, expectTombstone, left, removeDelivered } from './remains.ts'
+import { delivered, discardOffers, left, removeDelivered, removeTombstone } from './remains.ts'
 
 const killsPerTransfer = 12 // Ten at least; what ends earlier has fewer.
 const bothEvery = 5 // Every fifth kill ends both sides.
@@ -183,6 +182,7 @@ class Crossing {
     expect(await this.#receiver.code(patienceMs), this.#receiver.transcript).toBe(0)
     await removeDelivered(this.#scene, this.#session)
     await discardOffers(this.#scene, this.#session)
+    await removeTombstone(this.#scene, this.#session)
     this.#scene.expectClean()
   }
 
@@ -203,9 +203,8 @@ class Crossing {
     await bothSucceed(again, this.#receiver)
     expect(again.last('summary').bytesSentThisRun).toBe(0)
     await discardOffers(this.#scene, this.#session)
-    expect([[], [this.#session]]).toContainEqual(left(this.#scene, 'sender'))
-    if (left(this.#scene, 'sender').length > 0)
-      await expectTombstone(join(this.#scene.stateOf('sender'), this.#session))
+    await removeTombstone(this.#scene, this.#session)
+    expect(left(this.#scene, 'sender')).toEqual([])
     await removeDelivered(this.#scene, this.#session)
     expect(left(this.#scene, 'receiver')).toEqual([])
   }

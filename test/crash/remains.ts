@@ -61,6 +61,17 @@ function removeReceivers(scene: Scene, name: string): void {
   if (left(scene, 'receiver').length === 0) rmSync(join(scene.target, '.carryon'), { recursive: true, force: true })
 }
 
+/**
+ * A sender whose release got lost, or that was killed between its receipt and the release, leaves what answers late callers,
+ * until it expires.
+ */
+export async function removeTombstone(scene: Scene, session: string): Promise<void> {
+  if (!left(scene, 'sender').includes(session)) return
+  const own = join(scene.stateOf('sender'), session)
+  await expectTombstone(own)
+  rmSync(own, { recursive: true })
+}
+
 /** A sender's session whose release got lost: only what answers late callers is left. */
 export async function expectTombstone(directory: string): Promise<void> {
   expect(filesIn(directory)).toEqual(['journal'])
