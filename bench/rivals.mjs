@@ -226,7 +226,16 @@ function overSftp({ sshd }) {
       server: sshd,
       command: (scenario, target, { port, key }) => {
         const login = ['--sftp-port', String(port), '--sftp-user', userInfo().username, '--sftp-key-file', key]
-        const flags = ['--config', '/dev/null', '-L', '--sftp-disable-hashcheck', '--sftp-host', '127.0.0.1', ...login]
+        const flags = [
+          '--config',
+          '/dev/null',
+          '-L',
+          '--create-empty-src-dirs',
+          '--sftp-disable-hashcheck',
+          '--sftp-host',
+          '127.0.0.1',
+          ...login,
+        ]
         return ['rclone', 'copy', ...flags, scenario.source, `:sftp:${landing(scenario, target)}`]
       },
     }),
