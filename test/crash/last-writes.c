@@ -8,28 +8,18 @@
  *
  * Build: cc -shared -fPIC -O1 -pthread -o last-writes.so last-writes.c -ldl. Linux with glibc. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
+#include "preloaded.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *below;
 static int record, is_after, has_begun, log_fd;
 static long victim, count;
-
-#define REAL(result, name, ...)                                                                                       \
-  static result (*real)(__VA_ARGS__);                                                                                 \
-  if (real == NULL) real = (result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
 
 __attribute__((constructor)) static void begin(void) {
   char when[8] = "";
@@ -43,24 +33,6 @@ __attribute__((constructor)) static void begin(void) {
   record = atoi(from);
   log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   below = place;
-}
-
-static int path_of_fd(int fd, char *path) {
-  char link[64];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  long length = syscall(SYS_readlinkat, AT_FDCWD, link, path, PATH_MAX - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
-  return 1;
-}
-
-/* Names below a pinned directory come as /proc/PID/fd/N/name. */
-static void resolve(const char *given, char *path) {
-  int fd, used = 0;
-  if (sscanf(given, "/proc/%*[^/]/fd/%d%n", &fd, &used) == 1 && path_of_fd(fd, path))
-    strncat(path, given + used, PATH_MAX - 1 - strlen(path));
-  else
-    snprintf(path, PATH_MAX, "%s", given);
 }
 
 static void die(void) {

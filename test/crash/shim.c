@@ -12,19 +12,13 @@
  *
  * Build: cc -shared -fPIC -O1 -pthread -o shim.so shim.c -ldl. Linux with glibc. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
+#include "preloaded.h"
 
 enum call { OPEN, PWRITE, FDATASYNC, FSYNC, DIRSYNC, LINK, RENAME, FTRUNCATE, MKDIR, UNLINK, CALLS };
 static const char *const names[CALLS] = {"open", "pwrite", "fdatasync", "fsync", "dirsync",
@@ -40,29 +34,7 @@ static char below[PATH_MAX];
 static long counts[CALLS];
 static long failed;
 
-#define REAL(result, name, ...)                                                                                       \
-  static result (*real)(__VA_ARGS__);                                                                                 \
-  if (real == NULL) real = (result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
-
 /* ---- which calls ---------------------------------------------------------------------------------------------------- */
-
-static int path_of_fd(int fd, char *path) {
-  char link[64];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  long length = syscall(SYS_readlinkat, AT_FDCWD, link, path, PATH_MAX - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
-  return 1;
-}
-
-/* Names below a pinned directory come as /proc/PID/fd/N/name. */
-static void resolve(const char *given, char *path) {
-  int fd, used = 0;
-  if (sscanf(given, "/proc/%*[^/]/fd/%d%n", &fd, &used) == 1 && path_of_fd(fd, path))
-    strncat(path, given + used, PATH_MAX - 1 - strlen(path));
-  else
-    snprintf(path, PATH_MAX, "%s", given);
-}
 
 /* Counts a call and says how it ends. */
 static int verdict(enum call call, const char *path) {
