@@ -18,6 +18,23 @@ const root = '1'.repeat(32)
 type Kind = Effect['kind']
 type Of<K extends Kind> = Extract<Effect, { kind: K }>
 
+/** Of a side with small limits and no wishes. */
+export function settingsOf(role: Role): Settings {
+  return {
+    role,
+    session,
+    instance: 'a'.repeat(16),
+    nonce: '2'.repeat(32),
+    sessionKey: '3'.repeat(64),
+    root: role === 'receiver' ? root : '',
+    limits: { ...defaultLimits, chunkBytes, windowBytes: 4096, syncEveryBytes: 512, syncEveryMs: 100 },
+    wishes: { onConflict: null, checksum: false },
+    fileDigest: (hashes, size) =>
+      (hashes.reduce((sum, hash) => sum + hash, BigInt(size)) % 2n ** 64n).toString(16).padStart(16, '0'),
+    fraction: () => 0,
+  }
+}
+
 export class Bench {
   readonly core: Session
   connection = 1
@@ -40,21 +57,7 @@ export class Bench {
     adopted: readonly AdoptedPlace[] = [],
     others: Partial<Settings> = {},
   ): Bench {
-    const settings: Settings = {
-      role,
-      session,
-      instance: 'a'.repeat(16),
-      nonce: '2'.repeat(32),
-      sessionKey: '3'.repeat(64),
-      root: role === 'receiver' ? root : '',
-      limits: { ...defaultLimits, chunkBytes, windowBytes: 4096, syncEveryBytes: 512, syncEveryMs: 100 },
-      wishes: { onConflict: null, checksum: false },
-      fileDigest: (hashes, size) =>
-        (hashes.reduce((sum, hash) => sum + hash, BigInt(size)) % 2n ** 64n).toString(16).padStart(16, '0'),
-      fraction: () => 0,
-      ...others,
-    }
-    return new Bench(role, Session.restore(settings, checkpoint, pages, adopted))
+    return new Bench(role, Session.restore({ ...settingsOf(role), ...others }, checkpoint, pages, adopted))
   }
 
   /** A side whose dialogue stands there; in `greeting` it dialed, else it listens. */

@@ -2,23 +2,11 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Effect } from '../../../src/core/effects.ts'
-import { type Agreement, earliest, Hub, type Settings } from '../../../src/core/hub.ts'
-import { defaultLimits } from '../../../src/model/limits.ts'
+import { type Agreement, earliest, Hub } from '../../../src/core/hub.ts'
 import type { Durability } from '../../../src/model/session.ts'
-import { pageOf, receipt } from '../../support/core-bench.ts'
+import { pageOf, receipt, settingsOf } from '../../support/core-bench.ts'
 
-const settings: Settings = {
-  role: 'receiver',
-  session: '0'.repeat(32),
-  instance: 'a'.repeat(16),
-  nonce: '',
-  sessionKey: '',
-  root: '1'.repeat(32),
-  limits: { ...defaultLimits, chunkBytes: 256, windowBytes: 4096 },
-  wishes: { onConflict: null, checksum: false },
-  fileDigest: () => '0'.repeat(16),
-  fraction: () => 0,
-}
+const settings = settingsOf('receiver')
 
 const agreed = (durability?: Durability): Agreement => ({
   chunkBytes: 512,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Hub, type Settings } from '../../../src/core/hub.ts'
+import { Hub } from '../../../src/core/hub.ts'
 import { Parts } from '../../../src/core/parts.ts'
-import { defaultLimits, partsMaxBytes } from '../../../src/model/limits.ts'
+import { partsMaxBytes } from '../../../src/model/limits.ts'
 import type { Message } from '../../../src/model/messages.ts'
-import { Bench, chunkBytes, intentOf, pageOf } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, intentOf, pageOf, settingsOf } from '../../support/core-bench.ts'
 
 /** A receiver of files of a chunk each, of which these came, each in a pack of its own, and some are written. */
 function receiver(came: readonly number[], written: readonly number[] = []): Bench {
@@ -99,21 +99,8 @@ describe('a file that came whole', () => {
   })
 })
 
-const settings: Settings = {
-  role: 'receiver',
-  session: '0'.repeat(32),
-  instance: 'a'.repeat(16),
-  nonce: '',
-  sessionKey: '',
-  root: '1'.repeat(32),
-  limits: defaultLimits,
-  wishes: { onConflict: null, checksum: false },
-  fileDigest: () => '0'.repeat(16),
-  fraction: () => 0,
-}
-
 function partsOf(sizes: readonly number[]): Parts {
-  const hub = new Hub(settings)
+  const hub = new Hub(settingsOf('receiver'))
   hub.entries.addPage(pageOf(sizes))
   return new Parts(hub)
 }
@@ -152,7 +139,6 @@ describe('memory of files under way', () => {
 
 describe('files under way', () => {
   it('have as many bytes staged as were written and are not durable', () => {
-    const { chunkBytes } = defaultLimits
     const parts = partsOf([2 * chunkBytes, 5, 7])
     parts.begun(0).hold(0, 1n, false)
     parts.begun(0).hold(1, 1n, false)
@@ -165,7 +151,7 @@ describe('files under way', () => {
   })
 
   it('await what lies behind their end, for that is refused, and nothing twice', () => {
-    const parts = partsOf([defaultLimits.chunkBytes, 5, 6])
+    const parts = partsOf([chunkBytes, 5, 6])
     parts.begun(0).hold(0, 1n, false)
     parts.writeWhole(1)
     expect([0, 1].map((chunk) => parts.awaits(0, chunk))).toEqual([false, true])
