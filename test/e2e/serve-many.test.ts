@@ -19,6 +19,7 @@ class Sender {
   readonly session: Session
   readonly events: Event[] = []
   readonly #watchers = new Set<() => void>()
+  readonly #heardOut: Promise<void>
 
   constructor(scene: ServeScene, name: string, ticket: string, bwlimit?: number) {
     this.scene = scene
@@ -31,7 +32,7 @@ class Sender {
       bwlimit,
       progressIntervalMs: 100,
     })
-    void this.#listen()
+    this.#heardOut = this.#listen()
   }
 
   async #listen(): Promise<void> {
@@ -56,7 +57,9 @@ class Sender {
     })
   }
 
+  /** Once all events are in `events`: a session has ended before the last of them are read. */
   async ending(): Promise<Ending> {
+    await this.#heardOut
     return this.session.ending
   }
 
