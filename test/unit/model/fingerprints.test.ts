@@ -1,5 +1,10 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { Fingerprints } from '../../../src/model/fingerprints.ts'
+
+const near = 2n ** 32n - 1n
+const far = near + 1n
 
 describe('fingerprints in columns', () => {
   it('come out as they went in, whatever a disk can say', () => {
@@ -14,12 +19,45 @@ describe('fingerprints in columns', () => {
   })
 
   it.each([
-    ['as far apart as four bytes can say', 2n ** 32n - 1n],
-    ['one further apart', 2n ** 32n],
+    ['as far apart as four bytes can say', near],
+    ['one further apart', far],
   ])('come out as they went in, %s', (_, span) => {
-    const near = { size: 1, mtimeNs: -5n, ctimeNs: 2n ** 60n, inode: 7n }
-    const far = { size: 2, mtimeNs: near.mtimeNs + span, ctimeNs: near.ctimeNs + span, inode: near.inode + span }
-    const list = [null, far, near, null, far]
+    const least = { size: 1, mtimeNs: -5n, ctimeNs: 2n ** 60n, inode: 7n }
+    const most = { size: 2, mtimeNs: least.mtimeNs + span, ctimeNs: least.ctimeNs + span, inode: least.inode + span }
+    const list = [null, most, least, null, most]
     expect([...new Fingerprints(list)]).toEqual(list)
   })
+
+  it.each([
+    ['20 where all are as close together as four bytes can say', near, near, 20],
+    ['4 more where one kind of number is further apart', near, far, 24],
+    ['32 where all are', far, far, 32],
+  ])('take so many bytes an entry: %s', (_, ofTimes, ofInodes, bytes) => {
+    const most = { size: 1, mtimeNs: 2n ** 60n, ctimeNs: 2n ** 60n, inode: 2n ** 40n }
+    const least = {
+      size: 1,
+      mtimeNs: most.mtimeNs - ofTimes,
+      ctimeNs: most.ctimeNs - ofTimes,
+      inode: most.inode - ofInodes,
+    }
+    const list = [least, ...Array.from({ length: 19_999 }, () => most)]
+    expect(bytesKept(() => new Fingerprints(list)) / list.length).toBeCloseTo(bytes)
+  })
 })
+
+/** Of memory in columns, by what is made. */
+function bytesKept(make: () => Fingerprints): number {
+  const before = bytesOfColumns()
+  const made = make()
+  const bytes = bytesOfColumns() - before
+  expect(made.at(0)).not.toBeNull() // It is kept until it was measured.
+  return bytes
+}
+
+function bytesOfColumns(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  collect() // What the first one found, another thread gives back; the second one waits for it.
+  return process.memoryUsage().arrayBuffers
+}
