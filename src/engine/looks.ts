@@ -9,12 +9,12 @@ import type { Target } from '../store/target.ts'
 /** What is there, if anything, or why it can't be told for this entry alone. */
 export type Look = Stat | TransferError | undefined
 
-/** Links and what is omitted are not looked at: they need it at the end only. */
+/** What is omitted lands nowhere. */
 export function isLookedAt({ kind }: Entry): boolean {
-  return kind === 'file' || kind === 'directory'
+  return kind !== 'omitted'
 }
 
-/** Looks at files and directories, in walk order. @returns what is there, in the same order */
+/** Looks at files, directories and links, in walk order. @returns what is there, in the same order */
 export async function lookAtEach(entries: readonly Entry[], target: Target): Promise<Look[]> {
   const looks: Look[] = []
   /** Directories that are not there. To look in there costs an error each; one that appears meanwhile is met again when its files are placed. */

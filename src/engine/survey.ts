@@ -4,7 +4,7 @@
 import { hasCode, isTransferError, type TransferError } from '../errors.ts'
 import type { Stat } from '../model/disk.ts'
 import type { Hash64 } from '../model/hash.ts'
-import type { DirectoryEntry, Entry, FileEntry, OmittedEntry } from '../model/manifest.ts'
+import type { DirectoryEntry, Entry, FileEntry, LinkEntry, OmittedEntry } from '../model/manifest.ts'
 import type { EntryOutcome } from '../model/messages.ts'
 import type { Path } from '../model/names.ts'
 import type { Outcome, Shape } from '../model/session.ts'
@@ -27,8 +27,8 @@ type Found = number | Omit<EntryOutcome, 'entry'>
 
 /**
  * Decides for each entry of a page what is to be done.
- * @param existed directories of this page known to have been there before the session, or undefined when the page is new
- * @returns the survey, and the directories that are there now
+ * @param existed directories and links of this page known to have been there before the session, or undefined when the page is new
+ * @returns the survey, and those that are there now
  */
 export async function surveyPage(
   page: number,
@@ -55,13 +55,13 @@ export async function surveyPage(
     else {
       found[i] = plans.done
       outcomes.push({ entry: first + i, ...result })
-      if (entry.kind === 'directory' && result.outcome === 'unchanged') there.push(first + i)
+      if (entry.kind !== 'file' && result.outcome === 'unchanged') there.push(first + i)
     }
   }
   return { survey: { page, plans: found, outcomes }, existed: there }
 }
 
-/** At once, but for a file whose content has to be compared. */
+/** At once, but for a file whose content, or a link whose text has to be compared. */
 function surveyEntry(
   entry: Entry,
   wasThere: boolean | undefined,
@@ -71,7 +71,7 @@ function surveyEntry(
 ): Found | Promise<Found> {
   if (fault !== undefined) return done('omitted', fault)
   if (entry.kind === 'omitted') return omitted(entry)
-  if (entry.kind === 'link') return plans.later
+  if (entry.kind === 'link') return isTransferError(look) ? plans.later : link(entry, look, wasThere, tools) // What refuses it is told at the end.
   if (isTransferError(look)) return refused(look, entry.path)
   if (entry.kind === 'directory') return directory(entry, look, wasThere)
   if (look?.kind !== 'file' || look.size !== entry.size) return file(entry, look, false, tools)
@@ -97,6 +97,26 @@ function directory(_: DirectoryEntry, stat: Stat | undefined, existed: boolean |
   if (stat === undefined) return plans.later
   if (stat.kind !== 'directory') return done('conflict', 'something that is no folder has that name')
   return existed === false ? plans.later : done('unchanged')
+}
+
+/** One that was there before the session, with the same text and time, is done; any other is made at the end. */
+function link(
+  entry: LinkEntry,
+  stat: Stat | undefined,
+  existed: boolean | undefined,
+  tools: SurveyTools,
+): Found | Promise<Found> {
+  const isAlike = stat?.kind === 'link' && BigInt(entry.mtimeUs) === floorUs(stat.mtimeNs)
+  return isAlike && existed !== false ? linkByText(entry, tools) : plans.later
+}
+
+async function linkByText({ path, target: text }: LinkEntry, { target }: SurveyTools): Promise<Found> {
+  try {
+    return (await target.readLink(path)) === text ? done('unchanged') : plans.later
+  } catch (error) {
+    refusalOf(error) // Whoever swapped it meanwhile is met again at the end.
+    return plans.later
+  }
 }
 
 function file(entry: FileEntry, stat: Stat | undefined, isSame: boolean, { shape }: SurveyTools): Found {

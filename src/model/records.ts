@@ -87,7 +87,7 @@ export interface PageRecord {
   readonly last?: ManifestTotals
   /** Sender: one per entry. Receiver: none. */
   readonly fingerprints: Fingerprints
-  /** Receiver: indexes of the directories that were there before this session; they keep their mode. Sender: []. */
+  /** Receiver: indexes of directories and links that were there before this session, and are left as they are. Sender: []. */
   readonly existed: readonly number[]
 }
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { begun, size } from '../support/broken-session.ts'
 import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
-import { listing, MiB, noise, plant } from '../support/trees.ts'
+import { link, listing, MiB, noise, plant } from '../support/trees.ts'
 
 it('the same command with a ticket that was used ends as the first one did, for reasons that no receipt names, too', async () => {
   const scene = new Scene()
@@ -24,11 +24,13 @@ it('the same command with a ticket that was used ends as the first one did, for 
 describe('--fail-if-nothing', () => {
   it('is code 9 on both sides where all was there already, and 0 where something was not', async () => {
     const scene = new Scene()
-    plant(scene.source, { 'photos/a': 'a', 'photos/b': 'b' })
+    plant(scene.source, { 'photos/a': 'a', 'photos/b': 'b', 'photos/best': link('a') })
     for (const [added, code] of [
       [{}, 0],
       [{}, 9],
       [{ 'photos/c': 'c' }, 0],
+      [{ 'photos/last': link('c') }, 0],
+      [{}, 9],
     ] as const) {
       plant(scene.source, added)
       const receiver = scene.receive('--fail-if-nothing')

@@ -30,7 +30,10 @@ const there = {
   older: (root: Directory) => put(root, 'other content', 500),
   newer: (root: Directory) => put(root, 'other content', 2_000),
   folder: async (root: Directory) => void (await root.makeDirectory('a', 0o755)),
-  link: (root: Directory) => root.makeLink('a', 'elsewhere'),
+  link: async (root: Directory) => {
+    await root.makeLink('a', 'elsewhere')
+    await root.setLinkTimes('a', 1_000)
+  },
 }
 
 async function survey(entry: Entry, what: keyof typeof there, onConflict: ConflictPolicy, existed?: readonly number[]) {
@@ -88,6 +91,27 @@ describe('a folder', () => {
   it('is a conflict where a file or link is', async () => {
     expect((await survey(folder, 'same', 'replace')).result).toBe('conflict')
     expect((await survey(folder, 'link', 'replace')).result).toBe('conflict')
+  })
+})
+
+describe('a link', () => {
+  const same: Entry = { kind: 'link', path: ['a'], target: 'elsewhere', mtimeUs: 1_000 }
+
+  it('is unchanged if it was there before the session, with the same text and time, and else made at the end', async () => {
+    expect(await survey(same, 'link', 'fail')).toEqual({ result: 'unchanged', existed: [0] })
+    expect(await survey(same, 'link', 'fail', [0])).toMatchObject({ result: 'unchanged' })
+    expect(await survey({ ...same, target: 'there' }, 'link', 'fail')).toEqual({ result: 'later', existed: [] })
+    expect((await survey({ ...same, mtimeUs: 1_001 }, 'link', 'fail')).result).toBe('later')
+    for (const what of ['nothing', 'same', 'folder'] as const)
+      expect((await survey(same, what, 'replace')).result).toBe('later')
+  })
+
+  it('that this session made is found again, and not unchanged', async () => {
+    expect(await survey(same, 'link', 'fail', [])).toEqual({ result: 'later', existed: [] })
+  })
+
+  it('whose folder is refused is met at the end', async () => {
+    expect((await survey({ ...same, path: ['a', 'b'] }, 'link', 'fail')).result).toBe('later')
   })
 })
 
