@@ -1,5 +1,6 @@
 // How work on a session ends before its time: a person or signal pauses it, or gives it up, here or on the other side. What
-// was sent is made durable first, the other side is told and confirms, and both have a deadline.
+// was sent is made durable first, the other side is told and confirms, and both have a deadline. Who sends lets what is on
+// further lanes come there before it says or confirms a pause on lane 0, which would overtake it.
 
 import { assert } from '../errors.ts'
 import type { Millis } from '../model/clock.ts'
@@ -16,6 +17,7 @@ const credentialEnds: Readonly<Record<CredentialEnd, string>> = {
 const isCredentialEnd = (by: PauseReason): by is CredentialEnd => by in credentialEnds
 
 const goodbyeMs = 1_500 // For the last sync point and the peer's confirmation: Ctrl-C answers within 2 s.
+const drainMs = 700 // Of these, for what is on further lanes: the rest is for the last sync point and the confirmation.
 
 /** What a goodbye needs of the half that works. */
 export interface Worker {
@@ -23,11 +25,19 @@ export interface Worker {
   flush(): void
   /** Whether something is on its way to the disk. */
   readonly isBusy: boolean
+  /** Asks for a sign that what was sent over further lanes is there. */
+  drain(): void
+  /** Whether it is, as far as it is asked for. */
+  readonly isDrained: boolean
 }
 
 export class Goodbyes {
   readonly #hub: Hub
   readonly #worker: Worker
+  /** The peer is told of a pause once what was sent before is there. */
+  #pauseToSay: 'user' | 'signal' | undefined
+  /** Until then that is waited for; undefined: it is there, or too late. */
+  #drainUntil: Millis | undefined
   /** The peer's pause is confirmed once what it sent is durable. */
   #pauseToConfirm: 'user' | 'signal' | undefined
   #discardUntil: Millis | undefined
@@ -45,19 +55,30 @@ export class Goodbyes {
     const isConfirmed = isExpelled || hub.open === undefined
     hub.pausing = { by, until: hub.now + goodbyeMs, isConfirmed, isCommitted: false }
     this.#worker.flush()
-    if (!isExpelled) hub.send({ kind: 'pause', reason: by === 'user' ? 'user' : 'signal', confirm: false }) // All the peer needs: a person, or not.
+    if (!isExpelled) {
+      this.#pauseToSay = by === 'user' ? 'user' : 'signal' // All the peer needs: a person, or not.
+      this.#drain()
+    }
     hub.commit([{ kind: 'paused', by }], { for: 'pause' })
   }
 
   pauseArrived(confirm: boolean, reason: 'user' | 'signal'): void {
     const hub = this.#hub
     if (confirm) {
-      if (hub.pausing !== undefined) hub.pausing.isConfirmed = true
+      if (hub.pausing === undefined) return
+      hub.pausing.isConfirmed = true
+      if (hub.settings.role === 'receiver') this.#worker.flush() // What has come since we asked.
       return
     }
     hub.peerPaused = reason
     this.#pauseToConfirm = reason
     this.#worker.flush()
+    this.#drain()
+  }
+
+  #drain(): void {
+    this.#worker.drain()
+    this.#drainUntil = this.#hub.now + drainMs
   }
 
   discardRequested(): void {
@@ -81,7 +102,14 @@ export class Goodbyes {
   sayWhatIsDue(): void {
     const hub = this.#hub
     const isDurable = !this.#worker.isBusy
-    if (this.#pauseToConfirm !== undefined && isDurable) {
+    if (this.#drainUntil !== undefined && (this.#worker.isDrained || hub.now >= this.#drainUntil))
+      this.#drainUntil = undefined
+    const isDrained = this.#drainUntil === undefined
+    if (this.#pauseToSay !== undefined && isDrained) {
+      hub.send({ kind: 'pause', reason: this.#pauseToSay, confirm: false })
+      this.#pauseToSay = undefined
+    }
+    if (this.#pauseToConfirm !== undefined && isDurable && isDrained) {
       hub.send({ kind: 'pause', reason: this.#pauseToConfirm, confirm: true })
       this.#pauseToConfirm = undefined
     }
@@ -102,7 +130,9 @@ export class Goodbyes {
 
   connectionEnded(): void {
     const hub = this.#hub
+    this.#pauseToSay = undefined
     this.#pauseToConfirm = undefined
+    this.#drainUntil = undefined
     if (hub.pausing !== undefined) hub.pausing.isConfirmed = true // Nobody is left to confirm it.
     if (this.#discardUntil !== undefined) this.#discardUntil = hub.now
   }
@@ -122,6 +152,6 @@ export class Goodbyes {
   }
 
   get deadline(): Millis | undefined {
-    return earliest(this.#hub.pausing?.until, this.#discardUntil)
+    return earliest(this.#hub.pausing?.until, this.#discardUntil, this.#drainUntil)
   }
 }

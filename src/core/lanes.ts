@@ -25,6 +25,8 @@ interface Lane {
   readonly pulse: Pulse
   readonly pace: Pace
   isOpen: boolean
+  /** Pings over it that are not answered. */
+  unanswered: number
 }
 
 export interface LanesOwner {
@@ -158,7 +160,7 @@ export class Lanes {
 
   #add(connection: ConnectionId, lane: number, attempt: number): void {
     const pulse = new Pulse(this.#hub.settings.limits, this.#hub.now)
-    this.#lanes.set(connection, { lane, attempt, pulse, pace: new Pace(), isOpen: false })
+    this.#lanes.set(connection, { lane, attempt, pulse, pace: new Pace(), isOpen: false, unanswered: 0 })
   }
 
   #joined(connection: ConnectionId): void {
@@ -181,11 +183,15 @@ export class Lanes {
       this.#drop(connection, `lane refused: ${message.sentence}`)
     } else if (message.kind === 'abort') this.#drop(connection, `the other side ended it: ${message.sentence}`)
     else if (message.kind === 'ping' && it.isOpen) this.#say(connection, it, 'pong')
-    else if (message.kind === 'pong') this.#tail?.answered(connection, this.#hub.now)
+    else if (message.kind === 'pong') {
+      it.unanswered = Math.max(0, it.unanswered - 1)
+      this.#tail?.answered(connection, this.#hub.now)
+    }
   }
 
-  #say(connection: ConnectionId, { pulse }: Lane, kind: 'ping' | 'pong'): void {
-    pulse.sent(this.#hub.now)
+  #say(connection: ConnectionId, lane: Lane, kind: 'ping' | 'pong'): void {
+    lane.pulse.sent(this.#hub.now)
+    if (kind === 'ping') lane.unanswered++
     this.#hub.emit({ kind: 'send', connection, message: { ...signOfLife, kind } })
   }
 
@@ -270,6 +276,21 @@ export class Lanes {
     for (const [connection, lane] of carriers) this.#say(connection, lane, 'ping')
   }
 
+  /** Nothing more is sent: each lane is asked for a sign of life, which comes behind all that went over it. */
+  drain(): void {
+    for (const [connection, lane] of this.#lanes) this.#drainOne(connection, lane)
+  }
+
+  #drainOne(connection: ConnectionId, lane: Lane): void {
+    if (lane.isOpen && this.#hub.settings.role === 'sender') this.#say(connection, lane, 'ping')
+  }
+
+  /** Whether all that went over lanes is known to be there: what is not asked about is not waited for. */
+  get isDrained(): boolean {
+    if (this.#hub.settings.role === 'receiver') return true
+    return [...this.#lanes.values()].every(({ unanswered }) => unanswered === 0)
+  }
+
   /** A frame is on its way to the socket. */
   took(connection: ConnectionId): void {
     this.#tail = undefined
@@ -284,6 +305,7 @@ export class Lanes {
     if (lane !== undefined) {
       lane.pace.done(this.#hub.now)
       lane.pulse.sent(this.#hub.now)
+      if (this.#hub.pausing !== undefined || this.#hub.peerPaused !== undefined) this.#drainOne(connection, lane) // It went behind the last sign.
     } else if (connection === this.#hub.open) {
       this.#framesOnZero--
       this.#hub.sentAt = this.#hub.now

@@ -78,13 +78,18 @@ export class Session {
       isOwed: (connection) => this.#sending?.outgoing.owes(connection) === true,
       joined: () => this.#sending?.outgoing.pump(),
     })
-    this.#sending = settings.role === 'sender' ? new Sending(hub, this.#lanes, checkpoint) : undefined
-    this.#receiving = settings.role === 'receiver' ? new Receiving(hub, this.#lanes, checkpoint) : undefined
+    const lanes = this.#lanes
+    this.#sending = settings.role === 'sender' ? new Sending(hub, lanes, checkpoint) : undefined
+    this.#receiving = settings.role === 'receiver' ? new Receiving(hub, lanes, checkpoint) : undefined
     const { syncPoints } = this.#receiving?.arrivals ?? {}
     this.#goodbyes = new Goodbyes(hub, {
       flush: () => (syncPoints ?? this.#sending?.outgoing)?.flush(),
       get isBusy() {
         return syncPoints?.isBusy === true || syncPoints?.isWriting === true
+      },
+      drain: () => lanes.drain(),
+      get isDrained() {
+        return lanes.isDrained
       },
     })
     this.#liveness = new Liveness(hub, this.#lanes, () => this.#sending?.outgoing.isOwed === true)

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Effect } from '../../../src/core/effects.ts'
+import { signOfLife } from '../../../src/model/messages.ts'
 import { Bench, chunkBytes } from '../../support/core-bench.ts'
+import { dialer, laneUp, sent, twoLanes } from '../../support/lanes-bench.ts'
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind)
 const finishOf = (bench: Bench): unknown => bench.effects.find(({ kind }) => kind === 'finish')
@@ -153,6 +155,115 @@ describe('R100: a pause of the other side', () => {
     bench.effects.length = 0
     bench.hear({ kind: 'pause', reason: 'user', confirm: true })
     expect(bench.effects).toEqual([])
+  })
+})
+
+describe('R100: over several lanes a pause on lane 0', () => {
+  const pause = { kind: 'pause', reason: 'user', confirm: false } as const
+  const confirmation = { ...pause, confirm: true } as const
+
+  /** A sender with frames on connections 2 and 3: one of each is in its socket, and one is being read. */
+  function sending(): Bench {
+    const bench = twoLanes([40 * chunkBytes])
+    sent(bench, 2, 0)
+    sent(bench, 3, 1)
+    bench.effects.length = 0
+    return bench
+  }
+
+  const answered = (bench: Bench, connection: number): void => {
+    bench.tell({ kind: 'messageArrived', connection, message: { ...signOfLife, kind: 'pong' } })
+  }
+
+  /** What was said since the last call, by connection. */
+  function said(bench: Bench): string[] {
+    return bench.effects.splice(0).flatMap((it) => (it.kind === 'send' ? [`${it.connection}: ${it.message.kind}`] : []))
+  }
+
+  it('overtakes nothing that was sent over them', () => {
+    const bench = sending()
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    expect(said(bench)).toEqual(['1: sync', '2: ping', '3: ping'])
+    answered(bench, 2)
+    expect(said(bench)).toEqual([])
+    answered(bench, 3)
+    expect(bench.said()).toEqual([pause])
+  })
+
+  it('nor what was being read then and is sent a little later', () => {
+    const bench = sending()
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    sent(bench, 3, 3)
+    for (const connection of [2, 3]) answered(bench, connection)
+    expect(said(bench)).toEqual(['1: sync', '2: ping', '3: ping', '3: ping'])
+    answered(bench, 3)
+    expect(bench.said()).toEqual([pause])
+  })
+
+  it('waits for a lane that does not answer half of its time at most, and for none that is lost', () => {
+    for (const isLost of [false, true]) {
+      const bench = sending()
+      bench.tell({ kind: 'pauseRequested', by: 'user' })
+      answered(bench, 2)
+      said(bench)
+      if (isLost) bench.tell({ kind: 'connectionEnded', connection: 3, reason: 'cut' })
+      else {
+        bench.now = bench.core.deadline!
+        expect(bench.now).toBeLessThanOrEqual(750)
+        bench.tell({ kind: 'deadlinePassed' })
+      }
+      expect(bench.said()).toEqual([pause])
+      bench.now = bench.core.deadline!
+      expect(finishOf(bench)).toBeUndefined()
+      bench.tell({ kind: 'deadlinePassed' })
+      expect([bench.now <= 1_500, finishOf(bench)]).toEqual([
+        true,
+        { kind: 'finish', end: { how: 'paused', by: 'user' } },
+      ])
+    }
+  })
+
+  it('is said to nobody once lane 0 is lost', () => {
+    const bench = sending()
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    bench.tell({ kind: 'connectionEnded', connection: 1, reason: 'cut' })
+    bench.commit()
+    expect(said(bench)).toEqual(['1: sync', '2: ping', '3: ping'])
+    expect(bench.core.deadline).toBeUndefined()
+  })
+
+  it('waits for no lane that is not welcome yet', () => {
+    const bench = dialer('sender', 2)
+    laneUp(bench, 9, 1)
+    bench.tell({ kind: 'laneConnected', connection: 10, lane: 2, attempt: 10 })
+    said(bench)
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    expect(said(bench)).toEqual(['9: ping'])
+    answered(bench, 9)
+    expect(bench.said()).toEqual([pause])
+  })
+
+  it('of the other side is confirmed behind what was sent over them', () => {
+    const bench = sending()
+    bench.hear(pause)
+    expect(said(bench)).toEqual(['1: sync', '2: ping', '3: ping'])
+    for (const connection of [2, 3]) answered(bench, connection)
+    expect(bench.said()).toEqual([confirmation])
+  })
+
+  it('asked for by the receiver has what came till the confirmation made durable at once', () => {
+    const bench = arriving(2)
+    bench.tell({ kind: 'pauseRequested', by: 'user' })
+    bench.commit()
+    for (const chunk of [0, 1]) bench.tell({ kind: 'chunkWritten', place: placeOf(chunk), hash: 7n, hole: false })
+    sync(bench)
+    sync(bench)
+    const frame = { kind: 'chunk', frame: 3, epoch: bench.core.epoch, place: placeOf(2), length: chunkBytes } as const
+    bench.tell({ kind: 'frameArrived', connection: bench.connection, frame })
+    bench.hear(confirmation)
+    bench.tell({ kind: 'chunkWritten', place: placeOf(2), hash: 7n, hole: false })
+    sync(bench)
+    expect(finishOf(bench)).toEqual({ kind: 'finish', end: { how: 'paused', by: 'user' } })
   })
 })
 
