@@ -47,13 +47,16 @@ export class Parts {
     this.#parts.delete(entry)
   }
 
-  /** Whether a chunk would be written if it came now: it is neither held nor being written, and no revision waits for such. */
+  /**
+   * Whether a chunk would be written if it came now: it is neither held nor being written, and no revision waits for such.
+   * One behind the end of its file is neither, and refused where it comes.
+   */
   awaits(entry: number, chunk: number): boolean {
     if (this.#whole.has(entry)) return chunk > 0
     const part = this.#parts.get(entry)
     if (part === undefined) return true
     if (part.revising !== undefined) return false
-    return chunk >= part.chunks || !(part.held.has(chunk) || part.writing.has(chunk))
+    return !(part.held.has(chunk) || part.writing.has(chunk))
   }
 
   /** A file that came whole is being written. */
