@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Hub } from '../../../src/core/hub.ts'
 import { Parts } from '../../../src/core/parts.ts'
-import { partsMaxBytes } from '../../../src/model/limits.ts'
+import { fileChunksMax, partsMaxBytes } from '../../../src/model/limits.ts'
 import type { Message } from '../../../src/model/messages.ts'
 import { Bench, chunkBytes, intentOf, pageOf, settingsOf } from '../../support/core-bench.ts'
 
@@ -120,6 +120,14 @@ describe('memory of files under way', () => {
     }).toThrow('too many files are under way at once')
   })
 
+  it('is 9 bytes of each of their chunks, too, so that four of the largest are under way and no fifth', () => {
+    const parts = partsOf(Array.from({ length: 5 }, () => fileChunksMax * chunkBytes))
+    for (let entry = 0; entry < 4; entry++) parts.begun(entry)
+    expect(() => parts.begun(4)).toThrow('too many files are under way at once')
+    parts.drop(0)
+    parts.begun(4)
+  })
+
   it('is given back with them', () => {
     const parts = partsOf(emptyFiles(2 * atMost))
     for (let entry = 0; entry < 2 * atMost; entry++) {
@@ -157,6 +165,15 @@ describe('files under way', () => {
     expect([0, 1].map((chunk) => parts.awaits(0, chunk))).toEqual([false, true])
     expect([0, 1].map((chunk) => parts.awaits(1, chunk))).toEqual([false, true])
     expect(parts.awaits(2, 0)).toBe(true)
+  })
+
+  it('that are parts stay parts when they come whole, and what the sender allowed of them stays allowed', () => {
+    const parts = partsOf([5])
+    parts.begun(0).authorised = '9'.repeat(16)
+    parts.writeWhole(0)
+    expect(parts.wroteWhole(0, 9n)).toBe(false)
+    const { authorised, writing, held } = parts.get(0)!
+    expect([authorised, writing.has(0), held.has(0)]).toEqual(['9'.repeat(16), true, false])
   })
 
   it('came whole as data, and never as a hole', () => {
