@@ -28,7 +28,7 @@ const bigBytes = 150 * MiB
 const holeBytes = 64 * MiB
 const smallFiles = 200
 const killAtShare = 0.4 // Of all bytes, as acknowledged to the sender.
-const windowBytes = 64 * MiB // What may at most be sent again after a kill.
+const windowBytes = 128 * MiB // What may at most be sent again after a kill.
 const pace = '96MiB' // Slow enough to be in the middle of something when the kill comes, on any machine.
 const patienceMs = 60_000
 

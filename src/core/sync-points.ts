@@ -144,7 +144,7 @@ export class SyncPoints {
 
   get #isDue(): boolean {
     const { limits } = this.#hub.settings
-    // Half of W syncs while the other half fills. Who has several lanes has a long way: there acknowledges are under way, too.
+    // At most half of W syncs while the rest fills. Who has several lanes has a long way: there acknowledges are under way, too.
     const share = this.#owner.lanes > 1 ? 4 : 2
     const every = Math.min(limits.syncEveryBytes, this.#hub.windowBytes / share)
     return (

@@ -44,8 +44,8 @@ export const lanesAutoMax = 8 // More gained nothing on any link that was measur
 
 export const defaultLimits: Limits = {
   chunkBytes: MiB, // The top of the measured curve of frame sizes.
-  windowBytes: 64 * MiB,
-  syncEveryBytes: 32 * MiB, // Half of W: one group syncs while the next one fills.
+  windowBytes: 128 * MiB, // Half of it flows while a disk syncs that takes its time: docs/decisions/0025.
+  syncEveryBytes: 32 * MiB,
   syncEveryMs: 1_000,
   deadAfterMs: 15_000,
   pingIdleMs: 5_000,
@@ -83,7 +83,7 @@ export const manifestMaxBytes: number = GiB // Of text.
 export const pagesUnansweredMax = 16
 export const chunksMax: number = 2 ** 32 // Of one file: the chunk index is a u32.
 export const fileChunksMax: number = 2 ** 24 // That a receiver takes: 16 TiB in chunks of 1 MiB, and 128 MiB for their hashes.
-export const partsMaxBytes: number = 512 * MiB // Of memory for files under way: 64 MiB of empty files in the window take half, if each comes in a frame of its own.
+export const partsMaxBytes: number = 512 * MiB // Of memory for files under way: as many small ones as may be out take 32 MiB, the hashes of a large one up to 128.
 export const queuedMaxBytes: number = 16 * MiB // For a peer: all pages and frames that an honest sender has on their way.
 export const revisionMax = 65_535 // A u16 in the frame.
 export const epochJumpMax: number = 2 ** 20 // A peer's epoch may be ahead of ours by this much at most.

@@ -1,9 +1,8 @@
 // What a run of kills is asked for, and how it is told.
 
 import { expect } from 'vitest'
-import { windowBytes } from '../support/scene.ts'
 import { MiB } from '../support/trees.ts'
-import type { Tally } from './killing.ts'
+import { type Tally, windowBytes } from './killing.ts'
 
 /** From CRASH_SEED, or drawn; told either way. */
 export function seedOfRun(): number {

@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSy
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { haveAllButTheTail } from '../support/huge-session.ts'
-import { bothSucceed, Scene, windowBytes } from '../support/scene.ts'
+import { bothSucceed, Scene } from '../support/scene.ts'
 import { MiB, noise, plant } from '../support/trees.ts'
 
 const GiB = 1024 * MiB
@@ -37,7 +37,7 @@ describe.runIf(existsSync('/proc/self/io') && canBeThatLarge())('R15: resuming a
     const mib = (bytes: number): string => `${Math.round(bytes / MiB)} MiB`
     console.log(`${name}: first new byte after ${firstMs} ms, ${mib(readUntilFirst)} read by then`)
     console.log(`${name}: resident memory ${mib(sent)} to send, ${mib(received)} to receive`)
-    expect(readUntilFirst).toBeLessThanOrEqual(2 * windowBytes)
+    expect(readUntilFirst).toBeLessThanOrEqual(2 * tailBytes)
     expect(sent).toBeLessThanOrEqual(residentMaxBytes)
     expect(received).toBeLessThanOrEqual(residentMaxBytes)
     expect(sender.last('summary')).toMatchObject({ bytes: size, bytesSentThisRun: tailBytes, bytesResent: 0 })

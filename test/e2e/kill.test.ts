@@ -4,7 +4,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ChaosProxy } from '../support/chaos-proxy.ts'
 import type { Command } from '../support/command.ts'
-import { bothSucceed, portOf, Scene, slowly, through, windowBytes } from '../support/scene.ts'
+import { bothSucceed, narrow, portOf, Scene, slowly, through, windowBytes } from '../support/scene.ts'
 import { file, folder, listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 12 * MiB + 4321
@@ -38,7 +38,7 @@ async function stage(): Promise<Stage> {
 }
 
 function sendAgain({ scene, proxy, ticket }: Stage, ...flags: readonly string[]): Command {
-  return scene.send('box', '--to', through(proxy, ticket), ...flags)
+  return scene.send('box', '--to', through(proxy, ticket), ...narrow, ...flags)
 }
 
 /** Kills, starts the same commands again, and lets them finish. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { FarMachine, sshMissing, type FarMachineOptions } from '../support/far-machine.ts'
-import { expectBalanced, Scene, slowly, windowBytes } from '../support/scene.ts'
+import { expectBalanced, narrow, Scene, slowly, windowBytes } from '../support/scene.ts'
 import { canOpen, Terminal } from '../support/terminal.ts'
 import { file, listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
 
@@ -98,7 +98,7 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     await first.until('checkpoint')
     await first.killed()
     await expectNoProcesses(far)
-    const second = near(...words, ...slowly)
+    const second = near(...words, ...slowly, ...narrow)
     const { bytesDurableAtStart } = await second.until('progress', (event) => event.bytesDurableAtStart > 0)
     await second.until('progress', ({ bytesDurable }) => bytesDurable > bytesDurableAtStart)
     for (const pid of far.processes) process.kill(pid, 'SIGKILL')

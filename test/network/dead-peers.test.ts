@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { networksMissing, type Loss, type Networks } from '../support/networks.ts'
-import { bothSucceed, slowly, windowBytes } from '../support/scene.ts'
+import { bothSucceed, narrow, slowly, windowBytes } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 import { CableScene, saidAt } from './scene.ts'
 
@@ -40,7 +40,7 @@ async function begun(pace: readonly string[], deadAfter: readonly string[]) {
   const scene = new CableScene()
   plant(scene.source, { 'disk.img': noise(size) })
   const receiver = scene.receive(...deadAfter)
-  const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...pace, ...deadAfter)
+  const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...pace, ...narrow, ...deadAfter)
   await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
   return { scene, sender, receiver }
 }

@@ -12,7 +12,9 @@ import { Command, type CommandOptions } from './command.ts'
 
 export type Side = 'sender' | 'receiver'
 
-export const windowBytes = 64 * 1024 * 1024 // W of the promises: what may be sent again after a kill.
+/** A window that tests can fill: W of the promises, what may be sent again after a kill. */
+export const windowBytes = 16 * 1024 * 1024
+export const narrow: readonly string[] = ['--window', '16MiB']
 
 export interface SceneOptions {
   /** Both sides keep their state in one directory, as two commands of one person on one machine do. */
@@ -139,9 +141,6 @@ export function expectBalanced(command: Command): void {
   const { bytes, bytesReused, bytesSentThisRun, bytesResent } = command.last('summary')
   expect(bytesReused + bytesSentThisRun - bytesResent).toBe(bytes)
 }
-
-/** As many bytes again as a kill may cost: the window, and the frame that was being written. */
-export const resentMax = windowBytes + 1024 * 1024
 
 /** A --bwlimit for senders until `hurry`: one that leaves time to act in the middle, on a busy machine too. */
 export const slowly: readonly string[] = ['--bwlimit', '6MiB']
