@@ -119,6 +119,25 @@ function intentOf({ entry, revision, digest }: { entry: number; revision: number
   return { entry, revision, digest, ...target }
 }
 
+it('a file in place keeps the digest it was verified with, of which that of the session is made', () => {
+  const bench = receiver(1)
+  packArrives(bench, 0)
+  bench.tell({ kind: 'packWritten', files: [{ entry: 0, revision: 0, hash: 7n }], bad: [] })
+  publish(bench)
+  expect(bench.core.entries.digest(0)).toBe(7n + BigInt(chunkBytes))
+})
+
+it('R32: what is written counts among the bytes received, which a pong tells', () => {
+  const bench = receiver(2, 1)
+  arrive(bench, 0)
+  written(bench, 0)
+  packArrives(bench, 1)
+  bench.tell({ kind: 'packWritten', files: [{ entry: 1, revision: 0, hash: 7n }], bad: [] })
+  bench.said()
+  bench.hear({ kind: 'ping', number: 1, receivedBytes: 0, durableBytes: 0 })
+  expect(bench.said()).toEqual([{ kind: 'pong', number: 1, receivedBytes: 2 * chunkBytes, durableBytes: 0 }])
+})
+
 describe('a revision', () => {
   it('R111: waits for all writes of the one before', () => {
     const bench = receiver(4)
@@ -141,11 +160,12 @@ describe('a revision', () => {
     bench.hear(resync)
     expect(bench.said()).toEqual([want([{ need: 'part', from: 0, revision: 1, durable: [], received: [] }])])
     bench.hear({ ...resync, revision: 0 })
+    expect(bench.said()).toEqual([])
     bench.hear(givenUp)
     bench.commit()
-    bench.said()
+    bench.effects.length = 0
     bench.hear({ ...resync, revision: 2 })
-    expect(bench.said()).toEqual([])
+    expect(bench.effects).toEqual([])
   })
 
   it('is given up with its entry, at each step of it', () => {
@@ -185,6 +205,7 @@ describe('an entry that the sender gives up', () => {
     bench.tell({ kind: 'chunkBad', place: { entry: 0, revision: 0, chunk: 1 }, expected: 'a', found: 'b' })
     bench.commit()
     expect(bench.core.outcome(0)).toBe('vanished')
+    expect(bench.take('reportOutcomes').outcomes).toMatchObject([{ entry: 0, outcome: 'vanished' }])
     expect(bench.take('removeParts').entries).toEqual([0])
   })
 
@@ -247,7 +268,9 @@ describe('R50: a chunk that arrives damaged', () => {
     expect(bench.tell({ kind: 'chunkBad', place, expected: 'a', found: 'b' })).toEqual([])
     arrive(bench, 0)
     written(bench, 1, { revision: 1 })
-    expect(bench.core.entries.bytesAcknowledged).toBe(0)
+    bench.said()
+    bench.open()
+    expect(bench.said()).toContainEqual(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [] }]))
   })
 })
 
@@ -275,7 +298,11 @@ describe('sync', () => {
       arrive(bench, chunk, { revision: 1 })
       written(bench, chunk, { revision: 1 })
     }
-    expect(bench.effects.flatMap((effect) => (effect.kind === 'syncData' ? effect.finish : []))).toEqual([])
+    for (const serial of [1, 2]) {
+      expect(bench.take('syncData')).toMatchObject({ serial, finish: [] })
+      bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+      bench.commit()
+    }
   })
 })
 
@@ -292,7 +319,12 @@ describe('hashes', () => {
     bench.hear({ ...ask, entry: 0, revision: 1 })
     bench.hear({ ...ask, entry: 1, revision: 0 })
     const seven = '0000000000000007'
-    expect(bench.said()).toMatchObject([{ hashes: seven + seven }, { hashes: '' }, { hashes: '' }])
+    const answer = { kind: 'hashes', way: 'answer', entry: 0, revision: 0, first: 0, hashes: '' }
+    expect(bench.said()).toEqual([
+      { ...answer, hashes: seven + seven },
+      { ...answer, revision: 1 },
+      { ...answer, entry: 1 },
+    ])
   })
 })
 
@@ -326,6 +358,7 @@ describe('R115: what comes from the disk', () => {
       { entry: 0, revision: 0, chunk: 0, hash: 1n, hole: false },
       { entry: 0, revision: 1, chunk: 2, hash: 1n, hole: false },
       { entry: 0, revision: 0, chunk: 4, hash: 1n, hole: false },
+      { entry: 0, revision: 0, chunk: 2, hash: 9n, hole: false },
     ]
     const parts = foldRecords(records).parts
     const bench = Bench.fresh('receiver', { ...emptyCheckpoint(), parts }, [page], adopted)
@@ -335,6 +368,13 @@ describe('R115: what comes from the disk', () => {
       [0, 2],
       [3, 1],
     ] as const
-    expect(bench.said()).toContainEqual(want([{ need: 'part', from: 0, revision: 0, durable, received: [] }]))
+    expect(bench.said()).toContainEqual(want([{ need: 'part', from: 0, revision: 0, durable, received: [[2, 1]] }]))
+    bench.hear({ kind: 'sync', grade: 'minor' })
+    const { serial } = bench.take('syncData')
+    bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+    const runs = [{ entry: 0, revision: 0, first: 2, hashes: BigUint64Array.of(9n), holes: 0 }]
+    expect(bench.effects).toContainEqual(
+      expect.objectContaining({ kind: 'commit', records: [{ kind: 'durable', serial, runs }] }),
+    )
   })
 })

@@ -36,7 +36,8 @@ describe('R38: a frame of an older epoch', () => {
       const effects = bench.tell({ kind: 'frameArrived', connection, frame: frameOf(bench.core.epoch - 1) })
       expect(effects.filter(isWrite), bringer).toEqual([])
       expect(effects, bringer).toContainEqual({ kind: 'dropFrame', frame: 7, reason: 'stale' })
-      expect(effects, bringer).toContainEqual(expect.objectContaining({ kind: 'destroy', connection }))
+      const reason = 'a newer connection took over'
+      expect(effects, bringer).toContainEqual({ kind: 'destroy', connection, reason })
     }
   })
 

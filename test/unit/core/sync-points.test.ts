@@ -175,7 +175,10 @@ describe('a major sync point', () => {
     bench.hear({ kind: 'sync', grade: 'major', files: [{ entry: 0, revision: 0, digest: 'f'.repeat(16) }] })
     expect(kindsOf(bench.effects)).not.toContain('syncData')
     bench.commit()
-    expect(acknowledged(bench).flatMap(({ outcomes }) => outcomes)).toMatchObject([{ entry: 0, outcome: 'failed' }])
+    const reason = 'integrity: its digest is 000000000000020e, the sender says ffffffffffffffff'
+    expect(acknowledged(bench).flatMap(({ outcomes }) => outcomes)).toEqual([
+      { entry: 0, outcome: 'failed', bytes: 0, reason },
+    ])
     expect(bench.core.outcome(0)).toBe('failed')
   })
 })

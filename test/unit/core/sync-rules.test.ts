@@ -215,6 +215,7 @@ describe('files', () => {
     ])
     expect(of(bench, 'commit')).toEqual([{ kind: 'commit', records: [], purpose: { for: 'outcomes', serial: 1 } }])
     bench.commit()
+    expect([...of(bench, 'reportOutcomes'), ...of(bench, 'removeParts')]).toEqual([])
     expect(bench.core.outcome(0)).toBeUndefined()
     expect(bench.said()).toEqual([
       { kind: 'want', wants: [{ need: 'all', from: 0, count: 1, revision: 0 }], pages: 1, last: false },
