@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { bothSucceed, Scene, slowly, type Side } from '../support/scene.ts'
+import { bothSucceed, leisurely, Scene, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const library = ((): string | undefined => {
@@ -39,7 +39,7 @@ describe.skipIf(library === undefined).each(['sender', 'receiver'] as const)('th
     const clock = clockIn(scene)
     const env = (of: Side) => (of === side ? { env: clock.env } : {})
     const receiver = scene.as('receiver', ['receive', scene.target, '--listen', '127.0.0.1:0'], env('receiver'))
-    const words = ['send', `${scene.source}/disk.img`, '--to', await receiver.ticket(), ...slowly]
+    const words = ['send', `${scene.source}/disk.img`, '--to', await receiver.ticket(), ...leisurely]
     const sender = scene.as('sender', words, env('sender'))
     await sender.until('checkpoint')
     const jumper = side === 'sender' ? sender : receiver

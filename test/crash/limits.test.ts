@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Command } from '../support/command.ts'
-import { bothSucceed, Scene, slowly } from '../support/scene.ts'
+import { bothSucceed, leisurely, Scene } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 /** Whether a command can be run here. */
@@ -49,11 +49,11 @@ describe.skipIf(!works('prlimit', '--version'))('a limit of the process (needs p
     const scene = new Scene()
     plant(scene.source, { 'disk.img': noise(24 * MiB + 99) })
     const receiver = scene.receive()
-    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...slowly)
+    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...leisurely)
     await receiver.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     limit(receiver, `fsize=${16 * MiB + 4097}`)
-    await receiver.ended // The system's signal, or an error: either is an end.
     sender.hurry()
+    await receiver.ended // The system's signal, or an error: either is an end.
     await bothSucceed(scene.receive(), sender)
     expect(listing(scene.target)).toEqual(listing(scene.source))
     scene.expectClean()

@@ -21,8 +21,8 @@ describe.each(['receiver', 'sender'] as const)('SIGSTOP of the %s', (stopped: Si
     const scene = new Scene()
     plant(scene.source, { 'disk.img': noise(size) })
     const receiver = scene.receive('--dead-after', '3s')
-    const sender = scene.send('disk.img', '--to', await receiver.ticket(), '--dead-after', '3s', '--bwlimit', '24MiB')
-    await sender.until('checkpoint', ({ bytesDurable }) => bytesDurable >= size / 4)
+    const sender = scene.send('disk.img', '--to', await receiver.ticket(), ...slowly, '--dead-after', '3s')
+    await sender.until('checkpoint', ({ bytesDurable }) => bytesDurable >= size / 8)
     const [sleeper, waker]: readonly [Command, Command] =
       stopped === 'receiver' ? [receiver, sender] : [sender, receiver]
     stop(sleeper)
@@ -33,6 +33,7 @@ describe.each(['receiver', 'sender'] as const)('SIGSTOP of the %s', (stopped: Si
     const afterMs = Date.parse((await back).time) - wokenAt
     console.log(`going again ${afterMs} ms after it woke up`)
     expect(afterMs).toBeLessThan(againMs * slack)
+    sender.hurry()
     await bothSucceed(sender, receiver)
     expectBalanced(sender)
     expect(listing(scene.target)).toEqual(listing(scene.source))

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { bothSucceed, Scene, slowly, type Side } from '../support/scene.ts'
+import { bothSucceed, leisurely, Scene, slowly, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 24 * MiB + 9
@@ -46,7 +46,7 @@ describe('two senders for one session', () => {
     plant(scene.source, { 'disk.img': noise(size) })
     const receiver = scene.receive()
     const ticket = await receiver.ticket()
-    const first = scene.send('disk.img', '--to', ticket, ...slowly)
+    const first = scene.send('disk.img', '--to', ticket, ...leisurely)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const second = scene.send('disk.img', '--to', ticket)
     expect(await second.code()).toBe(11)
@@ -63,7 +63,7 @@ describe('two senders for one session', () => {
     plant(scene.source, { 'disk.img': noise(size) })
     const receiver = scene.receive()
     const ticket = await receiver.ticket()
-    const first = scene.send('disk.img', '--to', ticket, ...slowly)
+    const first = scene.send('disk.img', '--to', ticket, ...leisurely)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const second = scene.as('sender', ['resume', '--wait'])
     first.hurry()
@@ -77,7 +77,7 @@ describe('two senders for one session', () => {
     plant(scene.source, { 'disk.img': noise(size) })
     const receiver = scene.receive()
     const ticket = await receiver.ticket()
-    const first = scene.send('disk.img', '--to', ticket, ...slowly)
+    const first = scene.send('disk.img', '--to', ticket, ...leisurely)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const elsewhere = { env: { XDG_STATE_HOME: `${scene.path}/state-elsewhere` } }
     const args = ['send', `${scene.source}/disk.img`, '--to', ticket]
@@ -98,7 +98,7 @@ describe('one file for two receivers', () => {
     plant(scene.source, { 'disk.img': noise(size) })
     const receivers = [scene.receive(), other.receive()]
     const [here, there] = await Promise.all(receivers.map((it) => it.ticket()))
-    const first = scene.send('disk.img', '--to', here!, ...slowly)
+    const first = scene.send('disk.img', '--to', here!, ...leisurely)
     await first.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const second = scene.send('disk.img', '--to', there!, '--new')
     await second.until('session', ({ state }) => state === 'transferring')
@@ -117,8 +117,8 @@ describe('one state directory for both sides', () => {
     plant(scene.source, { 'disk.img': noise(size) })
     const receiver = scene.receive()
     const ticket = await receiver.ticket()
-    const sender = scene.send('disk.img', '--to', ticket, ...slowly)
-    await sender.until('progress', ({ bytesDurable }) => bytesDurable > size / 3)
+    const sender = scene.send('disk.img', '--to', ticket, ...leisurely)
+    await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
     const ls = scene.as('sender', ['ls', '--json'], { people: true })
     expect(await ls.code()).toBe(0)
     const { sessions } = JSON.parse(ls.stdout) as { sessions: { role: Side }[] }

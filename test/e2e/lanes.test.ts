@@ -3,7 +3,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ChaosProxy } from '../support/chaos-proxy.ts'
 import type { Command } from '../support/command.ts'
-import { bothSucceed, expectBalanced, portOf, Scene, slowly, through } from '../support/scene.ts'
+import { bothSucceed, expectBalanced, leisurely, portOf, Scene, slowly, through } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 24 * MiB + 123
@@ -31,7 +31,7 @@ describe('lanes', () => {
     ['the listener asks for them', [], ['--lanes', '3']],
     ['the smaller of two wishes holds', ['--lanes', '3'], ['--lanes', '9']],
   ])('stand beside lane 0 where %s', async (_who, senderFlags, receiverFlags) => {
-    const { scene, receiver, sender, proxy } = await begun(senderFlags, receiverFlags)
+    const { scene, receiver, sender, proxy } = await begun([...senderFlags, ...leisurely], receiverFlags)
     await Promise.all([withLanes(sender, 3), withLanes(receiver, 3)])
     expect(proxy.open).toBe(4)
     sender.hurry()

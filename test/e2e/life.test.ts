@@ -20,7 +20,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import type { Receipt, SessionStatus } from '../../src/index.ts'
 import { addRecords, begun, broken, goOn, size } from '../support/broken-session.ts'
-import { bothSucceed, expectBalanced, Scene, slowly, unprivileged, type Side } from '../support/scene.ts'
+import { bothSucceed, expectBalanced, leisurely, Scene, slowly, unprivileged, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 describe('a lock that is deleted under its holder', () => {
@@ -44,7 +44,7 @@ describe('a lock that is deleted under its holder', () => {
 
 describe('a sender that is killed', () => {
   it('remembers what it had heard acknowledged: ls shows it', async () => {
-    const { scene, sender, session } = await begun()
+    const { scene, sender, session } = await begun(1, leisurely)
     await sender.until('checkpoint', ({ bytesDurable }) => bytesDurable > 0 && sender.all('checkpoint').length >= 3)
     await sender.killed()
     const heard = sender.all('checkpoint').at(-2)!.bytesDurable // The last one may have come with the kill.

@@ -5,7 +5,7 @@ import { appendFileSync, existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { begun, size } from '../support/broken-session.ts'
-import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
+import { bothSucceed, expectBalanced, leisurely, Scene, slowly, type Side } from '../support/scene.ts'
 import { link, listing, MiB, noise, plant } from '../support/trees.ts'
 
 it('the same command with a ticket that was used ends as the first one did, for reasons that no receipt names, too', async () => {
@@ -111,19 +111,16 @@ describe('what one run may use up', () => {
   it.each<[Side]>([['sender'], ['receiver']])('--max-duration of the %s: code 10, and it goes on', async (side) => {
     const scene = new Scene()
     plant(scene.source, { 'disk.img': noise(size) })
-    const limit = ['--max-duration', '2s']
-    const receiver = scene.receive(...(side === 'receiver' ? limit : []))
-    const sender = scene.send(
-      'disk.img',
-      '--to',
-      await receiver.ticket(),
-      ...slowly,
-      ...(side === 'sender' ? limit : []),
-    )
-    const [stopped, other] = side === 'sender' ? [sender, receiver] : [receiver, sender]
+    const limit = ['--max-duration', '3s'] // Of the one that dials: it does not count how long the other one takes to start.
+    const other = side === 'sender' ? scene.receive() : scene.send('disk.img', ...leisurely)
+    const ticket = await other.ticket()
+    const stopped =
+      side === 'sender'
+        ? scene.send('disk.img', '--to', ticket, ...leisurely, ...limit)
+        : scene.receive('--from', ticket, ...limit)
     expect(await stopped.code(), stopped.transcript).toBe(10)
     expect(stopped.last('exit')).toMatchObject({ name: 'time-limit', resumable: true })
-    expect(stopped.stderr).toMatch(/this run was allowed 2 s/)
+    expect(stopped.stderr).toMatch(/this run was allowed 3 s/)
     const stands = scene.as(side, ['ls', '--json'], { people: true })
     expect(await stands.code()).toBe(0)
     expect(JSON.parse(stands.stdout)).toMatchObject({ sessions: [{ state: 'paused', reason: 'time-limit' }] })
@@ -142,7 +139,7 @@ describe('what one run may use up', () => {
 
 describe('resume --bwlimit', () => {
   it('changes the speed of a session that runs, and comes back at once', async () => {
-    const { scene, sender, receiver, session } = await begun(1, ['--bwlimit', '1MiB'])
+    const { scene, sender, receiver, session } = await begun(1, leisurely)
     const faster = scene.as('sender', ['resume', session, '--bwlimit', 'off'])
     expect(await faster.code(), faster.transcript).toBe(0)
     expect(faster.stderr).toMatch(/no bandwidth limit from now on/)

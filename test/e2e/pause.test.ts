@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Command } from '../support/command.ts'
-import { bothSucceed, expectBalanced, Scene, slowly, type Side } from '../support/scene.ts'
+import { bothSucceed, expectBalanced, leisurely, Scene, type Side } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 import type { SessionStatus } from '../../src/index.ts'
 
@@ -12,11 +12,11 @@ const size = 24 * MiB + 99
 const stopMs = 2_000 // The promise (R100); deadlines get three times as much.
 
 /** A transfer under way: the receiver listens, the sender is slow. */
-async function begun(limit: readonly string[] = slowly) {
+async function begun() {
   const scene = new Scene()
   plant(scene.source, { "it's a disk.img": noise(size) })
   const receiver = scene.receive()
-  const sender = scene.send("it's a disk.img", '--to', await receiver.ticket(), ...limit)
+  const sender = scene.send("it's a disk.img", '--to', await receiver.ticket(), ...leisurely)
   const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
   return { scene, receiver, sender, session: session!, of: (side: Side) => (side === 'sender' ? sender : receiver) }
 }
@@ -102,7 +102,7 @@ describe('a third process', () => {
   })
 
   it('sees the session in ls and status, running and stopped', async () => {
-    const { scene, sender, receiver, session } = await begun(['--bwlimit', '2MiB']) // Six commands run meanwhile.
+    const { scene, sender, receiver, session } = await begun()
     for (const side of ['sender', 'receiver'] as const) {
       const [running, ...others] = await scene.listed(side)
       expect(others).toEqual([])

@@ -19,7 +19,7 @@ import {
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
-import { bothSucceed, Scene, slowly, unprivileged } from '../support/scene.ts'
+import { bothSucceed, leisurely, Scene, unprivileged } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 24 * MiB + 55
@@ -52,7 +52,7 @@ async function begun(files: Record<string, Buffer> = { 'disk.img': noise(size) }
   plant(`${scene.source}/box`, files)
   const receiver = scene.receive()
   const ticket = await receiver.ticket()
-  const sender = scene.send('box', '--to', ticket, ...slowly)
+  const sender = scene.send('box', '--to', ticket, ...leisurely)
   return { scene, receiver, sender, ticket, path: `${scene.source}/box/disk.img` }
 }
 
@@ -116,7 +116,7 @@ describe('R54: a file that cannot be sent fails alone', () => {
     plant(scene.source, { 'box/a': noise(8 * MiB), 'box/z': 'gone soon' })
     const receiver = scene.receive()
     const ticket = await receiver.ticket()
-    const sender = scene.send('box', '--to', ticket, ...slowly, '--vanished', policy)
+    const sender = scene.send('box', '--to', ticket, ...leisurely, '--vanished', policy)
     await sender.until('progress', ({ bytesTotal }) => bytesTotal !== null)
     rmSync(`${scene.source}/box/z`)
     sender.hurry()

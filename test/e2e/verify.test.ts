@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, wri
 import { describe, expect, it } from 'vitest'
 import type { Verification } from '../../src/index.ts'
 import { begun, broken, goOn } from '../support/broken-session.ts'
-import { bothSucceed, Scene } from '../support/scene.ts'
+import { bothSucceed, leisurely, Scene } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 describe('verify', () => {
@@ -115,7 +115,7 @@ describe('verify', () => {
   })
 
   it('knows nothing of what was not received here: code 2; and leaves a session that runs alone: code 11', async () => {
-    const { scene, receiver, sender, session } = await begun()
+    const { scene, receiver, sender, session } = await begun(1, leisurely)
     for (const [side, asked, code] of [
       ['sender', session, 2],
       ['receiver', '/nowhere', 2],

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { SessionStatus } from '../../src/index.ts'
-import { Scene, type Side } from '../support/scene.ts'
+import { leisurely, Scene, type Side } from '../support/scene.ts'
 import { canOpen, Terminal } from '../support/terminal.ts'
 import { MiB, noise, plant } from '../support/trees.ts'
 
@@ -15,7 +15,7 @@ async function begun() {
   plant(scene.source, { 'photos/disk.img': noise(size), 'photos/taken': 'ours' })
   plant(scene.target, { 'photos/taken': 'theirs, and longer' })
   const receiver = scene.receive()
-  const sender = scene.send('photos', '--to', await receiver.ticket(), '--bwlimit', '1MiB')
+  const sender = scene.send('photos', '--to', await receiver.ticket(), ...leisurely)
   const { session } = await sender.until('progress', ({ bytesDurable }) => bytesDurable > 0)
   const watch = (side: Side, ...flags: readonly string[]) =>
     scene.as(side, ['status', session!.slice(0, 8), '--watch', ...flags])

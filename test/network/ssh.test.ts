@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { FarMachine, sshMissing } from '../support/far-machine.ts'
 import { Networks, networksMissing } from '../support/networks.ts'
-import { expectBalanced, Scene, slowly } from '../support/scene.ts'
+import { expectBalanced, leisurely, Scene } from '../support/scene.ts'
 import { file, listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
 
 const missing = networksMissing() ?? sshMissing()
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)('over ssh between two networks', () => {
     plant(scene.source, tree)
     const path = `${scene.source}/photos`
     const target = far.folder('in')
-    const overSsh = ['send', path, '--to', 'far:~/in', ...slowly]
+    const overSsh = ['send', path, '--to', 'far:~/in', ...leisurely]
     const first = near(...overSsh)
     await getsOn(first)
     await survivesCut(networks, first)
@@ -87,7 +87,7 @@ describe.skipIf(missing !== undefined)('over ssh between two networks', () => {
     await farIsIdle(far) // Who holds a session keeps it from a listener that starts meanwhile.
 
     const listener = there('receive', target)
-    const second = near('send', path, '--to', await listener.ticket(), ...slowly)
+    const second = near('send', path, '--to', await listener.ticket(), ...leisurely)
     await getsOn(second)
     await Promise.all([second.killed(), listener.killed()])
 

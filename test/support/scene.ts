@@ -142,8 +142,11 @@ export function expectBalanced(command: Command): void {
   expect(bytesReused + bytesSentThisRun - bytesResent).toBe(bytes)
 }
 
-/** A --bwlimit for senders until `hurry`: one that leaves time to act in the middle, on a busy machine too. */
+/** A --bwlimit for senders until `hurry`: one that leaves time to kill or to cut in the middle, on a busy machine too. */
 export const slowly: readonly string[] = ['--bwlimit', '6MiB']
+
+/** The same where other commands are run meanwhile, each of which may take seconds, or some checkpoints are waited for. */
+export const leisurely: readonly string[] = ['--bwlimit', '1MiB']
 
 /** The user `nobody`, where we are root and permissions would not hold; else whoever runs the test. */
 export const unprivileged: number | undefined = process.getuid?.() === 0 ? 65_534 : undefined
