@@ -9,6 +9,8 @@ import { bothSucceed, portOf, Scene, through } from '../support/scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
 
 const size = 24 * MiB + 11
+/** What is done to one connection is done to the session. */
+const alone: readonly string[] = ['--lanes', '1']
 const script = fileURLToPath(new URL('../chaos/run.mjs', import.meta.url))
 
 describe('npm run chaos', () => {
@@ -53,7 +55,7 @@ describe('a bit that flips on the way', () => {
     const ticket = await receiver.ticket()
     await using proxy = await ChaosProxy.to(portOf(ticket))
     const flipped = Promise.all([proxy.flipAfter('up', 5.5 * MiB), proxy.flipAfter('up', 9.5 * MiB)]) // Amid payload.
-    const sender = scene.send('disk.img', '--to', through(proxy, ticket), '--insecure-plaintext')
+    const sender = scene.send('disk.img', '--to', through(proxy, ticket), '--insecure-plaintext', ...alone)
     await flipped
     await bothSucceed(sender, receiver)
     expect(sender.last('summary')).toMatchObject({ reconnects: 0, bytesResent: 2 * MiB })
@@ -67,7 +69,7 @@ describe('a bit that flips on the way', () => {
     const ticket = await receiver.ticket()
     await using proxy = await ChaosProxy.to(portOf(ticket))
     const flipped = proxy.flipAfter('up', 5.5 * MiB)
-    const sender = scene.send('disk.img', '--to', through(proxy, ticket))
+    const sender = scene.send('disk.img', '--to', through(proxy, ticket), ...alone)
     await flipped
     await bothSucceed(sender, receiver)
     expect(sender.last('summary').reconnects).toBe(1)
