@@ -99,6 +99,8 @@ describe('a served folder', () => {
     sender.hurry()
     await bothSucceed(sender)
     expect(sender.last('summary').reconnects).toBeGreaterThan(0)
+    next.kill('SIGTERM')
+    await next.ended // Until then it may be putting the session away.
     expect(listing(scene.folder)['ann.img']).toBe(listing(scene.homeOf('ann'))['ann.img'])
   })
 })

@@ -365,6 +365,8 @@ describe('tickets', () => {
     withDisk(scene, 'ann', 1)
     const sender = scene.send('ann', 'ann.img', '--to', `@${file}`)
     await bothSucceed(sender)
+    server.kill('SIGTERM')
+    await server.ended // From then on nothing comes or goes in its folder.
     const { secret } = decodeTicket(text)
     const forms = [
       Buffer.from(secret),

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../support/command.ts'
 import { FarMachine, sshMissing, type FarMachineOptions } from '../support/far-machine.ts'
-import { expectBalanced, narrow, Scene, slowly, windowBytes } from '../support/scene.ts'
+import { expectBalanced, leisurely, narrow, Scene, slowly, windowBytes } from '../support/scene.ts'
 import { canOpen, Terminal } from '../support/terminal.ts'
 import { file, listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
 
@@ -42,6 +42,7 @@ async function succeeds(command: Command): Promise<void> {
   expect(code, command.transcript).toBe(0)
 }
 
+/** Until then the far side may be putting its session away. */
 async function expectNoProcesses(far: FarMachine): Promise<void> {
   await expect.poll(() => far.processes, { timeout: 60_000 }).toEqual([])
 }
@@ -53,8 +54,8 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     const sender = near('send', `${scene.source}/photos`, '--to', `far:${far.home}/in put`)
     await succeeds(sender)
     expectBalanced(sender)
-    expect(listing(join(far.home, 'in put'))).toEqual(listing(scene.source))
     await expectNoProcesses(far)
+    expect(listing(join(far.home, 'in put'))).toEqual(listing(scene.source))
     expect(existsSync(join(far.home, 'in put', '.carryon'))).toBe(false)
     expect(readdirSync(join(far.stateHome, 'carryon/receipts'))).toEqual(scene.receipts('sender'))
     expect(scene.leftovers('sender')).toEqual([])
@@ -94,11 +95,11 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     const { scene, far, near } = await overSsh()
     plant(scene.source, { 'disk.img': noise(size) })
     const words = ['send', `${scene.source}/disk.img`, '--to', `far:${far.folder('in')}`]
-    const first = near(...words, ...slowly)
+    const first = near(...words, ...leisurely)
     await first.until('checkpoint')
     await first.killed()
     await expectNoProcesses(far)
-    const second = near(...words, ...slowly, ...narrow)
+    const second = near(...words, ...leisurely, ...narrow)
     const { bytesDurableAtStart } = await second.until('progress', (event) => event.bytesDurableAtStart > 0)
     await second.until('progress', ({ bytesDurable }) => bytesDurable > bytesDurableAtStart)
     for (const pid of far.processes) process.kill(pid, 'SIGKILL')
@@ -108,9 +109,9 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     expectBalanced(second)
     expect(second.last('summary')).toMatchObject({ reconnects: 1 })
     expect(second.last('summary').bytesResent).toBeLessThanOrEqual(windowBytes)
+    await expectNoProcesses(far)
     expect(listing(join(far.home, 'in'))).toEqual(listing(scene.source))
     expect(scene.receipts('sender')).toHaveLength(1)
-    await expectNoProcesses(far)
   })
 
   it('a session that began over WebSocket carries on over ssh, and back; there is one receipt', async () => {
@@ -119,11 +120,11 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     const target = far.folder('in')
     const path = `${scene.source}/disk.img`
     const listener = there('receive', target, '--listen', '127.0.0.1:0')
-    const first = near('send', path, '--to', await listener.ticket(), ...slowly)
+    const first = near('send', path, '--to', await listener.ticket(), ...leisurely)
     await first.until('checkpoint')
     await Promise.all([first.killed(), listener.killed()])
 
-    const second = near('send', path, '--to', `far:${target}`, ...slowly)
+    const second = near('send', path, '--to', `far:${target}`, ...leisurely)
     const over = await second.until('session', ({ state }) => state === 'transferring')
     expect(over).toMatchObject({ resumed: true, epoch: 2 })
     const { bytesDurableAtStart } = await second.until('progress', (event) => event.bytesDurableAtStart > 0)
@@ -179,8 +180,10 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
       'session',
       ({ session, state }) => session === second.last('session').session && state === 'released',
     )
-    expect(listing(target)).toMatchObject(listing(scene.source))
     await expectNoProcesses(far)
+    server.kill('SIGTERM')
+    await server.ended // Until then it may be putting the session away.
+    expect(listing(target)).toMatchObject(listing(scene.source))
   })
 
   it('a session is discarded on both sides by one command', async () => {
@@ -219,6 +222,7 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     await succeeds(second)
     expectBalanced(second)
     expect(second.last('summary')).toMatchObject({ bytesResent: 0, reconnects: 0 })
+    await expectNoProcesses(far)
     expect(listing(join(far.home, 'in'))).toEqual(listing(scene.source))
   })
 
@@ -230,6 +234,7 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     const near = (...args: readonly string[]): Command => scene.as('sender', args, { env: far.env })
     plant(scene.source, tree)
     await succeeds(near('send', `${scene.source}/photos`, '--to', 'far:a/b'))
+    await expectNoProcesses(far)
     expect(listing(join(inside, 'a/b'))).toEqual(listing(scene.source))
     await succeeds(near('receive', scene.target, '--from', 'far:a/b/.'))
     expect(listing(scene.target)).toEqual(listing(scene.source))
@@ -269,6 +274,7 @@ describe.skipIf(missing !== undefined || !canOpen)('over ssh, in a terminal', ()
     const again = near(...words)
     await succeeds(again)
     expect(again.last('summary')).toMatchObject({ bytesResent: 0 })
+    await expectNoProcesses(far)
     expect(listing(join(far.home, 'in'))).toEqual(listing(scene.source))
   })
 })
