@@ -40,6 +40,12 @@ export class Releasing {
     if (this.#until !== undefined) this.#released(false)
   }
 
+  /** Who refuses a sender that has its receipt is owed nothing. False if this one has none. */
+  refused(): boolean {
+    if (this.#isStored) this.#released(false)
+    return this.#receipt !== undefined
+  }
+
   receiptArrived({ receipt }: ReceiptMessage): void {
     const { settings, entries } = this.#hub
     if (this.#receipt !== undefined) return this.#isStored ? this.#release() : undefined
@@ -55,15 +61,16 @@ export class Releasing {
     this.#hub.emit({ kind: 'storeReceipt', receipt: this.#receipt! })
   }
 
-  receiptStored(): void {
+  /** @param isGreeting whether a connection is about to open: a restored sender may find its receiver waiting */
+  receiptStored(isGreeting: boolean): void {
     this.#isStored = true
-    this.#release()
+    this.#release(isGreeting)
   }
 
-  #release(): void {
+  #release(isGreeting: boolean = false): void {
     this.#until = this.#hub.now + releaseWaitMs
     this.#hub.send({ kind: 'release' })
-    if (this.#hub.open === undefined) this.#released(false)
+    if (this.#hub.open === undefined && !isGreeting) this.#released(false)
   }
 
   releasedArrived(): void {

@@ -261,7 +261,7 @@ export class Session {
       case 'sourceReturned':
         return this.#toSender(input)
       case 'receiptStored':
-        this.#sending?.releasing.receiptStored()
+        this.#sending?.releasing.receiptStored(this.#greeting.connection !== undefined)
         this.#receiving?.ending.receiptStored()
     }
   }
@@ -340,8 +340,10 @@ export class Session {
 
   #connectionEnded(connection: ConnectionId, reason: string): void {
     const hub = this.#hub
+    const wasGreeting = connection === this.#greeting.connection
     this.#greeting.connectionEnded(connection)
     this.#lanes.ended(connection)
+    if (wasGreeting && hub.open === undefined) this.#sending?.closed()
     if (connection !== hub.open) return
     hub.open = undefined
     this.#lanes.closed()
@@ -400,8 +402,9 @@ export class Session {
     if (message.kind !== 'abort' && this.#greeting.keepEarly(message)) return
     this.#mustBeAccepted('greeting', message)
     if (message.kind === 'welcome') this.#greeting.welcomeArrived(message)
-    else if (message.kind === 'refuse') this.#greeting.refused(message, connection)
-    else if (message.kind === 'abort') this.#abortArrived(connection, message)
+    else if (message.kind === 'refuse') {
+      if (this.#sending?.releasing.refused() !== true) this.#greeting.refused(message, connection)
+    } else if (message.kind === 'abort') this.#abortArrived(connection, message)
   }
 
   /** A message of the open connection. */

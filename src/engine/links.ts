@@ -67,6 +67,7 @@ export class Links {
 
   /** Dialer: starts a connection that is up, and greets. */
   connected(connection: Connection): void {
+    if (this.#isClosed) return connection.destroy() // Dialed while the session ended.
     const id = this.#start(connection, 0)
     this.#tell({ kind: 'connected', connection: id, attempt: id, roundTripMs: connection.roundTripMs })
   }

@@ -155,6 +155,9 @@ export class Session {
     const { side, dialer } = this.#spot
     const said = (): string => `${again.transcript}\n${other.transcript}`
     expect(await other.code(lingerMs + patienceMs), said()).toBe(0)
+    // A sender that dials tells a receiver that still waits; one that listens may wait for nobody.
+    const isTold = side === 'receiver' || dialer === 'receiver' || other.all('warning').length === 0
+    expect(isTold, said()).toBe(true)
     const isAlone = side !== dialer && other.last('summary').reconnects === 0
     const ticket = isAlone ? await again.ticket().catch(() => undefined) : undefined // It may have ended instead.
     if (ticket !== undefined) await this.#slots.within(() => this.#crossAgain(again, ticket))

@@ -6,7 +6,7 @@ import type { Effect } from '../../../src/core/effects.ts'
 import { defaultLimits } from '../../../src/model/limits.ts'
 import { noManifest } from '../../../src/model/manifest.ts'
 import type { EntryOutcome, Message } from '../../../src/model/messages.ts'
-import { Bench, chunkBytes, end, pageOf, receipt } from '../../support/core-bench.ts'
+import { Bench, chunkBytes, end, pageOf, receipt, welcome } from '../../support/core-bench.ts'
 
 const page = { ...noManifest, pages: 1, digest: pageOf([]).digest, complete: true }
 const { digest, finishedAt } = receipt
@@ -74,6 +74,44 @@ describe('a sender, from the receipt to the release', () => {
     bench.close()
     expect(endOf(bench)).toEqual([{ how: 'released', receipt, confirmed: false }])
   })
+
+  it('R41: that was killed with the receipt waits for the greeting that is under way, and asks then', () => {
+    const bench = restored()
+    expect(endOf(bench)).toEqual([])
+    bench.hear({ ...welcome, manifest: page })
+    bench.commit()
+    expect(bench.said().at(-1)).toEqual({ kind: 'release' })
+  })
+
+  it('that was killed with the receipt is done where nobody answers, or who answers refuses it', () => {
+    const refuse: Message = { kind: 'refuse', code: 'session-unknown', sentence: 'No.', retry: false }
+    const released = [{ how: 'released', receipt, confirmed: false }]
+    const alone = Bench.fresh('sender', { ...emptyCheckpoint(), receipt }, [pageOf([])])
+    alone.tell({ kind: 'receiptStored' })
+    const cut = restored()
+    cut.close()
+    const refused = restored()
+    refused.hear(refuse)
+    const late = restored()
+    late.now = late.core.deadline!
+    expect(late.now).toBeLessThanOrEqual(2_000)
+    late.tell({ kind: 'deadlinePassed' })
+    for (const bench of [alone, cut, refused, late]) expect(endOf(bench)).toEqual(released)
+    const early = restored(false)
+    early.hear(refuse)
+    expect(endOf(early)).toEqual([])
+    early.tell({ kind: 'receiptStored' })
+    early.close()
+    expect(endOf(early)).toEqual(released)
+  })
+
+  /** Restored with its receipt, and about to greet. */
+  function restored(isStored: boolean = true): Bench {
+    const bench = Bench.fresh('sender', { ...emptyCheckpoint(), receipt }, [pageOf([])])
+    bench.tell({ kind: 'connected', connection: 1, attempt: 1 })
+    if (isStored) bench.tell({ kind: 'receiptStored' })
+    return bench
+  }
 
   it('whose connection ends before it has asked waits for another one', () => {
     const bench = Bench.inPhase('sender', 'finishing')

@@ -195,3 +195,18 @@ it('a destroyed connection is told once, and sends nothing more', async () => {
   expect(heard.map(({ kind }) => kind)).toEqual(['connected', 'connectionEnded'])
   expect(await links.sendFrame(1, chunk(Uint8Array.of(1)))).toBe(false)
 })
+
+it.each(['connected', 'laneConnected'] as const)(
+  'what was dialed while the session ended is hung up: %s',
+  async (kind) => {
+    const { links, heard } = bench()
+    links.closeAll(1000, 'over')
+    heard.length = 0
+    const [near, far] = memoryPair()
+    const ended: string[] = []
+    far.start({ text: () => {}, data: () => {}, ended: ({ detail }) => ended.push(detail) })
+    links[kind](near, 1)
+    await settled()
+    expect([ended.length, heard]).toEqual([1, []])
+  },
+)

@@ -81,14 +81,9 @@ function isAlike(plan: Plan, { header }: Found): boolean {
   return Object.entries(plan.frozen).every(([name, value]) => (header.frozen[name] ?? '') === value)
 }
 
-/** A sender with its receipt has nothing left to say that matters: its receiver may be done, too, and never come. */
-function isDone({ header, found }: Work): boolean {
-  return header.role === 'sender' && found.checkpoint.receipt !== undefined
-}
-
 async function receiveGuests(plan: Plan, { works, mints }: Awaited): Promise<Finished> {
   const { context } = plan.tools
-  const done = works.find(isDone)
+  const done = works.find(({ isDelivered }) => isDelivered)
   if (done !== undefined) return workOut(done, (_, over) => aborted(over), plan) // It ends by itself.
   const lobby = new Lobby(plan)
   let listener: Listener | undefined

@@ -98,6 +98,11 @@ export class Work {
     return this.found.id
   }
 
+  /** A sender with its receipt has nothing left to say that matters: its receiver may be done, too, and never come. */
+  get isDelivered(): boolean {
+    return this.header.role === 'sender' && this.found.checkpoint.receipt !== undefined
+  }
+
   get header(): HeaderRecord {
     return this.found.header
   }
