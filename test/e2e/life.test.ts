@@ -107,9 +107,16 @@ describe('a ticket whose session is delivered', () => {
       { kind: 'ended', how: 'released', by: 'peer', at: Date.now() },
     ])
     rmSync(`${scene.stateOf('sender')}/sent/${session}.json`)
+    // And to `resume` it was a session that the other side does not know, to be begun again.
+    const resumed = scene.as('sender', ['resume', session])
+    await resumed.ended
+    expect(scene.leftovers('sender')).toEqual([])
     const again = scene.send('disk.img', '--to', await receiver.ticket())
-    expect(await again.code(), again.transcript).toBe(0)
-    expect(again.last('summary')).toMatchObject({ session, digest: receipt.digest, bytesSentThisRun: 0 })
+    for (const command of [resumed, again]) {
+      expect(await command.code(), command.transcript).toBe(0)
+      expect(command.last('hint').code).toBe('delivered-before')
+      expect(command.last('summary')).toMatchObject({ session, digest: receipt.digest, bytesSentThisRun: 0 })
+    }
     const another = scene.send('.', '--to', await receiver.ticket())
     expect(await another.code(), another.transcript).toBe(4)
   })

@@ -13,7 +13,7 @@ import { endingFor, isOver } from '../known/catalog.ts'
 import { follow, Followed } from './contention.ts'
 import { dialAgain, dialOut } from './dial-out.ts'
 import { dialSsh } from './dial-ssh.ts'
-import { doneBefore, findDelivered } from '../running/delivered-before.ts'
+import { deliveredAsFound, doneBefore, findDelivered } from '../running/delivered-before.ts'
 import { homeOf, receiverHome, senderHome, type Home } from '../known/home.ts'
 import { isPlain, makePlan, type Plan } from '../running/plan.ts'
 import type { Finished, RunContext } from '../running/run.ts'
@@ -73,9 +73,15 @@ function dialerFor(
 export async function resumeBody(context: RunContext, asked: string, options: ResumeOptions): Promise<Finished> {
   const located = await locate(context, asked, options)
   context.become(located.role)
-  if ('receipt' in located) return doneBefore(context, located)
-  const { id, folder } = located
   const { stateDir } = options
+  if ('receipt' in located) {
+    if ('isUnfiled' in located)
+      await inHome(await homeOf(context.world, located.folder ?? undefined, stateDir), (home) =>
+        makePlan(context, home, options, blank),
+      )
+    return doneBefore(context, located)
+  }
+  const { id, folder } = located
   return inHome(await homeOf(context.world, folder, stateDir), async (home) => {
     const plan = await planFor(context, home, options, id)
     const found = planned(plan, id)
@@ -95,7 +101,10 @@ async function locate(context: RunContext, asked: string, { stateDir }: ResumeOp
   await using shelves = await Shelves.open(context.world, stateDir, undefined)
   const before = await findDelivered(shelves, asked)
   if (before !== undefined) return before
-  const { found, folder } = shelves.find(asked)
+  const shelved = shelves.find(asked)
+  const { found, folder } = shelved
+  const unfiled = deliveredAsFound(shelves.state, shelved)
+  if (unfiled !== undefined) return { ...unfiled, isUnfiled: true } as const // A plan of its folder puts it away.
   if (isOver(found)) throw endingFor(found)
   const served = servedBy(found.header.identity)
   if (served !== undefined)
@@ -106,10 +115,11 @@ async function locate(context: RunContext, asked: string, { stateDir }: ResumeOp
   return { id: found.id, role: found.header.role, folder }
 }
 
+const blank = { identity: '', frozen: {}, sources: [] }
+
 /** What the command would have been: a session goes on as it began. */
 export async function planFor(context: RunContext, home: Home, options: ResumeOptions, id: string): Promise<Plan> {
-  const blank = { identity: '', frozen: {}, sources: [], spared: id }
-  const plan = await makePlan(context, home, options, blank)
+  const plan = await makePlan(context, home, options, { ...blank, spared: id })
   const { header } = planned(plan, id)
   const { identity, frozen, sources } = header
   return { ...plan, identity, frozen, sources, options: { ...options, insecurePlaintext: isPlain(header) } }
@@ -124,7 +134,7 @@ export function planned({ found, passedOver }: Plan, id: string): Found {
   )
 }
 
-async function inHome(home: Home, body: (home: Home) => Promise<Finished>): Promise<Finished> {
+async function inHome<T>(home: Home, body: (home: Home) => Promise<T>): Promise<T> {
   try {
     return await body(home)
   } finally {

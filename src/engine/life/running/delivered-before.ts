@@ -11,7 +11,7 @@ import { isOver } from '../known/catalog.ts'
 import type { State } from '../known/home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
-import { idDigitsMin, type Shelves } from '../known/shelves.ts'
+import { idDigitsMin, type Shelved, type Shelves } from '../known/shelves.ts'
 
 export interface DeliveredBefore {
   readonly role: Role
@@ -31,13 +31,27 @@ export interface DeliveredBefore {
 export async function deliveredIn(state: State, session: SessionId): Promise<readonly DeliveredBefore[]> {
   const receipt = await readReceipt(state.directory, session)
   if (receipt === undefined) return []
-  const common = { receipt, path: `${state.path}/receipts/${session}.json`, identity: '', sources: [], folder: null }
+  const common = { receipt, path: receiptPath(state, session), identity: '', sources: [], folder: null }
   const sent = await readSent(state.directory, session)
   const [received] = await listDelivered(state.directory, session)
   return [
     ...(sent === undefined ? [] : [{ ...common, ...sent, role: 'sender' } as const]),
     ...(received === undefined ? [] : [{ ...common, ...received, role: 'receiver' } as const]),
   ]
+}
+
+function receiptPath(state: State, session: SessionId): string {
+  return `${state.path}/receipts/${session}.json`
+}
+
+/** A session that said that it was over, and whose process died before it had put it away; undefined: it was not delivered. */
+export function deliveredAsFound(state: State | undefined, { found, folder }: Shelved): DeliveredBefore | undefined {
+  const { header, checkpoint } = found
+  const { ended, receipt } = checkpoint
+  if (state === undefined || ended?.how !== 'released' || receipt === undefined) return undefined
+  const { role, identity, sources } = header
+  const path = receiptPath(state, header.session)
+  return { role, receipt, path, identity, sources: sources.map(({ path }) => path), folder: folder ?? null }
 }
 
 /** All of them. */
