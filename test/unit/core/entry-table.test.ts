@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { EntryTable } from '../../../src/core/entry-table.ts'
+import type { Outcome } from '../../../src/model/session.ts'
 import { pageOf } from '../../support/core-bench.ts'
+import { memoryKept } from '../../support/memory-kept.ts'
 
 const none = 0n
 
@@ -61,5 +63,101 @@ describe('the revision of an entry', () => {
     table.revise(1, 1, 20)
     table.revise(1, 2, 25)
     expect([table.revision(0), table.revision(1)]).toEqual([0, 2])
+  })
+})
+
+describe('an outcome', () => {
+  it.each<[Outcome, boolean]>([
+    ['delivered', true],
+    ['unchanged', true],
+    ['kept', false],
+    ['replaced', true],
+    ['renamed', true],
+    ['skipped', false],
+    ['omitted', false],
+    ['vanished', false],
+    ['conflict', false],
+    ['failed', false],
+  ])('%s: whether the file is in place: %s, until it is taken back', (outcome, isInPlace) => {
+    const table = tableOf(20, 10)
+    const bytes = isInPlace ? 10 : 0
+    table.finish(1, outcome, bytes, none)
+    expect(table.outcome(1)).toBe(outcome)
+    expect(table.outcomeCounts()).toEqual([{ outcome, count: 1 }])
+    const { files, filesDone, filesOmitted, bytesPublished, bytesUnchanged, bytesOmitted } = table
+    const inPlace = { files: 2, filesDone: 1, filesOmitted: 0, bytesPublished: 10, bytesOmitted: 0 }
+    const omitted = { files: 2, filesDone: 0, filesOmitted: 1, bytesPublished: 0, bytesOmitted: 10 }
+    expect({ files, filesDone, filesOmitted, bytesPublished, bytesOmitted }).toEqual(isInPlace ? inPlace : omitted)
+    expect(bytesUnchanged).toBe(outcome === 'unchanged' ? 10 : 0)
+    table.reopen(1)
+    expect(table.outcome(1)).toBeUndefined()
+    expect(table.outcomeCounts()).toEqual([])
+    expect(table).toMatchObject({
+      filesDone: 0,
+      filesOmitted: 0,
+      bytesPublished: 0,
+      bytesUnchanged: 0,
+      bytesOmitted: 0,
+    })
+  })
+
+  it('of an empty file counts it, too', () => {
+    const table = tableOf(0, 0)
+    table.finish(0, 'replaced', 0, none)
+    table.finish(1, 'kept', 0, none)
+    expect([table.filesDone, table.filesOmitted]).toEqual([1, 1])
+  })
+})
+
+describe('the digest of an entry', () => {
+  it('is the one it was verified with, however many pages came before and come after, and none of the others', () => {
+    const table = new EntryTable()
+    const { last: _, ...page } = pageOf(Array.from({ length: 2_000 }, () => 5))
+    const add = (number: number): void => table.addPage({ ...page, page: number, first: number * 2_000 })
+    add(0)
+    table.finish(1_999, 'delivered', 5, 7n)
+    add(1)
+    table.finish(1, 'delivered', 5, none)
+    table.finish(2_000, 'delivered', 5, 8n)
+    table.finish(3_999, 'delivered', 5, 9n)
+    expect([0, 1, 1_999, 2_000, 2_001, 3_999].map((entry) => table.digest(entry))).toEqual([0n, 0n, 7n, 8n, 0n, 9n])
+    table.reopen(2_000)
+    expect(table.digest(2_000)).toBe(none)
+  })
+})
+
+describe('a page', () => {
+  it('comes in its turn, and none behind the last', () => {
+    const table = new EntryTable()
+    const { last, ...first } = pageOf([5, 6])
+    table.addPage(first)
+    expect(() => table.addPage({ ...first, page: 1, first: 1 })).toThrow('pages come in order')
+    expect(() => table.addPage({ ...first, page: 2, first: 2 })).toThrow('pages come in order')
+    table.addPage({ ...first, page: 1, first: 2, last: last! })
+    expect(() => table.addPage({ ...first, page: 2, first: 4 })).toThrow('nothing follows the last page')
+  })
+})
+
+describe('memory', () => {
+  const count = 65_536
+  const sizes = Array.from({ length: count }, () => 10)
+
+  it.each([
+    ['12 bytes to a sender, who knows no digests', none, 0, 12],
+    ['20 to a receiver', 7n, 0, 20],
+    ['22 where some file has changed', 7n, 1, 22],
+  ])('an entry costs %s, whatever was acknowledged of it on the way', (_, digest, revised, bytes) => {
+    const { columns, objects } = memoryKept(() => {
+      const table = tableOf(...sizes)
+      for (let entry = 0; entry < count; entry++) {
+        table.credit(entry, 4)
+        if (entry % 2 === 0) table.credit(entry, 0)
+        else table.finish(entry, 'delivered', 10, digest)
+      }
+      for (let entry = 0; entry < revised; entry++) table.revise(entry, 1, 11)
+      return table
+    })
+    expect(columns / count).toBeCloseTo(bytes)
+    expect(objects / count).toBeLessThan(4) // A map of numbers by entry would take 40.
   })
 })

@@ -4,6 +4,7 @@ import { Parts } from '../../../src/core/parts.ts'
 import { fileChunksMax, partsMaxBytes } from '../../../src/model/limits.ts'
 import type { Message } from '../../../src/model/messages.ts'
 import { Bench, chunkBytes, intentOf, pageOf, settingsOf } from '../../support/core-bench.ts'
+import { memoryKept } from '../../support/memory-kept.ts'
 
 /** A receiver of files of a chunk each, of which these came, each in a pack of its own, and some are written. */
 function receiver(came: readonly number[], written: readonly number[] = []): Bench {
@@ -126,6 +127,21 @@ describe('memory of files under way', () => {
     expect(() => parts.begun(4)).toThrow('too many files are under way at once')
     parts.drop(0)
     parts.begun(4)
+  })
+
+  it('is a few numbers for each that came whole, from its pack to its place', () => {
+    const count = 4_096
+    const { objects } = memoryKept(() => {
+      const bench = Bench.inPhase('receiver', 'transferring')
+      bench.page(Array.from({ length: count }, () => chunkBytes))
+      for (let entry = 0; entry < count; entry++) {
+        packArrives(bench, entry)
+        packWritten(bench, entry)
+        bench.effects.length = 0
+      }
+      return bench
+    })
+    expect(objects / count).toBeLessThan(600) // Some 390; with a part of each it would be 1,000 (measured).
   })
 
   it('is given back with them', () => {

@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { Fingerprints } from '../../../src/model/fingerprints.ts'
+import { memoryKept } from '../../support/memory-kept.ts'
 
 const near = 2n ** 32n - 1n
 const far = near + 1n
@@ -41,23 +40,6 @@ describe('fingerprints in columns', () => {
       inode: most.inode - ofInodes,
     }
     const list = [least, ...Array.from({ length: 19_999 }, () => most)]
-    expect(bytesKept(() => new Fingerprints(list)) / list.length).toBeCloseTo(bytes)
+    expect(memoryKept(() => new Fingerprints(list)).columns / list.length).toBeCloseTo(bytes)
   })
 })
-
-/** Of memory in columns, by what is made. */
-function bytesKept(make: () => Fingerprints): number {
-  const before = bytesOfColumns()
-  const made = make()
-  const bytes = bytesOfColumns() - before
-  expect(made.at(0)).not.toBeNull() // It is kept until it was measured.
-  return bytes
-}
-
-function bytesOfColumns(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  collect() // What the first one found, another thread gives back; the second one waits for it.
-  return process.memoryUsage().arrayBuffers
-}
