@@ -7,13 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tmpdir } from 'node:os'
 import { accepted } from '../../src/core/dialogue.ts'
 import { newTicket, revokeTicket, serve, type Role, type Scope, type Server } from '../../src/index.ts'
-import type { Connection } from '../../src/model/connection.ts'
 import type { MessageKind } from '../../src/model/messages.ts'
 import { decodeTicket, type Ticket } from '../../src/model/ticket.ts'
-import { dialAny } from '../../src/transport/dial.ts'
-import { ticketIdentity, ticketKey } from '../../src/transport/keys.ts'
-import { decodeMessage, encodeMessage } from '../../src/wire/messages.ts'
+import { encodeMessage } from '../../src/wire/messages.ts'
 import { golden } from '../support/golden-messages.ts'
+import { ProvenPeer } from '../support/proven-peer.ts'
 import { helloOf, type Told } from '../support/raw-peer.ts'
 
 const path = mkdtempSync(join(tmpdir(), 'carryon-scopes-'))
@@ -40,55 +38,13 @@ afterAll(async () => {
   rmSync(path, { recursive: true, force: true })
 })
 
-/** Somebody who proved a ticket, and says what he likes. */
-class Peer {
-  readonly told: Told[] = []
-  #connection!: Connection
-  #wake = (): void => {}
-  #isGone = false
-
-  static async with(ticket: Ticket): Promise<Peer> {
-    const peer = new Peer()
-    const key = { identity: ticketIdentity(ticket.id), hex: ticketKey(ticket.secret) }
-    const signal = new AbortController().signal
-    peer.#connection = await dialAny(ticket.addresses, { trust: 'psk', key, timeoutMs: 5_000, signal })
-    const note = (change: () => void) => (): void => {
-      change()
-      peer.#wake()
-    }
-    peer.#connection.start({
-      text: (text) => note(() => peer.told.push(decodeMessage(text) as unknown as Told))(),
-      data: (_, release) => release?.(),
-      ended: note(() => (peer.#isGone = true)),
-    })
-    return peer
-  }
-
-  say(value: unknown): void {
-    this.#connection.sendText(JSON.stringify(value))
-  }
-
-  /** The first message of one of these kinds; undefined if the connection ends without. */
-  async until(...kinds: string[]): Promise<Told | undefined> {
-    for (;;) {
-      const found = this.told.find(({ kind }) => kinds.includes(kind))
-      if (found !== undefined || this.#isGone) return found
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-    }
-  }
-
-  leave(): void {
-    this.#connection.destroy()
-  }
-}
-
 /** A session of his own, as far as the ticket lets him. */
 async function greeted(
   scope: Scope,
   role: Role,
   changes: object = {},
-): Promise<{ peer: Peer; answer: Told | undefined }> {
-  const peer = await Peer.with(tickets.get(scope)!)
+): Promise<{ peer: ProvenPeer; answer: Told | undefined }> {
+  const peer = await ProvenPeer.with(tickets.get(scope)!)
   peer.say({ ...helloOf((++ids).toString(16).padStart(32, '0'), role), ...changes })
   return { peer, answer: await peer.until('welcome', 'refuse') }
 }
@@ -143,7 +99,7 @@ describe('R91: nobody gets beyond his folder', () => {
   it('a session of somebody else is not entered with a good ticket and a guess', async () => {
     const { peer } = await greeted('send', 'sender')
     const session = ids.toString(16).padStart(32, '0')
-    const thief = await Peer.with(tickets.get('send')!)
+    const thief = await ProvenPeer.with(tickets.get('send')!)
     thief.say({ ...helloOf(session, 'sender'), nonce: 'e'.repeat(32), epoch: 5 })
     expect(await thief.until('welcome', 'refuse')).toMatchObject({ kind: 'refuse', code: 'ticket-refused' })
     peer.say({ kind: 'ping', number: 1, receivedBytes: 0, durableBytes: 0 })
@@ -159,7 +115,7 @@ describe('R91: nobody gets beyond his folder', () => {
   it('and a revoked one opens nothing, by name to who proved it', async () => {
     const { ticket } = await newTicket(folder, { for: 'both' })
     await revokeTicket(folder, decodeTicket(ticket).id)
-    const peer = await Peer.with(decodeTicket(ticket))
+    const peer = await ProvenPeer.with(decodeTicket(ticket))
     peer.say(helloOf('d'.repeat(32), 'sender'))
     expect(await peer.until('welcome', 'refuse')).toMatchObject({ kind: 'refuse', code: 'ticket-revoked' })
   })

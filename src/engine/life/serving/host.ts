@@ -2,7 +2,7 @@
 // brought to life when somebody comes for it. What is on the disk is the truth; what is remembered of it here is what must be
 // known before a handshake is over, and is taken up anew whenever a session was worked on.
 
-import { TransferError } from '../../../errors.ts'
+import { isTransferError, TransferError } from '../../../errors.ts'
 import type { Grant } from '../../../model/grant.ts'
 import type { Hello } from '../../../model/messages.ts'
 import type { Path } from '../../../model/names.ts'
@@ -10,7 +10,7 @@ import type { ConflictPolicy, Role, SessionId } from '../../../model/session.ts'
 import { parseIdentity } from '../../../transport/keys.ts'
 import { endingFor, isOver, type Found } from '../known/catalog.ts'
 import type { GrantBook, Pass } from './grant-book.ts'
-import { Hosted, type HostTools, type Origin } from './hosted.ts'
+import { Hosted, type HostTools, type Left, type Origin } from './hosted.ts'
 import type { Ledger } from './ledger.ts'
 import type { Door, Guest, Proof } from '../roads/listening.ts'
 
@@ -36,12 +36,16 @@ export interface HostOptions {
   readonly tools: HostTools
   /** A session is worked on from now on. */
   readonly onBegun: (hosted: Hosted) => void
+  /** A session is over, and what it used up could not be noted: all that was set aside for it counts. */
+  readonly onUnsettled: (session: SessionId, error: TransferError) => void
 }
 
 export class Host implements Door {
   readonly #options: HostOptions
   readonly #known = new Map<SessionId, Known>()
   readonly #active = new Map<SessionId, Hosted>()
+  /** Until each session that was brought to life is settled. */
+  readonly #followed = new Set<Promise<void>>()
   #isClosed = false
 
   constructor(options: HostOptions) {
@@ -120,8 +124,9 @@ export class Host implements Door {
     return this.#bringToLife(hello, grant, known === undefined ? { pass } : { goesBy: known.grant })
   }
 
+  /** Whoever heard `released` may begin the next one at once, however long it takes to put away the one before. */
   #checkRoom({ id, maxSessions }: Grant): void {
-    const all = this.active
+    const all = this.active.filter(({ isAtWork }) => isAtWork)
     const own = all.filter(({ grant }) => grant === id).length
     const [limit, asked] =
       maxSessions !== null && own >= maxSessions ? [maxSessions, own] : [this.#options.maxSessions, all.length]
@@ -132,28 +137,42 @@ export class Host implements Door {
     const { tools, onBegun } = this.#options
     const hosted = new Hosted(tools, session, role === 'sender' ? 'receiver' : 'sender', grant, origin)
     this.#active.set(session, hosted)
-    void this.#follow(hosted, grant.path)
+    const followed = this.#follow(hosted, grant.path).finally(() => this.#followed.delete(followed))
+    this.#followed.add(followed)
     onBegun(hosted)
     return hosted
   }
 
   async #follow(hosted: Hosted, path: Path): Promise<void> {
-    const { ledger } = this.#options
     const left = await hosted.left
     await hosted.run.ending
     this.#active.delete(hosted.session)
     if (left === undefined) return // It never came to life: what was known of it still holds.
-    const { found, grant, isReleased, bytesPublished: bytes, filesDone: files } = left
+    const { found } = left
     if (found === undefined) this.#known.delete(hosted.session)
     else this.remember(found, path)
-    if (found === undefined || isOver(found))
-      await ledger.settle(grant, hosted.session, isReleased ? undefined : { bytes, files })
+    if (found === undefined || isOver(found)) await this.#settle(hosted.session, left)
+  }
+
+  /** A disk that takes no note costs no other session anything (R82). */
+  async #settle(
+    session: SessionId,
+    { grant, isReleased, bytesPublished: bytes, filesDone: files }: Left,
+  ): Promise<void> {
+    const { ledger, onUnsettled } = this.#options
+    try {
+      await ledger.settle(grant, session, isReleased ? undefined : { bytes, files })
+    } catch (error) {
+      if (!isTransferError(error)) throw error
+      onUnsettled(session, error)
+    }
   }
 
   /** Ends all sessions at a sync point; they go on after the next start. */
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.all(this.active.map(({ run }) => run.pause('signal')))
+    await Promise.all(this.#followed)
   }
 }
 

@@ -81,6 +81,7 @@ export class Hosted {
   /** Somebody was welcomed: until then nobody knows which ticket it goes by. */
   #isMet = false
   #isLeaving = false
+  #isAtWork = true
   #view: (() => Runner['view']) | undefined
 
   /** @param grant of whoever came for it first: says in which folder it is */
@@ -108,6 +109,11 @@ export class Hosted {
 
   get grant(): string {
     return this.#grant
+  }
+
+  /** False once its other side was let go of: all that is left is to put it away. */
+  get isAtWork(): boolean {
+    return this.#isAtWork
   }
 
   /** What it has brought onto the disk. */
@@ -180,7 +186,10 @@ export class Hosted {
         return await workOut(
           work,
           async (runner, over) => {
-            void runner.ended.then(() => (this.#isLeaving = true))
+            void runner.ended.then(({ how }) => {
+              this.#isLeaving = true
+              this.#isAtWork = how !== 'released'
+            })
             this.#view = () => runner.view
             this.#seat.resolve({ work, runner, context })
             await this.#watch(runner, context, over)

@@ -5,7 +5,7 @@ import { TransferError } from '../../../errors.ts'
 import { expireAfterMs } from '../../../model/limits.ts'
 import { pathText, type Path } from '../../../model/names.ts'
 import type { HeaderRecord } from '../../../model/records.ts'
-import type { Role } from '../../../model/session.ts'
+import type { Role, SessionId } from '../../../model/session.ts'
 import { Meter } from '../../../transport/meter.ts'
 import type { World } from '../../context.ts'
 import type { ServeOptions } from '../../serve-api.ts'
@@ -30,6 +30,8 @@ export interface HouseOptions {
   readonly options: ServeOptions
   /** A session is worked on from now on. */
   readonly onBegun: (hosted: Hosted) => void
+  /** What a session used up could not be noted. */
+  readonly onUnsettled: (session: SessionId, error: TransferError) => void
   /** Somebody came through ssh for a session that is worked on. */
   readonly onHandedOver: (handed: HandedOver) => void
   /** A session got nowhere for too long and was put away. */
@@ -46,7 +48,7 @@ export class House {
   readonly #minFreeBytes: number
 
   private constructor(parts: HouseOptions, minFreeBytes: number) {
-    const { world, folder, options, onBegun } = parts
+    const { world, folder, options, onBegun, onUnsettled } = parts
     this.#parts = parts
     this.#minFreeBytes = minFreeBytes
     this.meter = new Meter(world.clock, () => options.bwlimit)
@@ -58,6 +60,7 @@ export class House {
       maxSessions: options.maxSessions ?? maxSessionsDefault,
       tools: this.#tools(),
       onBegun,
+      onUnsettled,
     })
   }
 

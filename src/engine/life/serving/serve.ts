@@ -104,6 +104,11 @@ class Serving implements Server {
         folder,
         options: this.#options,
         onBegun: (hosted) => void this.#tell(hosted),
+        onUnsettled: (id, { message }) =>
+          this.#reporter.warn(
+            'session-ended',
+            `Session ${shortId(id)} is over, and all that was set aside for it counts as used: ${message}`,
+          ),
         onHandedOver: (handed) => this.#takeOver?.(handed),
         onExpired: ({ id }) =>
           this.#reporter.warn('expired', `Session ${shortId(id)} made no progress for too long and was put away.`),
