@@ -148,6 +148,11 @@ describe('what a machine refuses', () => {
     expect(receiver.all('listening')).toEqual([])
   })
 
+  it('a folder where none can be made: code 2, and nobody says that it was there before', async () => {
+    const receiver = new Scene().as('receiver', ['receive', '/proc/nothing', '--listen', '127.0.0.1:0'])
+    await expectRefused(receiver, 2, 'folder-not-writable', /\/proc\/nothing: it is not there, and cannot be made\.$/m)
+  })
+
   it('a target that is a file: code 2', async () => {
     const scene = new Scene()
     writeFileSync(`${scene.path}/file`, '')

@@ -110,9 +110,13 @@ async function openFolder(world: World, path: string, onMade: (path: string) => 
     return await openTarget(world.disk, path, world.random)
   } catch (error) {
     if (!unwritable.some((code) => hasCode(error, code))) throw error
-    const cause = isTransferError(error) ? error.message.replace(/\.$/, '') : ''
-    throw new TransferError('folder-not-writable', { path, cause }, { cause: error })
+    throw new TransferError('folder-not-writable', { path, cause: causeOf(error) }, { cause: error })
   }
+}
+
+function causeOf(error: unknown): string {
+  if (hasCode(error, 'not-found')) return 'it is not there, and cannot be made'
+  return isTransferError(error) ? error.message.replace(/\.$/, '') : ''
 }
 
 /** Makes what is missing of a path, and puts the names on the disk. */
