@@ -404,7 +404,7 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
   },
   busy: {
     say: (d) => `Session ${d.session} is already being worked on by another process here (${d.directory}).`,
-    hint: 'It goes on there. send, receive and resume wait for it with --wait; send and receive begin another with --new.',
+    hint: 'It goes on there: `carryon status --watch` shows it, `carryon pause` stops it, each with its id. send, receive and resume wait for it with --wait; send and receive begin another with --new.',
     retryable: 'never',
     exit: 11,
     close: 4011,

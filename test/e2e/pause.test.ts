@@ -145,6 +145,8 @@ describe('a third process', () => {
     const busy = scene.as('sender', ['resume'])
     expect(await busy.code()).toBe(11)
     expect(busy.last('exit')).toMatchObject({ name: 'busy', resumable: true })
+    expect(busy.stderr).toMatch(/^It goes on there: `carryon status --watch` shows it, `carryon pause` stops it/m)
+    expect(busy.stderr).not.toContain('To go on:')
     sender.hurry()
     await bothSucceed(sender, receiver)
   })

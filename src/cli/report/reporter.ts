@@ -221,7 +221,8 @@ export class Reporter {
       const line = `${isFine ? signs.done : signs.attention} ${sentences.summary(this.#summary, this.#view, true)}`
       this.say(line, isFine ? 'good' : 'warning')
     }
-    if (exit.resumable && resumeCommand !== null) this.say(sentences.toGoOn(resumeCommand))
+    const isBusy = hasCode(error, 'busy') // The same command would be busy again, and what helps is said.
+    if (exit.resumable && resumeCommand !== null && !isBusy) this.say(sentences.toGoOn(resumeCommand))
   }
 }
 
