@@ -13,6 +13,7 @@ export interface ErrorDetails {
   'port-in-use': { readonly address: string }
   'frozen-option': { readonly option: string; readonly session: string; readonly had: string; readonly asked: string }
   'session-not-found': { readonly asked: string }
+  'folder-gone': { readonly session: string; readonly path: string }
   'session-ambiguous': { readonly asked: string; readonly matches: readonly string[] }
   'nothing-to-verify': { readonly asked: string }
   'no-state-directory': { readonly variable: string }
@@ -152,6 +153,13 @@ export const errorTable: { readonly [Code in ErrorCode]: ErrorRow<ErrorDetails[C
     say: (d) =>
       d.asked === '' ? 'There is no unfinished session.' : `There is no session ${d.asked} on this machine.`,
     hint: '`carryon ls` lists the unfinished ones, `carryon ls --all` all.',
+    retryable: 'never',
+    exit: 2,
+    close: 4000,
+  },
+  'folder-gone': {
+    say: (d) => `Session ${d.session} was received into ${d.path}, which is not there.`,
+    hint: 'It may be on a disk that is not mounted: mount it and run the command again, or give the session up with `carryon discard`.',
     retryable: 'never',
     exit: 2,
     close: 4000,

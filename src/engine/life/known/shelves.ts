@@ -91,7 +91,7 @@ export class Shelves {
   find(asked: string): Shelved {
     const matches =
       asked === ''
-        ? this.sessions.filter(({ found }) => !isOver(found) && isBound(found))
+        ? this.sessions.filter(isUnfinished)
         : this.sessions.filter(({ found }) => asked.length >= idDigitsMin && found.id.startsWith(asked.toLowerCase()))
     const [only, ...others] = matches
     if (only === undefined) throw this.#unfit(asked) ?? new TransferError('session-not-found', { asked })
@@ -103,12 +103,16 @@ export class Shelves {
 
   /** Why the session that a person names cannot be gone on with. */
   #unfit(asked: string): TransferError | undefined {
+    const missing = this.findMissing(asked)
+    if (missing !== undefined)
+      return new TransferError('folder-gone', { session: shortId(missing.id), path: missing.folder })
     if (asked.length < idDigitsMin) return undefined
     return this.passedOver.find(({ id }) => id.startsWith(asked.toLowerCase()))?.error
   }
 
   /** The one session whose folder is gone that a person names, as in `find`; undefined if there is none, or several. */
   findMissing(asked: string): Missing | undefined {
+    if (asked === '') return this.missing.length > 1 || this.sessions.some(isUnfinished) ? undefined : this.missing[0]
     if (asked.length < idDigitsMin) return undefined
     const begins = ({ id }: { readonly id: SessionId }): boolean => id.startsWith(asked.toLowerCase())
     const [only, ...others] = this.missing.filter(begins)
@@ -121,6 +125,10 @@ export class Shelves {
 }
 
 export const idDigitsMin = 4
+
+function isUnfinished({ found }: Shelved): boolean {
+  return !isOver(found) && isBound(found)
+}
 
 /** The session a pointer leads to; what is there and unfit is noted instead. */
 async function findOrPassOver(

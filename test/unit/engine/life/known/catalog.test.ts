@@ -28,6 +28,7 @@ import {
   discardExpired,
   discardSession,
   listSessions,
+  pauseSession,
   sessionStatus,
 } from '../../../../../src/engine/life/managing/manage.ts'
 import { nodeWorld } from '../../../../../src/engine/life/running/node-world.ts'
@@ -210,6 +211,10 @@ describe('shelves', () => {
     const stateDir = `${base}/state`
     expect(await listSessions(world, { stateDir })).toMatchObject([{ id: id('3') }])
     expect(await sessionStatus(world, '3333', { stateDir })).toMatchObject({ directory: `${base}/unmounted` })
+    expect(await sessionStatus(world, '', { stateDir })).toMatchObject({ id: id('3') })
+    const gone = { code: 'folder-gone', details: { session: '33333333', path: `${base}/unmounted` } }
+    for (const asked of ['3333', '']) await expect(pauseSession(world, asked, { stateDir })).rejects.toMatchObject(gone)
+    await expect(pauseSession(world, '333', { stateDir })).rejects.toMatchObject({ code: 'session-not-found' })
     expect(await discardSession(world, '3333', { stateDir })).toMatchObject({ id: id('3'), peerTold: false })
     expect(await listSessions(world, { stateDir })).toEqual([])
   })
