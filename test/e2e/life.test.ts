@@ -139,6 +139,23 @@ describe('a ticket whose session is delivered', () => {
   })
 })
 
+describe('a receive that nobody has called yet', () => {
+  it('is what status tells of, as long as there is nothing else; one more, and it takes a name', async () => {
+    const scene = new Scene()
+    const receiver = scene.receive()
+    await receiver.ticket()
+    const { session } = await scene.document<{ readonly session: SessionStatus }>('receiver', 'status')
+    expect(session).toMatchObject({ role: 'receiver', state: 'listening', held: true, directory: scene.target })
+    const other = scene.as('receiver', ['receive', scene.source, '--listen', '127.0.0.1:0'])
+    await other.ticket()
+    const status = scene.as('receiver', ['status'])
+    expect(await status.code(), status.transcript).toBe(2)
+    expect(status.last('exit').error?.code).toBe('session-ambiguous')
+    for (const command of [receiver, other]) command.kill('SIGINT')
+    await Promise.all([receiver.ended, other.ended])
+  })
+})
+
 describe('a receive that is killed before anybody came', () => {
   it('leaves its ticket good: ls --all says so, and until when; ls does not list it', async () => {
     const scene = new Scene()

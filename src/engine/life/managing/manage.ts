@@ -23,7 +23,7 @@ import { discardWithPeer } from './discard.ts'
 import { homeOf, type Home } from '../known/home.ts'
 import { listingOf, missingListing, missingStatus, statusOf, type ListingContext } from './listing.ts'
 import { expiresMsOf, shortId } from '../known/same-command.ts'
-import { Shelves } from '../known/shelves.ts'
+import { type Shelved, Shelves } from '../known/shelves.ts'
 import { sleep } from '../running/waiting.ts'
 
 export async function listSessions(world: World, options: ListOptions): Promise<readonly SessionListing[]> {
@@ -70,7 +70,21 @@ export async function sessionStatus(world: World, asked: string, { stateDir }: S
   if (missing !== undefined) return missingStatus(missing)
   const before = await findDelivered(shelves, asked)
   if (before !== undefined) return deliveredStatus(before)
-  return await orNotFound(statusOf({ world, shelves, stateDir }, shelves.find(asked)), asked)
+  const context = { world, shelves, stateDir }
+  const shelved = (asked === '' ? await onlyListener(context) : undefined) ?? shelves.find(asked)
+  return await orNotFound(statusOf(context, shelved), asked)
+}
+
+/** What a process here offers and nobody has come for is no session yet, but it is what `ls` lists where there is no other. */
+async function onlyListener(context: ListingContext): Promise<Shelved | undefined> {
+  const { sessions } = context.shelves
+  if (sessions.some(({ found }) => isBound(found) && !isOver(found))) return undefined
+  const offered: Shelved[] = []
+  for (const shelved of sessions)
+    if (!isOver(shelved.found) && (await unlessGone(listingOf(context, shelved)))?.held === true) offered.push(shelved)
+  if (offered.length > 1)
+    throw new TransferError('session-ambiguous', { asked: '', matches: offered.map(({ found }) => shortId(found.id)) })
+  return offered[0]
 }
 
 export async function pauseSession(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionListing> {
