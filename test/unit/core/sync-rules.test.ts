@@ -6,6 +6,7 @@ import type { Effect } from '../../../src/core/effects.ts'
 import type { Input } from '../../../src/core/inputs.ts'
 import { defaultLimits, type Limits, outcomesPerMessageMax, runsPerMessageMax } from '../../../src/model/limits.ts'
 import type { Acknowledge, Message } from '../../../src/model/messages.ts'
+import type { IntentFile } from '../../../src/model/records.ts'
 import { Bench, chunkBytes, intentOf, listenerHello } from '../../support/core-bench.ts'
 
 const limits = { ...defaultLimits, chunkBytes, windowBytes: 4096, syncEveryBytes: 512, syncEveryMs: 100 }
@@ -91,6 +92,10 @@ describe('a sync point begins', () => {
     bench.tell({ kind: 'deadlinePassed' })
     expect(of(bench, 'syncData')).toHaveLength(1)
     expect(bench.core.deadline).not.toBe(140)
+    write(bench, 0, 1)
+    expect(bench.core.deadline).not.toBe(240) // One at a time: the end of this one begins the next.
+    bench.hear({ kind: 'sync', grade: 'minor' })
+    finishCycle(bench)
     finishCycle(bench)
     expect(quiet).toBeGreaterThan(140)
     expect(bench.core.deadline).toBeGreaterThan(140)
@@ -144,6 +149,7 @@ describe('a sync point says', () => {
     const outcomes = Array.from({ length: count }, (_, entry) => ({ entry, outcome: 'failed', bytes: 0 }) as const)
     bench.tell({ kind: 'committed', purpose: { for: 'given-up', outcomes } })
     const said = acknowledged(bench)
+    expect(said.map(({ serial }) => serial)).toEqual([0, 0, 0]) // Of the last one: none is under way.
     expect(said.map((each) => each.outcomes.length)).toEqual([outcomesPerMessageMax, outcomesPerMessageMax, 1])
     expect(said.flatMap((each) => each.outcomes)).toEqual(outcomes)
     expect(said.flatMap(({ places }) => places)).toEqual([])
@@ -166,6 +172,88 @@ describe('a sync point says', () => {
       first: 2 * count - 2,
       count: 1,
     })
+  })
+})
+
+describe('what a sync point covers', () => {
+  const resync = { kind: 'resync', entry: 0, revision: 1, size: 4 * chunkBytes, mtimeUs: 0, mode: 0o644 } as const
+  const givenUp = { kind: 'exception', code: 'x', sentence: 'x', entry: 0, outcome: 'failed' } as const
+  const largeLimits = { syncEveryBytes: 1e6, windowBytes: 1e6 }
+
+  /** The first file becomes its next revision, of which so much is kept. */
+  function revise(bench: Bench, keep: readonly (readonly [number, number])[]): void {
+    bench.hear({ ...resync, keep })
+    const at = bench.effects.findIndex((effect) => effect.kind === 'commit' && effect.purpose.for === 'revision')
+    const [{ purpose }] = bench.effects.splice(at, 1) as [Effect & { kind: 'commit' }]
+    bench.tell({ kind: 'committed', purpose })
+    bench.tell({ kind: 'partRevised', entry: 0, revision: 1 })
+  }
+
+  it('is what a new revision kept and is not durable, and nothing of the revision before', () => {
+    const bench = receiver([4, 4], largeLimits)
+    write(bench, 0, 2)
+    bench.hear({ kind: 'sync', grade: 'minor' })
+    finishCycle(bench)
+    for (const chunk of [0, 1, 3]) write(bench, 0, chunk)
+    write(bench, 1, 0)
+    revise(bench, [
+      [0, 1],
+      [2, 1],
+    ])
+    bench.hear({ kind: 'sync', grade: 'minor' })
+    expect(of(bench, 'syncData')).toMatchObject([{ entries: [1, 0] }])
+    expect(finishCycle(bench)).toEqual([
+      { entry: 0, revision: 1, first: 0, hashes: BigUint64Array.of(0n), holes: 0 },
+      { entry: 1, revision: 0, first: 0, hashes: BigUint64Array.of(0n), holes: 0 },
+    ])
+  })
+
+  it('is as old as the oldest of what was not dropped', () => {
+    const bench = receiver([4, 4], largeLimits)
+    const quiet = bench.core.deadline
+    write(bench, 0, 0)
+    bench.now = 10
+    write(bench, 1, 0)
+    bench.now = 50
+    revise(bench, [[0, 1]])
+    expect(bench.core.deadline).toBe(100) // That of what is left, or earlier.
+    const alone = receiver([4], largeLimits)
+    write(alone, 0, 0)
+    revise(alone, [])
+    expect(alone.core.deadline).toBe(quiet)
+  })
+
+  it('is listed no more where its file has a newer revision by now, but in the next one', () => {
+    const bench = receiver([4])
+    write(bench, 0, 0)
+    write(bench, 0, 1)
+    revise(bench, [[0, 1]])
+    bench.hear({ kind: 'sync', grade: 'minor' })
+    expect(finishCycle(bench)).toEqual([])
+    expect(acknowledged(bench)).toEqual([])
+    expect(of(bench, 'reportCheckpoint')).toEqual([])
+    expect(finishCycle(bench)).toMatchObject([{ entry: 0, revision: 1, first: 0 }])
+    expect(acknowledged(bench)).toMatchObject([{ places: [{ entry: 0, revision: 1, first: 0, count: 1 }] }])
+  })
+
+  it('is neither listed nor acknowledged where its file was given up meanwhile', () => {
+    const bench = receiver([4])
+    write(bench, 0, 0)
+    write(bench, 0, 1)
+    bench.hear(givenUp)
+    bench.commit()
+    expect(acknowledged(bench)).toMatchObject([{ places: [], outcomes: [{ entry: 0, outcome: 'failed' }] }])
+    expect(finishCycle(bench)).toEqual([])
+    expect(acknowledged(bench)).toEqual([])
+  })
+
+  it('ends with its own number, and while it is under way', () => {
+    const bench = receiver([4])
+    const synced = (serial: number) => () => bench.tell({ kind: 'dataSynced', serial, finished: [], syncMs: 0 })
+    expect(synced(1)).toThrow('one cycle at a time')
+    write(bench, 0, 0)
+    write(bench, 0, 1)
+    expect(synced(2)).toThrow('one cycle at a time')
   })
 })
 
@@ -220,5 +308,64 @@ describe('files', () => {
     expect(bench.said()).toEqual([
       { kind: 'want', wants: [{ need: 'all', from: 0, count: 1, revision: 0 }], pages: 1, last: false },
     ])
+  })
+
+  /** They are about to get their names. */
+  function placing(bench: Bench, changes: Partial<IntentFile> = {}): void {
+    const { serial, finish } = bench.take('syncData')
+    const finished = finish.map(({ entry }) => ({ ...intentOf(entry), ...changes }))
+    bench.tell({ kind: 'dataSynced', serial, finished, syncMs: 0 })
+    bench.commit()
+    bench.said()
+  }
+
+  it('of several chunks are listed, too, when they are about to get their names', () => {
+    const bench = receiver([2], { syncEveryBytes: 1e9, windowBytes: 1e9 })
+    for (const chunk of [0, 1]) write(bench, 0, chunk)
+    const digest = (1n + BigInt(2 * chunkBytes)).toString(16).padStart(16, '0')
+    bench.hear({ kind: 'sync', grade: 'major', files: [{ entry: 0, revision: 0, digest }] })
+    bench.tell({ kind: 'dataSynced', serial: 1, finished: [intentOf(0)], syncMs: 0 })
+    expect(of(bench, 'commit')[0]!.records.map(({ kind }) => kind)).toEqual(['durable', 'intent'])
+  })
+
+  it('whose name was taken meanwhile try the next one, and those beside them do not', () => {
+    const bench = completed(2)
+    placing(bench)
+    const results = [
+      { entry: 0, result: 'placed' },
+      { entry: 1, result: 'exists' },
+    ] as const
+    bench.tell({ kind: 'filesPlaced', serial: 1, results })
+    bench.commit()
+    expect(acknowledged(bench).flatMap(({ outcomes }) => outcomes)).toMatchObject([{ entry: 0, outcome: 'delivered' }])
+    expect(bench.take('syncData').finish).toMatchObject([{ entry: 1, taken: 1 }])
+  })
+
+  it.each([
+    ['delivered', {}],
+    ['replaced', {}],
+    ['renamed', { target: 'a (1)' }],
+    ['conflict', { target: 'a (1)' }],
+  ] as const)('%s are acknowledged with the name they have, where it is another: %j', (outcome, named) => {
+    const bench = completed(1)
+    placing(bench, { outcome, target: 'a (1)' })
+    bench.tell({ kind: 'filesPlaced', serial: 1, results: [{ entry: 0, result: 'placed' }] })
+    bench.commit()
+    const { digest, size } = intentOf(0)
+    expect(acknowledged(bench).flatMap(({ outcomes }) => outcomes)).toEqual([
+      { entry: 0, outcome, bytes: size, digest, ...named },
+    ])
+  })
+
+  it('get the outcomes of those that were intended, in this order, and no others', () => {
+    const placed = (...entries: readonly number[]) => {
+      const bench = completed(2)
+      placing(bench)
+      const results = entries.map((entry) => ({ entry, result: 'placed' as const }))
+      return () => bench.tell({ kind: 'filesPlaced', serial: 1, results })
+    }
+    expect(placed(1, 0)).toThrow('what was placed was intended, in this order')
+    expect(placed(0, 1, 2)).toThrow('what was placed was intended, in this order')
+    expect(placed(0, 1)).not.toThrow()
   })
 })
