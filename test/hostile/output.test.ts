@@ -149,6 +149,7 @@ describe('R86, R89: the secret of a ticket', () => {
     const { secret, id } = decodeTicket(text)
     const sender = scene.send('large', '--to', `@${file}`, '--bwlimit', '2MiB')
     await sender.until('checkpoint')
+    for (const side of [sender, receiver]) side.kill('SIGSTOP') // What is looked through stays as it is.
     const raw = Buffer.from(secret)
     const key = Buffer.from(ticketKey(secret), 'hex')
     const spelt = (bytes: Buffer): Buffer[] =>
@@ -168,6 +169,7 @@ describe('R86, R89: the secret of a ticket', () => {
     }
 
     await sender.killed()
+    receiver.kill('SIGCONT')
     const again = scene.send('large', '--to', `@${file}`)
     await bothSucceed(again, receiver)
     expectNowhere(scene, file, canaries)
