@@ -10,7 +10,7 @@ import { MiB, noise, plant } from '../support/trees.ts'
 
 const perTicket = 4
 const size = 5 * MiB + 17
-const slowBytesPerSecond = 64 * 1024 // A frame of 1 MiB goes at once, the next ones 16 s apart: time for all that happens below.
+const slowBytesPerSecond = 16 * 1024 // A frame of 1 MiB goes at once, the next ones 64 s apart: time for all that happens below.
 
 /** Somebody in this process who sends one folder. */
 class Sender {
