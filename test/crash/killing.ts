@@ -2,12 +2,12 @@
 // are counted. What was acknowledged, and what each break cost on the wire, is kept here in the test's own process.
 
 import { setTimeout } from 'node:timers/promises'
-import { createServer } from 'node:net'
 import { expect } from 'vitest'
 import { decodeTicket } from '../../src/model/ticket.ts'
 import { ChaosProxy } from '../support/chaos-proxy.ts'
 import { seeded } from '../support/chance.ts'
 import type { Command, EventOf } from '../support/command.ts'
+import { quietPort } from '../support/quiet-port.ts'
 import { bothSucceed, expectBalanced, portOf, Scene, type Side, through } from '../support/scene.ts'
 import { listing, MiB, noise, plant, type Tree } from '../support/trees.ts'
 import { delivered, discardOffers, left, removeDelivered, removeTombstone } from './remains.ts'
@@ -243,20 +243,6 @@ class Crossing {
     this.#tally.kills += this.#killed.length
     this.#tally.planned -= killsPerTransfer
     this.#tally.between += this.#killed.filter((bytes) => bytes > 0 && bytes < total).length
-  }
-}
-
-/** A free port below those that systems hand out by themselves: it is still free when its owner was killed. */
-async function quietPort(chance: () => number): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(chance() * 10_000)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!isFree) continue
-    await new Promise((resolve) => server.close(resolve))
-    return port
   }
 }
 

@@ -2,22 +2,13 @@
 // and certificates that are of no use.
 
 import { chmodSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { decodeTicket } from '../../src/model/ticket.ts'
 import { certificateFlags, standBetween, trusting } from '../support/certificates.ts'
+import { quietPort } from '../support/quiet-port.ts'
 import { bothSucceed, Scene } from '../support/scene.ts'
 import { ServeScene } from '../support/serve-scene.ts'
 import { listing, MiB, noise, plant } from '../support/trees.ts'
-
-/** A port that is free for now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 describe('R84: a ticket that pins a certificate', () => {
   it('leads to its listener, and the session goes on after both were killed', async () => {
@@ -65,7 +56,7 @@ describe('R84: a ticket that pins a certificate', () => {
 describe('a served folder', () => {
   it('R84: with a public URL is found by its name, if an authority vouches for it', async () => {
     const scene = new ServeScene()
-    scene.port = await freePort()
+    scene.port = await quietPort()
     const url = `wss://localhost:${scene.port}`
     await scene.serve('--public-url', url, ...certificateFlags(scene.path, 'listener'))
     const { file, text } = await scene.ticket()
@@ -81,7 +72,7 @@ describe('a served folder', () => {
 
   it('R40, R75: behind a proxy where TLS ends takes proofs all the same, and carries on after a restart', async () => {
     const scene = new ServeScene()
-    scene.port = await freePort()
+    scene.port = await quietPort()
     const proxy = await standBetween('listener', { port: scene.port, isTls: false }, 'X-Forwarded-For: 192.0.2.7')
     const url = ['--public-url', `wss://localhost:${proxy.port}/drop`, '--trusted-proxy', '127.0.0.1']
     const flags = [...url, '--listen', `127.0.0.1:${scene.port}`]

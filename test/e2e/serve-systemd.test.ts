@@ -1,11 +1,12 @@
 // `carryon serve` as a service: the unit it prints, and a socket that systemd holds. Without systemd's tools: skipped.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { createServer, connect, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { commandPath } from '../support/command.ts'
+import { quietPort } from '../support/quiet-port.ts'
 import { bothSucceed } from '../support/scene.ts'
 import { ServeScene } from '../support/serve-scene.ts'
 import { plant } from '../support/trees.ts'
@@ -33,7 +34,7 @@ describe.runIf(hasTools)('as a service', () => {
 
   it('takes over a socket that listens already', async () => {
     const scene = new ServeScene()
-    const port = await freePort()
+    const port = await quietPort()
     const env = { PATH: process.env['PATH']!, HOME: scene.path, XDG_STATE_HOME: scene.stateOf('server') }
     const kept = Object.entries(env).flatMap(([name, value]) => ['-E', `${name}=${value}`])
     const serve = [process.execPath, commandPath, 'serve', scene.folder, '--allow-root']
@@ -57,12 +58,3 @@ describe.runIf(hasTools)('as a service', () => {
     await bothSucceed(scene.send('ann', 'note', '--to', `@${file}`))
   })
 })
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}

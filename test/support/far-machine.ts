@@ -14,11 +14,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { commandPath } from './command.ts'
+import { quietPort } from './quiet-port.ts'
 
 const sshdPath = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path))
 const separationFolder = '/run/sshd' // Where Debian's sshd insists on being locked up.
@@ -60,7 +61,7 @@ export class FarMachine {
   }
 
   static async start(options: FarMachineOptions = {}): Promise<FarMachine> {
-    const far = new FarMachine(await freePort(), options)
+    const far = new FarMachine(await quietPort(), options)
     onTestFinished(async () => {
       await far.stop()
       rmSync(far.#folder, { recursive: true, force: true })
@@ -230,14 +231,6 @@ async function answers(host: string, port: number): Promise<void> {
     if (isUp) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
 }
 
 function pathOf(name: string): string {
