@@ -127,7 +127,7 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
 
   it('is interrupted (EINTR): nobody hears of it', async () => {
     const lived = await suffer(each(receiving, ['pwrite', ...names], 'EINTR'))
-    expect(lived.filter(({ ends }) => ends.receiver !== 'released' || ends.sender !== 'released')).toEqual([])
+    expect(lived.filter(({ ends }) => !isThrough(ends.receiver) || !isThrough(ends.sender))).toEqual([])
   })
 
   it('for want of room or quota parks, and it goes on by itself (R22)', async () => {
@@ -137,7 +137,7 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
     ])
     const parked = lived.filter(({ isParked }) => isParked)
     expect(parked.length).toBeGreaterThan(lived.length / 4)
-    expect(parked.filter(({ ends }) => ends.receiver !== 'released' || ends.sender !== 'released')).toEqual([])
+    expect(parked.filter(({ ends }) => !isThrough(ends.receiver) || !isThrough(ends.sender))).toEqual([])
   })
 
   it('is a sync without room: that one is a failure, never tried again (R16, R22)', async () => {
@@ -150,8 +150,9 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
     async (how) => {
       const lived = await suffer(spots.map((spot) => ({ ...spot, call: 'dirsync', k: 1, how, many: always })))
       for (const { fault, ends, warnings } of lived) {
-        expect(ends).toEqual({ sender: 'released', receiver: 'released' })
-        expect(warnings).toEqual(fault.side === 'receiver' ? ['durability-degraded'] : [])
+        expect([ends.sender, ends.receiver].filter((end) => !isThrough(end))).toEqual([])
+        const said = warnings.filter((code) => code !== 'release-unconfirmed')
+        expect(said).toEqual(fault.side === 'receiver' ? ['durability-degraded'] : [])
       }
     },
   )
@@ -165,7 +166,7 @@ describe.skipIf(!hasCompiler())('a system call that fails (needs Linux and a C c
       ...each(receiving, ['pwrite'], 'short'),
       ...each(receiving, ['pwrite'], 'short', always),
     ])
-    expect(lived.filter(({ ends }) => ends.receiver !== 'released')).toEqual([])
+    expect(lived.filter(({ ends }) => !isThrough(ends.receiver))).toEqual([])
   })
 })
 
@@ -181,13 +182,16 @@ function ks(call: Call, count: number): number[] {
 /** The side whose call failed says so by name, or got over it; the other one was left, or is done. */
 function isDocumented({ fault, ends, counts, isKilled }: Lived): boolean {
   const other = fault.side === 'sender' ? 'receiver' : 'sender'
-  const fine = ['released', 'released-unconfirmed']
-  if (counts['failed'] === 0) return fine.includes(ends[fault.side])
-  const isNamed = [...fine, ...(endings[fault.how] ?? []), ...(isKilled ? ['retry-over'] : [])].includes(
+  if (counts['failed'] === 0) return isThrough(ends[fault.side])
+  const isNamed = [...through, ...(endings[fault.how] ?? []), ...(isKilled ? ['retry-over'] : [])].includes(
     ends[fault.side],
   )
-  return isNamed && [...fine, 'retry-over'].includes(ends[other])
+  return isNamed && [...through, 'retry-over'].includes(ends[other])
 }
+
+/** The engine's clock goes ten times as fast: whoever waits for the last word gives up where a disk is busy for 200 ms. */
+const through: readonly string[] = ['released', 'released-unconfirmed']
+const isThrough = (end: string): boolean => through.includes(end)
 
 function endsOf(lived: readonly Lived[]): string {
   const tally = new Map<string, number>()
