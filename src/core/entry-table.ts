@@ -57,6 +57,8 @@ export class EntryTable {
   readonly #credits = new Map<number, number>()
   #revisions = new Uint16Array(0)
   #digests = new BigUint64Array(0)
+  /** Sizes of before, of entries that became smaller. */
+  readonly #larger = new Map<number, number>()
   #files = 0
   #filesDone = 0
   #filesOmitted = 0
@@ -146,6 +148,10 @@ export class EntryTable {
   size(entry: number): number {
     return this.#sizes[entry]!
   }
+  /** The most bytes that any version of an entry that was announced had. */
+  sizeAtMost(entry: number): number {
+    return Math.max(this.#sizes[entry]!, this.#larger.get(entry) ?? 0)
+  }
   revision(entry: number): number {
     return this.#revisions[entry] ?? 0
   }
@@ -171,6 +177,8 @@ export class EntryTable {
     // As with digests: hardly ever is there one.
     if (entry >= this.#revisions.length) this.#revisions = grown(this.#revisions, this.#kinds.length)
     this.#revisions[entry] = revision
+    const most = this.sizeAtMost(entry)
+    if (size < most) this.#larger.set(entry, most)
     this.#sizes[entry] = size
     this.#keepCredit(entry, bytes)
   }

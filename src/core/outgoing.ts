@@ -5,6 +5,7 @@ import { packRowBytes, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Hashes, Turn, Want } from '../model/messages.ts'
 import { chunkLength, type PlaceRun } from '../model/places.ts'
 import type { Outcome } from '../model/session.ts'
+import { noteAcknowledged } from './acknowledged.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isInPlace, standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
@@ -149,23 +150,19 @@ export class Outgoing {
   }
 
   /** Places are durable at the receiver. */
-  acknowledged({ entry, revision, first, count }: PlaceRun): void {
+  acknowledged(places: readonly PlaceRun[]): void {
     const { entries, chunkBytes } = this.#hub
-    peerMust(entries.isFile(entry), `entry ${entry} was acknowledged and is no file`)
-    const file = this.#files.get(entry)
-    if (file === undefined || file.revision !== revision) return
-    peerMust(first + count <= file.chunks, 'chunks behind the end of a file were acknowledged')
-    this.#window.settle(entry, [first, count])
-    file.acknowledge(first, count)
-    this.#goOn(file)
-    entries.credit(entry, file.durableBytes(chunkBytes))
+    for (const file of noteAcknowledged(places, entries, this.#files, this.#window)) {
+      this.#goOn(file)
+      entries.credit(file.entry, file.durableBytes(chunkBytes))
+    }
   }
 
   /** An entry has its outcome: nothing of it is owed any more. `detail` is absent where only the outcome was said. */
   done(entry: number, outcome: Outcome, detail: EntryOutcome | undefined): void {
     const { entries } = this.#hub
     const bytes = detail?.bytes ?? (isInPlace(outcome) && entries.isFile(entry) ? entries.size(entry) : 0)
-    entries.finish(entry, outcome, bytes, 0n) // The receipt tells of digests, and the receiver has them.
+    entries.finish(entry, outcome, Math.min(bytes, entries.sizeAtMost(entry)), 0n) // The receipt tells of digests, and the receiver has them.
     this.#window.settleEntry(entry)
     if (this.#files.delete(entry)) this.#hub.emit({ kind: 'closeSource', entry })
   }

@@ -73,9 +73,11 @@ export class SendingFile {
 
   /** Chunks are durable there. One whose hash is not known is sent all the same: without it there is no digest. */
   acknowledge(first: number, count: number): void {
-    this.durable.addRun(first, count)
-    for (let chunk = first; chunk < first + count; chunk++)
+    const { durable } = this
+    for (let chunk = durable.nextMissing(first); chunk < first + count; chunk = durable.nextMissing(chunk)) {
+      durable.add(chunk)
       if (this.known.has(chunk) && !this.sending.has(chunk) && !this.#again.has(chunk)) this.held.add(chunk)
+    }
   }
 
   sendAgain(runs: readonly Run[]): void {

@@ -183,7 +183,7 @@ export class Sending {
     peerMust(level === durability, `what is acknowledged is ${level} where ${durability} was agreed`)
     const isHeldUp = this.#window.isFull && this.#lanes.isIdle
     if (this.#windowWatch.acknowledged(this.#hub.now, isHeldUp)) this.#hintAtWindow()
-    for (const run of places) this.outgoing.acknowledged(run)
+    this.outgoing.acknowledged(places)
     for (const outcome of outcomes) {
       peerMust(outcome.entry < entries.manifest.entries, 'an outcome names an entry that was not sent')
       this.outgoing.done(outcome.entry, outcome.outcome, outcome)

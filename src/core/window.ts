@@ -29,6 +29,11 @@ export class Window {
     return this.#usedBytes
   }
 
+  /** How many are out. */
+  get places(): number {
+    return this.#places
+  }
+
   /** Agreed anew at each epoch. What is out stays out, even above a smaller limit. */
   set limitBytes(bytes: number) {
     this.#limitBytes = bytes
@@ -93,8 +98,9 @@ export class Window {
     }
     const others = this.#others.get(entry)
     if (others === undefined) return
-    for (const [chunk, other] of others) {
-      if (chunk < first || chunk >= first + count) continue
+    for (const chunk of count < others.size ? indexes(first, count) : others.keys()) {
+      const other = others.get(chunk)
+      if (other === undefined || chunk < first || chunk >= first + count) continue
       others.delete(chunk)
       this.#free(other)
     }
@@ -111,4 +117,8 @@ export class Window {
   settleEntry(entry: number): void {
     this.settle(entry, [0, Infinity])
   }
+}
+
+function* indexes(first: number, count: number): Iterable<number> {
+  for (let index = first; index < first + count; index++) yield index
 }

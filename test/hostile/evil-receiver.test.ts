@@ -97,6 +97,20 @@ describe('what a sender believes', () => {
     expect(bytes.includes('precious')).toBe(false)
     stage.expectUntouched()
   })
+
+  it('it counts no more bytes than it has offered, whatever is said to be in place', async () => {
+    const { stage, peer } = await offered()
+    peer.say(want([{ need: 'all', from: 0, count: 2, revision: 0 }]))
+    const most = Number.MAX_SAFE_INTEGER
+    const outcomes = [0, 0, 1].map((entry) => [entry, 'delivered', most])
+    peer.say({ kind: 'acknowledge', serial: 1, places: [], outcomes, level: 'checkpoint', syncMs: 0 })
+    await peer.until('end')
+    await stage.until((event) => event.type === 'progress' && event.filesDone === 2)
+    const counted = stage.events.flatMap((event) =>
+      event.type === 'progress' ? [event.bytesSent, event.bytesDurable, event.bytesPublished] : [],
+    )
+    expect(Math.max(...counted)).toBe(200_000)
+  })
 })
 
 /** A WebSocket server that is no carryon; its address. */

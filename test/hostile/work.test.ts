@@ -15,6 +15,7 @@ await inspector.post('Profiler.startPreciseCoverage', { callCount: true, detaile
 afterAll(() => inspector.disconnect())
 
 // Only what is compiled from here on is counted.
+const { Window } = await import('../../src/core/window.ts')
 const { NameRules } = await import('../../src/engine/name-rules.ts')
 const { FrameReader } = await import('../../src/transport/frame-reader.ts')
 const { decodeMessage } = await import('../../src/wire/messages.ts')
@@ -148,6 +149,25 @@ const works: Readonly<Record<string, readonly [size: number, work: Work]>> = {
       places: ids(n).map((i) => [i, 0, 0, 1]),
       outcomes: ids(n).map((i) => [i, 'delivered', 1]),
     })),
+  ],
+  'an acknowledge of one run again and again': [
+    25,
+    (n) => {
+      const bench = Bench.inPhase('sender', 'transferring')
+      bench.page([n * chunkBytes])
+      bench.hear({ kind: 'want', wants: [{ need: 'all', from: 0, count: 1, revision: 0 }], pages: 1, last: false })
+      const places = Array.from({ length: n }, () => ({ entry: 0, revision: 0, first: 0, count: n }))
+      return () =>
+        void bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+    },
+  ],
+  'an acknowledge of single chunks that are not out, while many are': [
+    100,
+    (n) => {
+      const window = new Window(2 ** 30)
+      for (const chunk of ids(n)) window.add(0, chunk + 1, 1, undefined)
+      return () => ids(n).forEach((i) => window.settle(0, [n + 1 + i, 1]))
+    },
   ],
   'chunks in order': [500, arriving(ids)],
   'chunks from the end': [500, arriving((n) => ids(n).toReversed())],

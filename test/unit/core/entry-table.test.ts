@@ -66,6 +66,15 @@ describe('the revision of an entry', () => {
   })
 })
 
+it('the most bytes of an entry are those of its largest version', () => {
+  const table = tableOf(10, 20)
+  table.revise(1, 1, 5)
+  expect([table.sizeAtMost(0), table.sizeAtMost(1)]).toEqual([10, 20])
+  table.revise(1, 2, 30)
+  table.revise(1, 3, 6)
+  expect([table.size(1), table.sizeAtMost(1)]).toEqual([6, 30])
+})
+
 describe('an outcome', () => {
   it.each<[Outcome, boolean]>([
     ['delivered', true],

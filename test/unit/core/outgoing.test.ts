@@ -3,7 +3,7 @@ import { emptyCheckpoint } from '../../../src/core/checkpoint.ts'
 import type { Effect } from '../../../src/core/effects.ts'
 import { standing } from '../../../src/core/entry-table.ts'
 import { entryKinds, type SourceProblem } from '../../../src/core/inputs.ts'
-import { defaultLimits } from '../../../src/model/limits.ts'
+import { defaultLimits, placesOutMax } from '../../../src/model/limits.ts'
 import { noManifest } from '../../../src/model/manifest.ts'
 import type { Want } from '../../../src/model/messages.ts'
 import { Bench, chunkBytes, listenerHello, pageOf, want } from '../../support/core-bench.ts'
@@ -332,5 +332,30 @@ describe('what the receiver says', () => {
     bench.hear(want([{ need: 'done', from: 0, count: 2, outcome: 'conflict' }]))
     const reports = bench.effects.filter(({ kind }) => kind === 'reportOutcomes')
     expect(reports).toMatchObject([{ outcomes: [{ entry: 0, outcome: 'conflict' }, { entry: 1 }] }])
+  })
+})
+
+describe('R78: an acknowledge', () => {
+  const most = 4 * placesOutMax
+
+  it.each([
+    [most, false],
+    [most + 1, true],
+  ])('of %i chunks of which none is out: is it refused? %s', (count, isRefused) => {
+    const bench = Bench.inPhase('sender', 'transferring')
+    bench.page([2 * most * chunkBytes]) // Nothing of it was wanted, so nothing is out; but it is known.
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [[0, 2 * most]], received: [] }]))
+    bench.effects.length = 0
+    acknowledge(bench, 0, count)
+    expect(bench.effects.some(({ kind }) => kind === 'finish')).toBe(isRefused)
+    if (isRefused) expect(bench.effects).toContainEqual(broken)
+  })
+
+  it('may name as many more as are out', () => {
+    const bench = sender(2 * most * chunkBytes)
+    const out = sendAll(bench).length
+    expect(out).toBeGreaterThan(0)
+    acknowledge(bench, 0, most + out)
+    expect(bench.effects).not.toContainEqual(broken)
   })
 })
