@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EntryTable } from '../../../src/core/entry-table.ts'
+import { entryKinds } from '../../../src/core/inputs.ts'
 import type { Outcome } from '../../../src/model/session.ts'
 import { pageOf } from '../../support/core-bench.ts'
 import { memoryKept } from '../../support/memory-kept.ts'
@@ -111,10 +112,10 @@ describe('an outcome', () => {
   })
 
   it('of an empty file counts it, too', () => {
-    const table = tableOf(0, 0)
-    table.finish(0, 'replaced', 0, none)
-    table.finish(1, 'kept', 0, none)
-    expect([table.filesDone, table.filesOmitted]).toEqual([1, 1])
+    const outcomes = ['delivered', 'unchanged', 'replaced', 'renamed', 'kept'] as const
+    const table = tableOf(...outcomes.map(() => 0))
+    outcomes.forEach((outcome, entry) => table.finish(entry, outcome, 0, none))
+    expect([table.filesDone, table.filesOmitted]).toEqual([4, 1])
   })
 })
 
@@ -136,6 +137,14 @@ describe('the digest of an entry', () => {
 })
 
 describe('a page', () => {
+  it('has the files and bytes of its files alone', () => {
+    const table = new EntryTable()
+    const kinds = Uint8Array.of(entryKinds.directory, entryKinds.file, entryKinds.link, entryKinds.omitted)
+    table.addPage({ ...pageOf([1, 20, 300, 4000]), kinds })
+    expect([table.files, table.manifest.bytes, table.manifest.entries, table.unfinished]).toEqual([1, 20, 4, 4])
+    expect([0, 1, 2, 3, 4].filter((entry) => table.isFile(entry))).toEqual([1])
+  })
+
   it('comes in its turn, and none behind the last', () => {
     const table = new EntryTable()
     const { last, ...first } = pageOf([5, 6])
