@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined)('over ssh between two networks', () => {
     const machines = await twoMachines()
     const { scene, networks, far, near, there } = machines
     plant(far.home, tree)
-    networks.slow(50_000_000, 'far')
+    networks.slow(16_000_000, 'far') // Half a minute for all of it.
     const listener = there('send', 'photos')
     const first = near('receive', scene.target, '--from', await listener.ticket())
     await getsOn(first)
@@ -118,6 +118,7 @@ describe.skipIf(missing !== undefined)('over ssh between two networks', () => {
 
     const back = there('send', 'photos')
     await back.until('listening')
+    networks.slow(1_000_000_000, 'far')
     const third = near('resume', first.last('session').session!)
     await expectOneSession(machines, [first, second, third])
     expect(await back.code()).toBe(0)
