@@ -87,6 +87,7 @@ describe.skipIf(missing !== undefined)('over ssh', () => {
     plant(scene.source, { a: 'a' })
     const name = '$(touch oops) `touch oops`; "touch" oops \'*\' --x'
     await succeeds(near('send', `${scene.source}/a`, '--to', `far:~/${name}`))
+    await expectNoProcesses(far)
     expect(readdirSync(far.home)).toEqual([name])
     expect(readdirSync(join(far.home, name))).toEqual(['a'])
   })
@@ -310,6 +311,7 @@ describe.skipIf(missing !== undefined)('where there is no way over ssh, the sent
     plant(scene.source, { a: 'a' })
     far.pretend(`echo "Welcome to far"; ${far.ssh}`)
     await succeeds(near('send', `${scene.source}/a`, '--to', 'far:~/in'))
+    await expectNoProcesses(far)
   })
 
   it('a password where nobody can be asked; a host key that has changed', async () => {
