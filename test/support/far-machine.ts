@@ -64,6 +64,7 @@ export class FarMachine {
     const far = new FarMachine(await quietPort(), options)
     onTestFinished(async () => {
       await far.stop()
+      await far.#leave() // Or they would write into what is being removed.
       rmSync(far.#folder, { recursive: true, force: true })
     })
     far.#setUp()
@@ -122,6 +123,14 @@ export class FarMachine {
     this.#sshd.kill()
     await gone
     this.#sshd = undefined
+  }
+
+  /** Kills what ssh has started and is still there, and waits until it is gone. */
+  async #leave(): Promise<void> {
+    for (let left = this.processes; left.length > 0; left = this.processes) {
+      for (const pid of left) killIfThere(pid)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
   }
 
   #setUp(): void {
@@ -210,6 +219,14 @@ function processesOf(program: string): readonly number[] {
       return false // Gone, or not ours.
     }
   })
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It is gone.
+  }
 }
 
 function readIfThere(path: string): string {
