@@ -25,7 +25,7 @@ const looksEvery = 2_000 // Operations between two looks at what lies outside.
 const reads = 100_000
 const readMeetingsMin = 1_000
 const naiveMs = 10_000
-const patienceMs = 300_000
+const patienceMs = 900_000 // A million operations take two minutes of a machine with more to do.
 
 const tops = Array.from({ length: 12 }, (_, i) => `top${i}`) // More than are kept pinned: each is opened again and again.
 const swapped = tops.flatMap((top) => [top, `${top}/in`, `${top}/in/here!`])
