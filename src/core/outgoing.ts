@@ -5,7 +5,7 @@ import { packRowBytes, revisionMax } from '../model/limits.ts'
 import type { EntryOutcome, Hashes, Turn, Want } from '../model/messages.ts'
 import { chunkLength, type PlaceRun } from '../model/places.ts'
 import type { Outcome } from '../model/session.ts'
-import { noteAcknowledged } from './acknowledged.ts'
+import { checkDamaged, checkReceived, noteAcknowledged } from './acknowledged.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isInPlace, standing } from './entry-table.ts'
 import type { Hub } from './hub.ts'
@@ -86,6 +86,7 @@ export class Outgoing {
       chunks.every(([first, count]) => first + count <= file.chunks),
       'a want names chunks behind the end',
     )
+    checkDamaged(chunks, this.#window)
     file.sendAgain(chunks)
     entries.stand(entry, standing.part)
     this.#resends.addFirst(entry)
@@ -105,6 +106,7 @@ export class Outgoing {
     }
     const inside = ([first, count]: readonly [number, number]): boolean => first + count <= file.chunks
     peerMust(durable.every(inside) && received.every(inside), 'a want names chunks behind the end of a file')
+    checkReceived(received, this.#window, this.#hub.durability)
     file.heldBy(durable, received)
     for (const run of durable) this.#window.settle(entry, run) // What else was sent stays out: it may be sent again.
     for (const [first, count] of received)

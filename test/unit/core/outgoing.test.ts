@@ -351,6 +351,36 @@ describe('R78: an acknowledge', () => {
     if (isRefused) expect(bench.effects).toContainEqual(broken)
   })
 
+  it.each([
+    [1, false],
+    [most, false],
+    [most + 1, true],
+  ])('no want has %i chunks received, or damaged, of which none is out: is it refused? %s', (count, isRefused) => {
+    for (const one of [
+      { need: 'part', durable: [], received: [[0, count]] } as const,
+      { need: 'again', chunks: [[0, count]] } as const,
+    ]) {
+      const bench = Bench.inPhase('sender', 'transferring')
+      bench.page([2 * most * chunkBytes])
+      bench.hear(want([{ ...one, from: 0, revision: 0 }]))
+      expect(bench.effects.some(({ kind }) => kind === 'finish')).toBe(isRefused)
+      if (isRefused) expect(bench.effects).toContainEqual(broken)
+    }
+  })
+
+  it('below `checkpoint` all of a file may have been received', () => {
+    const shape = { onConflict: 'fail', checksum: false, durability: 'file' } as const
+    const restored = {
+      ...emptyCheckpoint(),
+      bound: { kind: 'bound', nonce: '', sessionKey: '', chunkBytes, shape, root: '1'.repeat(32) } as const,
+    }
+    const bench = Bench.fresh('sender', restored, [pageOf([2 * most * chunkBytes])])
+    bench.open()
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [[0, most + 1]] }], 1, true))
+    expect(bench.core.durability).toBe('file')
+    expect(bench.effects).not.toContainEqual(broken)
+  })
+
   it('may name as many more as are out', () => {
     const bench = sender(2 * most * chunkBytes)
     const out = sendAll(bench).length
