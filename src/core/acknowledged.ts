@@ -18,8 +18,9 @@ export function noteAcknowledged(
   entries: EntryTable,
   files: ReadonlyMap<number, SendingFile>,
   window: Window,
+  durability: Durability,
 ): ReadonlySet<SendingFile> {
-  const most = window.places + spareChunks
+  const most = durability === 'checkpoint' ? window.places + spareChunks : Infinity // As in checkReceived.
   const chunks = places.reduce((sum, { count }) => sum + count, 0)
   const found = new Set<SendingFile>()
   for (const { entry, revision, first, count } of places) {

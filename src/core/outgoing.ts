@@ -153,8 +153,8 @@ export class Outgoing {
 
   /** Places are durable at the receiver. */
   acknowledged(places: readonly PlaceRun[]): void {
-    const { entries, chunkBytes } = this.#hub
-    for (const file of noteAcknowledged(places, entries, this.#files, this.#window)) {
+    const { entries, chunkBytes, durability } = this.#hub
+    for (const file of noteAcknowledged(places, entries, this.#files, this.#window, durability)) {
       this.#goOn(file)
       entries.credit(file.entry, file.durableBytes(chunkBytes))
     }

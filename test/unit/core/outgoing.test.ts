@@ -39,7 +39,7 @@ function problem(bench: Bench, entry: number, of: SourceProblem, revision = 0): 
 
 function acknowledge(bench: Bench, first: number, count: number, revision = 0, entry = 0): void {
   const places = [{ entry, revision, first, count }]
-  bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: 'checkpoint', syncMs: 0 })
+  bench.hear({ kind: 'acknowledge', serial: 1, places, outcomes: [], level: bench.core.durability, syncMs: 0 })
 }
 
 describe('the window', () => {
@@ -368,7 +368,7 @@ describe('R78: an acknowledge', () => {
     }
   })
 
-  it('below `checkpoint` all of a file may have been received', () => {
+  it.each(['received', 'acknowledged'])('below `checkpoint` all of a file may be %s', (how) => {
     const shape = { onConflict: 'fail', checksum: false, durability: 'file' } as const
     const restored = {
       ...emptyCheckpoint(),
@@ -376,8 +376,10 @@ describe('R78: an acknowledge', () => {
     }
     const bench = Bench.fresh('sender', restored, [pageOf([2 * most * chunkBytes])])
     bench.open()
-    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [], received: [[0, most + 1]] }], 1, true))
     expect(bench.core.durability).toBe('file')
+    const received = how === 'received' ? ([[0, most + 1]] as const) : []
+    bench.hear(want([{ need: 'part', from: 0, revision: 0, durable: [], received }], 1, true))
+    if (how === 'acknowledged') acknowledge(bench, 0, 2 * most)
     expect(bench.effects).not.toContainEqual(broken)
   })
 
