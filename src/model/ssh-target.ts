@@ -11,7 +11,7 @@ export interface SshTarget {
 }
 
 const targetForm = /^(?:(?<user>[^:/[\]]+)@)?(?:\[(?<address>[^\]]*)\]|(?<host>[^:/@[\]]+)):(?<path>.*)$/s
-const userForm = /^[\p{L}\p{N}_.+@][\p{L}\p{N}_.+@-]*$/u
+const userForm = /^[\p{L}\p{N}_.+][\p{L}\p{N}_.+@-]*$/u
 const hostForm = /^[\p{L}\p{N}_.][\p{L}\p{N}_.-]*$/u
 const addressForm = /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?$/
 const scheme = 'ssh:'

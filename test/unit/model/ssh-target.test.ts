@@ -38,6 +38,7 @@ describe('a place over ssh', () => {
     '$(id)@nas:x',
     '[nas]:x',
     '[]:x',
+    '@@nas:x',
     `nas:${'x'.repeat(targetMaxLength)}`,
   ])('%j is refused, and how it is written is said', (text) => {
     expect(() => parseSshTarget(text)).toThrow(
