@@ -162,18 +162,18 @@ describe('the control channel', () => {
 
   it('streams what is broadcast to everyone who watches, until the end', async () => {
     const directory = await scratch()
-    let watching = 0
+    const watching = new Set<string>()
     const lock = (await takeLock(directory, nobodyAsks))!
-    const watch = async (): Promise<string[]> => {
+    const watch = async (name: string): Promise<string[]> => {
       const lines: string[] = []
       for await (const line of watchHolder(directory)) {
-        if (line === 'hello') watching++
+        if (line === 'hello') watching.add(name)
         else lines.push(line)
       }
       return lines
     }
-    const watchers = [watch(), watch()]
-    while (watching < 2) {
+    const watchers = [watch('one'), watch('other')]
+    while (watching.size < 2) {
       lock.broadcast('hello')
       await new Promise(setImmediate)
     }
