@@ -28,7 +28,7 @@ const bigBytes = 150 * MiB
 const holeBytes = 64 * MiB
 const smallFiles = 200
 const killAtShare = 0.4 // Of all bytes, as acknowledged to the sender.
-const windowBytes = 128 * MiB // What may at most be sent again after a kill.
+const windowBytes = 64 * MiB // What may at most be sent again after a kill: less than `send` takes by itself, and than is sent here.
 const pace = '96MiB' // Slow enough to be in the middle of something when the kill comes, on any machine.
 const patienceMs = 60_000
 
@@ -54,7 +54,7 @@ async function demonstrate() {
 
   const receiver = start('receiver', ['receive', target, '--listen', '127.0.0.1:0'])
   const { ticket } = await receiver.next(({ type, ticket }) => type === 'listening' && ticket !== null)
-  const sender = start('sender', ['send', source, '--to', ticket, '--bwlimit', pace])
+  const sender = start('sender', ['send', source, '--to', ticket, '--bwlimit', pace, '--window', String(windowBytes)])
   say('A receiver and a sender are running, two processes with TLS between them on loopback.')
 
   const safe = await sender.next(

@@ -189,7 +189,7 @@ export const optionTable: { readonly [Name in OptionName]: OptionRow<OptionValue
   window: {
     takes: 'SIZE',
     help: 'On its way and not acknowledged, at most; 2MiB to 1GiB, the smaller of both sides.',
-    fallback: '128MiB',
+    fallback: '192MiB',
     parse: ([size]) => within(parseSize(size), size, 2 * 1024 ** 2, 1024 ** 3, '2MiB', '1GiB'),
   },
 

@@ -56,7 +56,7 @@ export interface RunOptions extends StateOptions {
   readonly files?: boolean | undefined
   /** Bytes per second of payload. Default: no limit. */
   readonly bwlimit?: number | undefined
-  /** Bytes on their way and not acknowledged, at most: 2 MiB to 1 GiB; the smaller one of both sides holds. Default 128 MiB. */
+  /** Bytes on their way and not acknowledged, at most: 2 MiB to 1 GiB; the smaller one of both sides holds. Default 192 MiB. */
   readonly windowBytes?: number | undefined
   /** Connections that carry data side by side: 1 to 16, or as many as pay, 8 at most. Default: as the other side asks, else 1. */
   readonly lanes?: number | 'auto' | undefined

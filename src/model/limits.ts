@@ -44,7 +44,7 @@ export const lanesAutoMax = 8 // More gained nothing on any link that was measur
 
 export const defaultLimits: Limits = {
   chunkBytes: MiB, // The top of the measured curve of frame sizes.
-  windowBytes: 128 * MiB, // Half of it flows while a disk syncs that takes its time: docs/decisions/0025.
+  windowBytes: 192 * MiB, // Most of it flows while a disk syncs that takes its time: docs/decisions/0025.
   syncEveryBytes: 32 * MiB,
   syncEveryMs: 1_000,
   deadAfterMs: 15_000,
