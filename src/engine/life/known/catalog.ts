@@ -191,6 +191,11 @@ export function isBound({ checkpoint }: Found): boolean {
   return checkpoint.bound !== undefined
 }
 
+/** Whether there is something to go on with. */
+export function isUnfinished(found: Found): boolean {
+  return isBound(found) && !isOver(found)
+}
+
 export interface Expiry {
   /** How long without progress. */
   readonly afterMs: (found: Found) => Millis
@@ -240,7 +245,7 @@ const noticeMs = 86_400_000 // A day to run the command once more.
 export function expiresSoonMs(found: Found, wall: number, expiresMs: number): number | undefined {
   const leftMs = found.updatedAt + expiresMs - wall
   const isSoon = leftMs > 0 && leftMs < noticeMs && expiresMs > noticeMs
-  return isSoon && isBound(found) && !isOver(found) ? leftMs : undefined
+  return isSoon && isUnfinished(found) ? leftMs : undefined
 }
 
 /** Looked at again under its lock: somebody may have gone on with it since it was listed. */

@@ -3,7 +3,7 @@
 
 import { hasCode, isTransferError, TransferError } from '../../../errors.ts'
 import type { Directory, Disk } from '../../../model/disk.ts'
-import type { Role } from '../../../model/session.ts'
+import type { Role, SessionId } from '../../../model/session.ts'
 import { openState as openOrMakeState } from '../../../store/state-directory.ts'
 import { openTarget, type Target } from '../../../store/target.ts'
 import type { World } from '../../context.ts'
@@ -26,6 +26,11 @@ export interface Home {
 export interface State {
   readonly path: string
   readonly directory: Directory
+}
+
+/** Where the receipt of a session is, or will be. */
+export function receiptPath({ path }: State, session: SessionId): string {
+  return `${path}/receipts/${session}.json`
 }
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -8,7 +8,7 @@ import { checkPrivate } from '../../../store/private-directory.ts'
 import { listTargets, openStateIfThere } from '../../../store/state-directory.ts'
 import { ownName } from '../../../store/target.ts'
 import type { World } from '../../context.ts'
-import { findSession, isBound, isOver, readCatalog, type Found, type PassedOver } from './catalog.ts'
+import { findSession, isUnfinished, readCatalog, type Found, type PassedOver } from './catalog.ts'
 import { absolutePath, statePath, type State } from './home.ts'
 import { shortId } from './same-command.ts'
 
@@ -91,7 +91,7 @@ export class Shelves {
   find(asked: string): Shelved {
     const matches =
       asked === ''
-        ? this.sessions.filter(isUnfinished)
+        ? this.sessions.filter(({ found }) => isUnfinished(found))
         : this.sessions.filter(({ found }) => asked.length >= idDigitsMin && found.id.startsWith(asked.toLowerCase()))
     const [only, ...others] = matches
     if (only === undefined) throw this.#unfit(asked) ?? new TransferError('session-not-found', { asked })
@@ -112,7 +112,10 @@ export class Shelves {
 
   /** The one session whose folder is gone that a person names, as in `find`; undefined if there is none, or several. */
   findMissing(asked: string): Missing | undefined {
-    if (asked === '') return this.missing.length > 1 || this.sessions.some(isUnfinished) ? undefined : this.missing[0]
+    if (asked === '') {
+      const isOther = this.missing.length > 1 || this.sessions.some(({ found }) => isUnfinished(found))
+      return isOther ? undefined : this.missing[0]
+    }
     if (asked.length < idDigitsMin) return undefined
     const begins = ({ id }: { readonly id: SessionId }): boolean => id.startsWith(asked.toLowerCase())
     const [only, ...others] = this.missing.filter(begins)
@@ -125,10 +128,6 @@ export class Shelves {
 }
 
 export const idDigitsMin = 4
-
-function isUnfinished({ found }: Shelved): boolean {
-  return !isOver(found) && isBound(found)
-}
 
 /** The session a pointer leads to; what is there and unfit is noted instead. */
 async function findOrPassOver(

@@ -16,7 +16,7 @@ import type {
   StateOptions,
 } from '../../api.ts'
 import type { World } from '../../context.ts'
-import { entomb, forget, isBound, isOver, sweep, unlessGone, type Found } from '../known/catalog.ts'
+import { entomb, forget, isBound, isOver, isUnfinished, sweep, unlessGone, type Found } from '../known/catalog.ts'
 import { askToLimit, askToStop } from '../running/control.ts'
 import { allDelivered, deliveredListing, deliveredStatus, findDelivered } from '../running/delivered-before.ts'
 import { discardWithPeer } from './discard.ts'
@@ -35,7 +35,7 @@ export async function listSessions(world: World, options: ListOptions): Promise<
   for (const shelved of shelves.sessions) {
     const listing = await unlessGone(listingOf(context, shelved))
     if (listing === undefined) continue
-    if (all === true || isUnfinished(shelved.found, listing)) listings.push(listing)
+    if (all === true || isShown(shelved.found, listing)) listings.push(listing)
   }
   if (all === true) listings.push(...(await deliveredBeside(shelves, listings)))
   listings.push(...shelves.missing.map(missingListing))
@@ -60,8 +60,8 @@ async function orNotFound<T>(looking: Promise<T>, asked: string): Promise<T> {
 }
 
 /** A ticket that nobody has used and nobody offers any more is no session yet. */
-function isUnfinished(found: Found, { held }: SessionListing): boolean {
-  return !isOver(found) && (isBound(found) || held)
+function isShown(found: Found, { held }: SessionListing): boolean {
+  return isUnfinished(found) || (held && !isOver(found))
 }
 
 export async function sessionStatus(world: World, asked: string, { stateDir }: StateOptions): Promise<SessionStatus> {
@@ -78,7 +78,7 @@ export async function sessionStatus(world: World, asked: string, { stateDir }: S
 /** What a process here offers and nobody has come for is no session yet, but it is what `ls` lists where there is no other. */
 async function onlyListener(context: ListingContext): Promise<Shelved | undefined> {
   const { sessions } = context.shelves
-  if (sessions.some(({ found }) => isBound(found) && !isOver(found))) return undefined
+  if (sessions.some(({ found }) => isUnfinished(found))) return undefined
   const offered: Shelved[] = []
   for (const shelved of sessions)
     if (!isOver(shelved.found) && (await unlessGone(listingOf(context, shelved)))?.held === true) offered.push(shelved)
@@ -93,7 +93,7 @@ export async function pauseSession(world: World, asked: string, { stateDir }: St
   const held = await orNotFound(holdOrStop(world, shelved.found, 'pause'), asked)
   if (held !== undefined) {
     try {
-      if (isBound(shelved.found) && !isOver(shelved.found)) await markPaused(world, held)
+      if (isUnfinished(shelved.found)) await markPaused(world, held)
     } finally {
       await held.close()
     }

@@ -8,7 +8,7 @@ import { readSent } from '../../../store/sent.ts'
 import type { RunnerView } from '../../runner.ts'
 import type { SessionListing, SessionStatus } from '../../api.ts'
 import { isOver } from '../known/catalog.ts'
-import type { State } from '../known/home.ts'
+import { receiptPath, type State } from '../known/home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
 import { idDigitsMin, type Shelved, type Shelves } from '../known/shelves.ts'
@@ -38,10 +38,6 @@ export async function deliveredIn(state: State, session: SessionId): Promise<rea
     ...(sent === undefined ? [] : [{ ...common, ...sent, role: 'sender' } as const]),
     ...(received === undefined ? [] : [{ ...common, ...received, role: 'receiver' } as const]),
   ]
-}
-
-function receiptPath(state: State, session: SessionId): string {
-  return `${state.path}/receipts/${session}.json`
 }
 
 /** A session that said that it was over, and whose process died before it had put it away; undefined: it was not delivered. */

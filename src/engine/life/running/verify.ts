@@ -18,7 +18,7 @@ import type { Verification, VerifyOptions } from '../../api.ts'
 import type { World } from '../../context.ts'
 import { digestOfFile } from '../../digest-of-file.ts'
 import { ManifestPages } from '../../manifest-pages.ts'
-import { isBound, isOver, silently } from '../known/catalog.ts'
+import { isUnfinished, silently } from '../known/catalog.ts'
 import { absolutePath, type Home } from '../known/home.ts'
 import { shortId } from '../known/same-command.ts'
 import { Shelves, type Shelved } from '../known/shelves.ts'
@@ -31,7 +31,7 @@ import { type KnownFile, knownFiles, listWith } from './delivered-lists.ts'
 export async function verify(world: World, asked: string, options: VerifyOptions): Promise<Verification> {
   await using shelves = await Shelves.open(world, options.stateDir, undefined)
   const unfinished = shelves.sessions.filter(
-    ({ found, folder }) => folder !== undefined && isBound(found) && !isOver(found) && isNamed(found.id, asked),
+    ({ found, folder }) => folder !== undefined && isUnfinished(found) && isNamed(found.id, asked),
   )
   const heads = shelves.state === undefined ? [] : await listDelivered(shelves.state.directory)
   const path = absolutePath(asked)

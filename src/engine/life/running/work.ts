@@ -14,7 +14,7 @@ import type { ReceiveLimits, Runner } from '../../runner.ts'
 import { entomb, findSession, forget, foundAgain, type Found } from '../known/catalog.ts'
 import { writeSent } from '../../../store/sent.ts'
 import { noteTarget } from '../../../store/state-directory.ts'
-import type { Home } from '../known/home.ts'
+import { receiptPath, type Home } from '../known/home.ts'
 import { OutcomeCounts } from './outcome-counts.ts'
 import type { Finished, RunContext } from './run.ts'
 import { chunkBytesOf, expiresMsOf, shortId, walkOptions, withExpiry } from '../known/same-command.ts'
@@ -167,7 +167,7 @@ export class Work {
   /** Where its receipt is, or will be. */
   get receiptPath(): string | null {
     const { state } = this.#tools.home
-    return state === undefined ? null : `${state.path}/receipts/${this.id}.json`
+    return state === undefined ? null : receiptPath(state, this.id)
   }
 
   /** Puts the session where its end says, once its runner has ended, and lets go of it. */
